@@ -1,0 +1,105 @@
+"""A verified document, and the memory that bodies in progress may hold together."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class Lease:
+    """A share of the memory allowance; held by as many as `share` it, given back by the last."""
+
+    __slots__ = ("_holders", "_memory", "size")
+
+    def __init__(self, memory: "Memory") -> None:
+        self._memory = memory
+        self._holders = 1
+        self.size = 0
+
+    def grow(self, size: int) -> bool:
+        """Take `size` more bytes at once; False where the allowance has no room."""
+        if not self._memory.take(size):
+            return False
+        self.size += size
+        return True
+
+    def grow_later(self, size: int, granted: Callable[[], None]) -> None:
+        """Take `size` more bytes as soon as there is room, in order of arrival, then tell."""
+        self._memory.queue(self, size, granted)
+
+    def share(self) -> None:
+        """Count one more holder."""
+        self._holders += 1
+
+    def release(self) -> None:
+        """Give the memory back when the last holder releases; further calls do nothing."""
+        self._holders -= 1
+        if self._holders == 0:
+            size, self.size = self.size, 0
+            self._memory.give_back(self, size)
+
+    @property
+    def released(self) -> bool:
+        """Whether the last holder has released it."""
+        return self._holders <= 0
+
+
+class Memory:
+    """The allowance in bytes for all bodies in progress together."""
+
+    __slots__ = ("_waiting", "held", "most")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held = 0
+        self._waiting: deque[tuple[Lease, int, Callable[[], None]]] = deque()
+
+    def lease(self) -> Lease:
+        """Return an empty lease."""
+        return Lease(self)
+
+    def take(self, size: int) -> bool:
+        """Hold `size` more bytes; False where there is no room or others wait for it."""
+        if self.held + size > self.most or self._waiting:
+            return False
+        self.held += size
+        return True
+
+    def queue(self, lease: Lease, size: int, granted: Callable[[], None]) -> None:
+        """Hold `size` more bytes for `lease` when there is room, then call `granted`."""
+        self._waiting.append((lease, size, granted))
+        self._serve()
+
+    def give_back(self, lease: Lease, size: int) -> None:
+        """Take back what `lease` held, and forget what it waited for."""
+        self.held -= size
+        if self._waiting:
+            self._waiting = deque(row for row in self._waiting if row[0] is not lease)
+            self._serve()
+
+    def _serve(self) -> None:
+        while self._waiting and self.held + self._waiting[0][1] <= self.most:
+            lease, size, granted = self._waiting.popleft()
+            self.held += size
+            lease.size += size
+            granted()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """An intact document.
+
+    Attributes:
+        body: its bytes; read-only by agreement where it is a bytearray.
+        media_type: what the bytes are.
+        extension: file name extension of the media type, without the dot.
+        etag: strong entity tag, quotes included (RFC 9110 section 8.8.3).
+        lease: the memory that the body holds.
+        age: seconds since it was verified, for a copy from the store; None when fresh.
+    """
+
+    body: bytes | bytearray
+    media_type: str
+    extension: bytes
+    etag: bytes
+    lease: Lease | None = None
+    age: float | None = None

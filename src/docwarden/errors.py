@@ -1,0 +1,278 @@
+"""Why a request can fail: one closed set of causes, each with what follows from it.
+
+Every failure is a `Failure` with a `Cause`. The table `RULES` is the only place that chooses a
+status, a problem type, whether a cause may be tried again, whether it speaks against the
+upstream's health, how loud it is logged and under which outcome it is counted.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+
+class Cause(enum.StrEnum):
+    """What went wrong. The values are the stable default reason codes."""
+
+    INVALID_ID = "invalid-document-id"
+    NO_SUCH_PAGE = "no-such-page"
+    METHOD = "method-not-allowed"
+    RANGE = "range-not-satisfiable"
+    NOT_FOUND = "upstream-not-found"
+    CORRUPT = "corrupt"
+    UNSUPPORTED = "unsupported-type"
+    TOO_LARGE = "body-too-large"
+    STATUS = "upstream-status"
+    STATUS_FINAL = "upstream-status-final"
+    CONNECT = "connect-failed"
+    RESET = "connection-lost"
+    PROTOCOL = "protocol-violation"
+    ATTEMPT_TIMEOUT = "attempt-timeout"
+    DEADLINE = "deadline-passed"
+    OVERLOADED = "concurrency-limit"
+    MEMORY = "memory-limit"
+    CIRCUIT_OPEN = "circuit-open"
+    DRAINING = "draining"
+    CLIENT_CLOSED = "client-closed"
+    INTERNAL = "internal-error"
+
+
+class Outcome(enum.StrEnum):
+    """How a document request ended: the label of `docwarden_documents_total`."""
+
+    DELIVERED = "delivered"
+    DELIVERED_STALE = "delivered_stale"
+    NOT_MODIFIED = "not_modified"
+    NOT_FOUND = "not_found"
+    CORRUPT = "corrupt"
+    UNSUPPORTED = "unsupported"
+    TOO_LARGE = "too_large"
+    UPSTREAM_ERROR = "upstream_error"
+    TIMEOUT = "timeout"
+    OVERLOADED = "overloaded"
+    CIRCUIT_OPEN = "circuit_open"
+    CLIENT_CLOSED = "client_closed"
+
+
+class Retry(enum.Enum):
+    """Which allowance another attempt is taken from."""
+
+    NEVER = enum.auto()
+    TRANSPORT = enum.auto()
+    CORRUPTION = enum.auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What follows from one cause.
+
+    Attributes:
+        status: HTTP status of the answer (RFC 9110 section 15).
+        slug: last part of the problem type's URN.
+        title: the problem's title, the same for every occurrence (RFC 9457 section 3.1.3).
+        detail: what a client is told; nothing in it comes from the upstream.
+        outcome: the metric label, or None where no document was asked for.
+        retry: which allowance another attempt may use.
+        trips: whether the attempt speaks against the upstream's health.
+        retry_after: whether the answer carries a jittered Retry-After.
+        stale: whether a last verified copy may stand in.
+        level: log level of the request's event.
+    """
+
+    status: int
+    slug: str
+    title: str
+    detail: str
+    outcome: Outcome | None
+    retry: Retry = Retry.NEVER
+    trips: bool = False
+    retry_after: bool = False
+    stale: bool = False
+    level: str = "warning"
+
+
+def _upstream_error(detail: str, *, retry: Retry = Retry.TRANSPORT, trips: bool = True) -> Rule:
+    return Rule(
+        status=502,
+        slug="upstream-error",
+        title="The document's source failed",
+        detail=detail,
+        outcome=Outcome.UPSTREAM_ERROR,
+        retry=retry,
+        trips=trips,
+        stale=True,
+        level="error",
+    )
+
+
+def _overloaded(detail: str) -> Rule:
+    return Rule(
+        status=503,
+        slug="overloaded",
+        title="Too many requests at the moment",
+        detail=detail,
+        outcome=Outcome.OVERLOADED,
+        retry_after=True,
+        stale=True,
+    )
+
+
+def _too_late(detail: str, *, retry: Retry, trips: bool) -> Rule:
+    return Rule(
+        status=504,
+        slug="deadline-exceeded",
+        title="The document did not arrive in time",
+        detail=detail,
+        outcome=Outcome.TIMEOUT,
+        retry=retry,
+        trips=trips,
+        stale=True,
+        level="error",
+    )
+
+
+RULES: Final[dict[Cause, Rule]] = {
+    Cause.INVALID_ID: Rule(
+        status=404,
+        slug="invalid-document-id",
+        title="Not a document id",
+        detail="A document id is 1 to 19 decimal digits without leading zeros.",
+        outcome=None,
+        level="info",
+    ),
+    Cause.NO_SUCH_PAGE: Rule(
+        status=404,
+        slug="no-such-page",
+        title="No such page",
+        detail="This listener has no such page; its index is at /.",
+        outcome=None,
+        level="info",
+    ),
+    Cause.METHOD: Rule(
+        status=405,
+        slug="method-not-allowed",
+        title="Method not allowed",
+        detail="Only GET and HEAD are answered here.",
+        outcome=None,
+        level="info",
+    ),
+    Cause.RANGE: Rule(
+        status=416,
+        slug="range-not-satisfiable",
+        title="Range not satisfiable",
+        detail="The range asked for lies outside the document.",
+        outcome=Outcome.DELIVERED,
+        level="info",
+    ),
+    Cause.NOT_FOUND: Rule(
+        status=404,
+        slug="document-not-found",
+        title="No such document",
+        detail="The document's source has no document of this id.",
+        outcome=Outcome.NOT_FOUND,
+        level="info",
+    ),
+    Cause.CORRUPT: Rule(
+        status=502,
+        slug="document-corrupt",
+        title="The document is corrupt",
+        detail="Every copy that the document's source sent was damaged, so none was delivered.",
+        outcome=Outcome.CORRUPT,
+        retry=Retry.CORRUPTION,
+        stale=True,
+        level="error",
+    ),
+    Cause.UNSUPPORTED: Rule(
+        status=502,
+        slug="document-type-unsupported",
+        title="Not a document of a supported type",
+        detail="What the document's source sent is none of PDF, PNG, JPEG, GIF, WebP and TIFF.",
+        outcome=Outcome.UNSUPPORTED,
+        retry=Retry.CORRUPTION,
+        stale=True,
+        level="error",
+    ),
+    Cause.TOO_LARGE: Rule(
+        status=502,
+        slug="document-too-large",
+        title="The document is too large",
+        detail="The document is larger than this gateway is set to deliver.",
+        outcome=Outcome.TOO_LARGE,
+    ),
+    Cause.STATUS: _upstream_error("The document's source answered with an error."),
+    Cause.STATUS_FINAL: _upstream_error(
+        "The document's source refused the request.", retry=Retry.NEVER, trips=False
+    ),
+    Cause.CONNECT: _upstream_error("The document's source could not be reached."),
+    Cause.RESET: _upstream_error("The document's source broke off the connection."),
+    Cause.PROTOCOL: _upstream_error("The document's source did not answer in valid HTTP."),
+    Cause.ATTEMPT_TIMEOUT: _too_late(
+        "The document's source did not answer in time.", retry=Retry.TRANSPORT, trips=True
+    ),
+    Cause.DEADLINE: _too_late("The request's time ran out.", retry=Retry.NEVER, trips=False),
+    Cause.OVERLOADED: _overloaded("As many requests as the gateway can serve are in progress."),
+    Cause.MEMORY: _overloaded("Documents in progress fill the gateway's memory allowance."),
+    Cause.CIRCUIT_OPEN: Rule(
+        status=503,
+        slug="upstream-circuit-open",
+        title="The document's source is down",
+        detail="The document's source failed repeatedly and is given time to recover.",
+        outcome=Outcome.CIRCUIT_OPEN,
+        retry_after=True,
+        stale=True,
+    ),
+    Cause.DRAINING: Rule(
+        status=503,
+        slug="draining",
+        title="This instance is shutting down",
+        detail="Send the request again: another instance will answer.",
+        outcome=Outcome.OVERLOADED,
+        retry_after=True,
+    ),
+    # 499 follows nginx's log convention; nobody is left to read it.
+    Cause.CLIENT_CLOSED: Rule(
+        status=499,
+        slug="client-closed",
+        title="The client went away",
+        detail="The client closed the connection before the answer was sent.",
+        outcome=Outcome.CLIENT_CLOSED,
+        level="info",
+    ),
+    Cause.INTERNAL: Rule(
+        status=500,
+        slug="internal-error",
+        title="The gateway failed",
+        detail="A defect in the gateway; its log holds the trace under this request id.",
+        outcome=Outcome.UPSTREAM_ERROR,
+        level="error",
+    ),
+}
+
+
+class Failure(Exception):  # noqa: N818 - the design's word: documents fail, code raises Failure
+    """A request or an attempt that ended without an intact document.
+
+    Attributes:
+        cause: the closed-set cause.
+        reason: a stable kebab-case code, finer than the cause where integrity found something.
+        media_type: what the refused bytes are, where that is known.
+        retry_after: seconds that the answer should name, where the raiser knows them.
+    """
+
+    def __init__(
+        self,
+        cause: Cause,
+        reason: str | None = None,
+        *,
+        media_type: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(cause, reason)
+        self.cause = cause
+        self.reason = reason or cause.value
+        self.media_type = media_type
+        self.retry_after = retry_after
+
+    @property
+    def rule(self) -> Rule:
+        """What follows from the cause."""
+        return RULES[self.cause]

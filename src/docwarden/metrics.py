@@ -1,0 +1,248 @@
+"""Every metric, declared in one place, its name, help and bounded labels.
+
+The hot ones are plain integers and floats in slots; `collect` turns all of them into families when
+Prometheus asks. Nothing a client or the upstream sends becomes a label.
+"""
+
+import platform
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import ProcessCollector
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.samples import Exemplar
+
+# The buckets that OpenTelemetry recommends for http.server.request.duration, in seconds.
+BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+_BOUNDS: Final = (*map(str, map(float, BUCKETS)), "+Inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A metric as the reference page shows it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    about: str
+
+
+DECLARED: Final[tuple[Declared, ...]] = (
+    Declared(
+        "http_server_request_duration_seconds",
+        "histogram",
+        ("http_route", "http_request_method", "http_response_status_code"),
+        "Time from a request's last header to the end of its answer.",
+    ),
+    Declared(
+        "docwarden_documents",
+        "counter",
+        ("outcome",),
+        "Requests for a document, by how they ended.",
+    ),
+    Declared(
+        "docwarden_integrity_failures",
+        "counter",
+        ("media_type", "reason", "tier", "mode"),
+        "Findings of the integrity checks; mode tells refused (enforce) from counted (observe).",
+    ),
+    Declared(
+        "docwarden_upstream_attempts",
+        "counter",
+        ("result",),
+        "Attempts to fetch a document from the upstream, by result.",
+    ),
+    Declared(
+        "docwarden_upstream_attempt_duration_seconds",
+        "histogram",
+        ("result",),
+        "Time of one attempt, verification included.",
+    ),
+    Declared(
+        "docwarden_upstream_stale_connections",
+        "counter",
+        (),
+        "Kept-alive connections that the upstream had closed, replaced at once.",
+    ),
+    Declared(
+        "docwarden_upstream_connections", "gauge", ("state",), "Connections to the upstream."
+    ),
+    Declared(
+        "docwarden_requests_in_flight", "gauge", (), "Requests that hold a place under the limit."
+    ),
+    Declared("docwarden_requests_waiting", "gauge", (), "Requests that wait for a place."),
+    Declared("docwarden_concurrency_limit", "gauge", (), "Requests that may be in flight now."),
+    Declared("docwarden_retry_budget_remaining", "gauge", (), "Retries that may start now."),
+    Declared(
+        "docwarden_breaker_state", "gauge", ("state",), "1 for the circuit breaker's present state."
+    ),
+    Declared("docwarden_breaker_openings", "counter", (), "Times the circuit breaker opened."),
+    Declared("docwarden_buffered_bytes", "gauge", (), "Memory that documents in progress hold."),
+    Declared("docwarden_client_connections", "gauge", (), "Open client connections."),
+    Declared("docwarden_hedges", "counter", ("result",), "Second attempts, by which one won."),
+    Declared(
+        "docwarden_single_flight_shared", "counter", (), "Requests that shared another's fetch."
+    ),
+    Declared("docwarden_store_errors", "counter", ("operation",), "Failed uses of the store."),
+    Declared("docwarden_store_lookups", "counter", ("result",), "Look-ups of a verified copy."),
+    Declared(
+        "docwarden_deep_check_failures",
+        "counter",
+        ("kind",),
+        "Deep checks that crashed, timed out or ran out of memory.",
+    ),
+    Declared("docwarden_deep_check_restarts", "counter", (), "Starts of the deep-check process."),
+    Declared("docwarden_verdicts_recalled", "counter", (), "Documents whose verdict was remembered."),
+    Declared("docwarden_event_loop_stall_seconds", "gauge", (), "Longest stall in the last minute."),
+    Declared("docwarden_log_lines_dropped", "counter", (), "Log lines lost to a full queue."),
+    Declared("docwarden_draining", "gauge", (), "1 while the process is shutting down."),
+    Declared(
+        "docwarden_build_info", "gauge", ("version", "revision", "python"), "What is running."
+    ),
+)
+_BY_NAME: Final = {each.name: each for each in DECLARED}
+
+Reading = Callable[[], Iterable[tuple[tuple[str, ...], float]]]
+
+
+class Histogram:
+    """Counts of seconds in `BUCKETS`; the last trace id seen per bucket becomes its exemplar."""
+
+    __slots__ = ("counts", "exemplars", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.total = 0.0
+        self.exemplars: dict[int, tuple[str, float]] = {}
+
+    def observe(self, seconds: float, trace_id: str = "") -> None:
+        """Count one observation."""
+        bucket = bisect_left(BUCKETS, seconds)
+        self.counts[bucket] += 1
+        self.total += seconds
+        if trace_id:
+            self.exemplars[bucket] = (trace_id, seconds)
+
+    def buckets(self) -> list[tuple[str, float] | tuple[str, float, Exemplar | None]]:
+        """Return the cumulative buckets with their exemplars."""
+        running = 0
+        rows: list[tuple[str, float] | tuple[str, float, Exemplar | None]] = []
+        for index, (bound, count) in enumerate(zip(_BOUNDS, self.counts, strict=True)):
+            running += count
+            seen = self.exemplars.get(index)
+            rows.append((bound, running, Exemplar({"trace_id": seen[0]}, seen[1]) if seen else None))
+        return rows
+
+
+class Metrics(Collector):
+    """The process's counters, and readings of what others hold."""
+
+    def __init__(self, *, version: str, revision: str) -> None:
+        self.requests: dict[tuple[str, str, int], Histogram] = {}
+        self.documents: dict[str, int] = {}
+        self.integrity: dict[tuple[str, str, str, str], int] = {}
+        self.attempts: dict[str, Histogram] = {}
+        self.verdicts_recalled = 0
+        self.hedges: dict[str, int] = {}
+        self.store_lookups: dict[str, int] = {}
+        self._readings: dict[str, Reading] = {}
+        self.read(
+            "docwarden_build_info",
+            lambda: [((version, revision, platform.python_version()), 1)],
+        )
+
+    def read(self, name: str, reading: Reading) -> None:
+        """Take the metric `name` from `reading` at each scrape: rows of label values and value.
+
+        Raises:
+            KeyError: when `name` is not declared.
+        """
+        self._readings[_BY_NAME[name].name] = reading
+
+    def gauge(self, name: str, reading: Callable[[], float]) -> None:
+        """Take the unlabelled metric `name` from `reading` at each scrape."""
+        self.read(name, lambda: [((), reading())])
+
+    def request(self, route: str, method: str, status: int, seconds: float, trace_id: str) -> None:
+        """Count one answered request."""
+        key = (route, method, status)
+        histogram = self.requests.get(key)
+        if histogram is None:
+            histogram = self.requests[key] = Histogram()
+        histogram.observe(seconds, trace_id)
+
+    def document(self, outcome: str) -> None:
+        """Count one ended request for a document."""
+        self.documents[outcome] = self.documents.get(outcome, 0) + 1
+
+    def attempt(self, result: str, seconds: float, trace_id: str) -> None:
+        """Count one ended attempt."""
+        histogram = self.attempts.get(result)
+        if histogram is None:
+            histogram = self.attempts[result] = Histogram()
+        histogram.observe(seconds, trace_id)
+
+    def finding(self, media_type: str, reason: str, tier: int, mode: str) -> None:
+        """Count one finding of an integrity check."""
+        key = (media_type, reason, str(tier), mode)
+        self.integrity[key] = self.integrity.get(key, 0) + 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Return every declared metric (prometheus_client's protocol)."""
+        for declared in DECLARED:
+            if declared.kind == "histogram":
+                yield self._histogram(declared)
+            else:
+                yield self._numbers(declared)
+
+    def _histogram(self, declared: Declared) -> Metric:
+        family = HistogramMetricFamily(declared.name, declared.about, labels=declared.labels)
+        rows: Iterable[tuple[list[str], Histogram]]
+        if declared.name == "http_server_request_duration_seconds":
+            rows = [([r, m, str(s)], h) for (r, m, s), h in self.requests.items()]
+        else:
+            rows = [([result], h) for result, h in self.attempts.items()]
+        for labels, histogram in rows:
+            family.add_metric(labels, histogram.buckets(), histogram.total)
+        return family
+
+    def _numbers(self, declared: Declared) -> Metric:
+        kind = CounterMetricFamily if declared.kind == "counter" else GaugeMetricFamily
+        family = kind(declared.name, declared.about, labels=declared.labels)
+        for labels, value in self._rows(declared.name):
+            family.add_metric(labels, value)
+        return family
+
+    def _rows(self, name: str) -> Iterable[tuple[tuple[str, ...], float]]:
+        if name in self._readings:
+            return self._readings[name]()
+        match name:
+            case "docwarden_documents":
+                return [((outcome,), n) for outcome, n in self.documents.items()]
+            case "docwarden_integrity_failures":
+                return list(self.integrity.items())
+            case "docwarden_upstream_attempts":
+                return [((result,), sum(h.counts)) for result, h in self.attempts.items()]
+            case "docwarden_hedges":
+                return [((result,), n) for result, n in self.hedges.items()]
+            case "docwarden_store_lookups":
+                return [((result,), n) for result, n in self.store_lookups.items()]
+            case "docwarden_verdicts_recalled":
+                return [((), self.verdicts_recalled)]
+        return []
+
+
+def registry_of(metrics: Metrics) -> CollectorRegistry:
+    """Return a registry with the process's own metrics beside `metrics`."""
+    registry = CollectorRegistry()
+    registry.register(metrics)
+    ProcessCollector(registry=registry)
+    return registry
