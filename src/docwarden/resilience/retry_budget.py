@@ -1,0 +1,77 @@
+"""How many retries may be in flight at once, over all requests.
+
+Attempts per request bound what one request costs; only a budget over all of them keeps retries
+from multiplying the load of an upstream that fails for everyone.
+"""
+
+from __future__ import annotations
+
+
+class RetryBudget:
+    """At most `max(floor, ratio * requests in flight)` retries at once, after Envoy's budgets.
+
+    A retry holds its place from the decision to retry (so while it waits, too) until its attempt
+    has ended. Where every request in flight makes one attempt at a time and attempts last
+    alike, first attempts are at least `1 - ratio` of all, so the load that the upstream sees is at
+    most `1 / (1 - ratio)` times that without retries, and above the floor never more.
+
+    Two budgets are kept, since corruption is the normal state and must not use up the places of
+    transport retries:
+
+    * transport: ratio 0.2 (Envoy's `budget_percent`), floor 3 (`min_retry_concurrency`): a dead
+      upstream sees at most 1.25 times the load.
+    * corruption: ratio 0.4, floor 10. At 10 % corruption a request makes 1.111 attempts, so of N
+      requests in flight 10 % are in a retry: binomial with p = 0.1. The worst N is 27 (limit
+      still 10): 10 of the 26 others hold a place with probability 0.00013, times 0.111 retries a
+      request = 0.0014 % of the requests refused, beside the 0.01 % that exhaust four attempts;
+      0.03 % is allowed. A wholly corrupt upstream sees at most 1.67 times the load instead of 4.
+
+    Attributes:
+        requests: Requests in flight.
+        retries: Retries in flight.
+        refused: Retries refused since the start.
+    """
+
+    __slots__ = ("_floor", "_ratio", "refused", "requests", "retries")
+
+    def __init__(self, *, ratio: float = 0.2, floor: int = 3) -> None:
+        self._ratio = ratio
+        self._floor = floor
+        self.requests = 0
+        self.retries = 0
+        self.refused = 0
+
+    @classmethod
+    def for_corruption(cls) -> RetryBudget:
+        """Return the budget for corrupt documents; the class docstring has the arithmetic."""
+        return cls(ratio=0.4, floor=10)
+
+    def enter(self) -> None:
+        """Count a request in."""
+        self.requests += 1
+
+    def leave(self) -> None:
+        """Count a request out."""
+        self.requests -= 1
+
+    @property
+    def limit(self) -> int:
+        """How many retries may be in flight now."""
+        return max(self._floor, int(self._ratio * self.requests))
+
+    @property
+    def remaining(self) -> int:
+        """How many more retries may start now."""
+        return max(0, self.limit - self.retries)
+
+    def try_take(self) -> bool:
+        """Take a place for one retry; who got True gives it back when the attempt has ended."""
+        if self.retries >= self.limit:
+            self.refused += 1
+            return False
+        self.retries += 1
+        return True
+
+    def give_back(self) -> None:
+        """Free the place of a retry that has ended, however it did."""
+        self.retries -= 1
