@@ -1,0 +1,124 @@
+{{/* The ports are the image's own; nothing is gained by choosing others. */}}
+{{- define "docwarden.ports" -}}
+documents: 8080
+admin: 8081
+simulator: 3000
+{{- end }}
+
+{{- define "docwarden.fullname" -}}
+{{- $named := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) }}
+{{- /* 63 is the limit of a DNS label; the longest suffix here takes 11. */ -}}
+{{- .Values.fullnameOverride | default $named | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Takes (list context component). */}}
+{{- define "docwarden.selectorLabels" -}}
+{{- $context := index . 0 -}}
+app.kubernetes.io/name: {{ $context.Chart.Name }}
+app.kubernetes.io/instance: {{ $context.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* Takes (list context component). */}}
+{{- define "docwarden.labels" -}}
+{{- $context := index . 0 -}}
+{{ include "docwarden.selectorLabels" . }}
+app.kubernetes.io/part-of: {{ $context.Chart.Name }}
+app.kubernetes.io/version: {{ $context.Values.image.tag | default $context.Chart.AppVersion | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/managed-by: {{ $context.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $context.Chart.Name $context.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Takes (list context component suffix): the metadata of every object. */}}
+{{- define "docwarden.metadata" -}}
+{{- $context := index . 0 -}}
+name: {{ include "docwarden.fullname" $context }}{{ index . 2 }}
+namespace: {{ $context.Release.Namespace }}
+labels:
+  {{- include "docwarden.labels" (list $context (index . 1)) | nindent 2 }}
+{{- end }}
+
+{{- define "docwarden.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{- define "docwarden.serviceAccountName" -}}
+{{- $made := ternary (include "docwarden.fullname" .) "default" .Values.serviceAccount.create }}
+{{- .Values.serviceAccount.name | default $made }}
+{{- end }}
+
+{{- define "docwarden.upstreamUrl" -}}
+{{- if .Values.simulator.enabled -}}
+http://{{ include "docwarden.fullname" . }}-simulator:{{ (include "docwarden.ports" . | fromYaml).simulator }}/{id}
+{{- else -}}
+{{ .Values.upstream.url }}
+{{- end }}
+{{- end }}
+
+{{/* The port that the upstream's address says, or its scheme's. */}}
+{{- define "docwarden.upstreamPort" -}}
+{{- $url := include "docwarden.upstreamUrl" . | urlParse }}
+{{- $said := regexFind ":[0-9]+$" $url.host | trimPrefix ":" }}
+{{- $said | default (ternary "443" "80" (eq $url.scheme "https")) }}
+{{- end }}
+
+{{/* Whether the store's URL comes from a Secret: its name, or nothing. */}}
+{{- define "docwarden.storeSecret" -}}
+{{- if .Values.store.existingSecret -}}
+{{ .Values.store.existingSecret }}
+{{- else if .Values.store.url -}}
+{{ include "docwarden.fullname" . }}-store
+{{- end }}
+{{- end }}
+
+{{/* Text of a scalar; numbers arrive as floats, and 33554432 must not become 3.3554432e+07. */}}
+{{- define "docwarden.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
+{{- end }}
+
+{{/* Pod Security "restricted", and more: no token, no service links, one fixed user. */}}
+{{- define "docwarden.podSecurity" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+{{- end }}
+
+{{- define "docwarden.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  privileged: false
+  readOnlyRootFilesystem: true
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  capabilities:
+    drop:
+      - ALL
+  seccompProfile:
+    type: RuntimeDefault
+{{- end }}
+
+{{/* What every pod of the chart says about its image. */}}
+{{- define "docwarden.containerImage" -}}
+image: {{ include "docwarden.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- end }}
+
+{{- define "docwarden.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,32 @@
+{{/* What a schema cannot say: values that have to agree with each other. */}}
+{{- define "docwarden.validate" -}}
+{{- $v := .Values }}
+{{- if not (or $v.upstream.url $v.simulator.enabled) }}
+{{- fail "upstream.url is empty: say where documents come from (--set upstream.url=http://documents.example.svc:3000/{id}), or let the simulator stand in (--set simulator.enabled=true)" }}
+{{- end }}
+{{- if and $v.upstream.url $v.simulator.enabled }}
+{{- fail "upstream.url and simulator.enabled exclude each other: the simulator stands in for the upstream" }}
+{{- end }}
+{{- if and $v.store.url $v.store.existingSecret }}
+{{- fail "store.url and store.existingSecret exclude each other: say the store's address in one place" }}
+{{- end }}
+{{- $least := add $v.drain.delaySeconds $v.drain.timeoutSeconds 5 }}
+{{- if lt (int $v.drain.gracePeriodSeconds) (int $least) }}
+{{- fail (printf "drain.gracePeriodSeconds is %v: it has to be at least %v, that is drain.delaySeconds + drain.timeoutSeconds + 5, or the kubelet kills requests in flight" (int $v.drain.gracePeriodSeconds) $least) }}
+{{- end }}
+{{- if and $v.autoscaling.enabled (gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas)) }}
+{{- fail (printf "autoscaling.minReplicas (%v) is above autoscaling.maxReplicas (%v)" (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas)) }}
+{{- end }}
+{{- if and $v.ingress.enabled (not $v.ingress.hosts) }}
+{{- fail "ingress.enabled needs ingress.hosts: without a host the Ingress would answer for every name" }}
+{{- end }}
+{{- if and $v.httpRoute.enabled (not $v.httpRoute.parentRefs) }}
+{{- fail "httpRoute.enabled needs httpRoute.parentRefs: say which Gateway it belongs to" }}
+{{- end }}
+{{- if and $v.prometheusRule.enabled (not (.Files.Get "files/rules.yaml")) }}
+{{- fail "prometheusRule.enabled: the chart was packaged without files/rules.yaml (make chart-files copies it)" }}
+{{- end }}
+{{- if and $v.dashboards.enabled (not (.Files.Glob "files/dashboards/*.json")) }}
+{{- fail "dashboards.enabled: the chart was packaged without files/dashboards (make chart-files copies them)" }}
+{{- end }}
+{{- end }}
