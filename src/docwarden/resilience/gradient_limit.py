@@ -7,8 +7,9 @@ The rules, after Netflix's `Gradient2Limit` (concurrency-limits), with changes i
    do not count; a loaded upstream is slow for all.
 2. `gradient = clamp(tolerance * long-term latency / latency, 0.5, 1)`. The limit goes a fifth of
    the way towards `limit * gradient + headroom`.
-3. The headroom is the square root of the limit; while latency is not above its long-term average
-   it is the limit itself (+20 % a step), so that the limit comes back fast.
+3. The headroom is the square root of the limit. While latency is within a tenth of its long-term
+   average there is no sign of a queue, and the limit grows by half a step, like a TCP slow
+   start: it must come back within seconds, and start where the upstream is slow but wide.
 4. Nothing is raised that was not used: below half the limit in flight it stays.
 5. A cut that does not help is taken back: where three quarters of the requests in flight see the
    same latency as all did, the upstream is slow but our load is not why. That latency becomes
@@ -26,6 +27,12 @@ from typing import Final
 LEAST_GRADIENT: Final = 0.5
 """No step aims lower than at half the limit (Netflix)."""
 
+CALM: Final = 1.1
+"""Latency over its long-term average up to which no queue is suspected."""
+
+CALM_GROWTH: Final = 1.5
+"""What a step multiplies the limit by then."""
+
 CUT_TO_JUDGE: Final = 0.75
 """Share of the limit before a cut at which it is judged whether the cut helped."""
 
@@ -39,8 +46,8 @@ class GradientLimit:
     """The learning part: latencies in, limit out.
 
     Args:
-        start: Limit before anything is known.
-        least: The limit never goes below.
+        start: Limit before anything is known; brought between `least` and `most`.
+        least: The limit never goes below, unless `most` does.
         most: The limit never goes above.
         tolerance: How far latency may exceed its long-term average without a cut.
         smoothing: How far one step goes towards its aim, from 0 to 1.
@@ -75,17 +82,18 @@ class GradientLimit:
         smoothing: float = 0.2,
         long_window: int = 600,
     ) -> None:
-        self._least = least
-        self._most = most
+        self._most = max(1, most)
+        self._least = min(max(1, least), self._most)
         self._tolerance = tolerance
         self._smoothing = smoothing
         self._long_window = long_window
-        self._estimate = float(start)
+        self._estimate = 0.0
         self._long_latency = 0.0
         self._cut_from = 0.0
         self._latency_before_cut = 0.0
-        self.limit = start
+        self.limit = 0
         self.latency = 0.0
+        self._set(start)
 
     def learn(self, latency: float, peak_in_flight: int) -> None:
         """Take one step.
@@ -101,16 +109,20 @@ class GradientLimit:
         gradient = self._tolerance * self._long_latency / latency
         if gradient >= 1.0:
             self._cut_from = 0.0
-            calm = latency <= self._long_latency
-            self._aim_at(self._estimate + (self._estimate if calm else math.sqrt(self._estimate)))
+            if latency <= self._long_latency * CALM:
+                self._set(self._estimate * CALM_GROWTH)
+            else:
+                self._step_towards(self._estimate + math.sqrt(self._estimate))
             return
-        if self._cut_from == 0.0:
-            self._cut_from, self._latency_before_cut = self._estimate, latency
-        # The queue that a cut is to drain may still have been growing in its first steps.
-        self._latency_before_cut = max(self._latency_before_cut, latency)
-        self._aim_at(self._estimate * max(gradient, LEAST_GRADIENT) + math.sqrt(self._estimate))
-        if self._estimate <= self._cut_from * CUT_TO_JUDGE:
+        if self._cut_from > 0.0 and self._estimate <= self._cut_from * CUT_TO_JUDGE:
             self._judge_cut(latency)
+        elif self._cut_from > 0.0:
+            self._latency_before_cut = max(self._latency_before_cut, latency)
+            gradient = max(gradient, LEAST_GRADIENT)
+            self._step_towards(self._estimate * gradient + math.sqrt(self._estimate))
+        else:
+            # Hold for a step: a queue that has just begun shows its length one latency later.
+            self._cut_from, self._latency_before_cut = self._estimate, latency
 
     def _average(self, latency: float) -> None:
         if self._long_latency == 0.0:
@@ -121,14 +133,15 @@ class GradientLimit:
         if self._long_latency > 2.0 * latency:
             self._long_latency *= 0.95
 
-    def _aim_at(self, aim: float) -> None:
-        estimate = self._estimate + (aim - self._estimate) * self._smoothing
-        self._estimate = min(max(estimate, float(self._least)), float(self._most))
+    def _step_towards(self, aim: float) -> None:
+        self._set(self._estimate + (aim - self._estimate) * self._smoothing)
+
+    def _set(self, estimate: float) -> None:
+        self._estimate = min(max(estimate, self._least), self._most)
         self.limit = int(self._estimate)
 
     def _judge_cut(self, latency: float) -> None:
         if latency > self._latency_before_cut * CUT_HELPED:
             self._long_latency = latency
-            self._estimate = self._cut_from
-            self.limit = int(self._estimate)
+            self._set(self._cut_from)
         self._cut_from = 0.0
