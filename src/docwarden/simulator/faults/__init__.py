@@ -1,0 +1,1 @@
+"""What can go wrong with an answer, one module a subject; `table` holds them all."""

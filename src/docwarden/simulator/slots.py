@@ -1,0 +1,47 @@
+"""A known capacity: so many requests are served at once, the others wait their turn."""
+
+import asyncio
+from collections import deque
+
+
+class Slots:
+    """Places to be served in, first come first served; `capacity` may change at any time."""
+
+    def __init__(self, capacity: int | None) -> None:
+        self._capacity = capacity
+        self._taken = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def limited(self) -> bool:
+        """Whether anybody may have to wait."""
+        return self._capacity is not None
+
+    def resize(self, capacity: int | None) -> None:
+        """Change the capacity; None is no limit."""
+        self._capacity = capacity
+        self._admit()
+
+    async def take(self) -> None:
+        """Wait for a place and take it; cancellation gives it back."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give_back()
+            raise
+
+    def give_back(self) -> None:
+        """Leave a place that was taken."""
+        self._taken -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and (self._capacity is None or self._taken < self._capacity):
+            turn = self._waiting.popleft()
+            if not turn.done():  # one that was cancelled has gone
+                self._taken += 1
+                turn.set_result(None)

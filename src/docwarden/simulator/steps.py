@@ -1,0 +1,101 @@
+"""What an answer consists of: bytes to send, and what to do between and after them.
+
+A fault is a function that yields steps; the connection performs them one by one and stops as
+soon as the peer goes away, so a fault may yield without end. After the last step the connection
+stays open for the next request, unless a step ended it or the peer wanted it closed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from docwarden.simulator.documents import Document
+
+REASONS = {
+    200: "OK",
+    301: "Moved Permanently",
+    302: "Found",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    410: "Gone",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Send nothing for so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Close the listener and reset every connection, for so many seconds."""
+
+    seconds: float
+
+
+class End(Enum):
+    """How a connection ends."""
+
+    HANG = auto()  # nothing more, until the peer gives up
+    CLOSE = auto()  # FIN after what was sent
+    RESET = auto()  # RST after what was sent
+
+
+Step = bytes | Pause | Refuse | End
+Steps = Iterator[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a fault knows of the request that it spoils.
+
+    `document` is what would have been answered, `date` the value for the Date header, `earlier`
+    how many answers this connection had before, and `seed` makes random bytes repeatable.
+    """
+
+    document: Document
+    body: bytes
+    date: bytes
+    head_only: bool = False
+    earlier: int = 0
+    seed: int = 0
+
+    def head(
+        self, *fields: str, status: int = 200, media_type: str | None = None, end: bool = True
+    ) -> bytes:
+        """Write a status line and header fields; without `end` the empty line is left to come."""
+        lines = [
+            f"HTTP/1.1 {status} {REASONS.get(status, 'Unnamed')}",
+            "Server: docwarden-simulator",
+            f"Date: {self.date.decode('ascii')}",
+            f"Content-Type: {media_type or self.document.media_type}",
+            *fields,
+        ]
+        return ("\r\n".join(lines) + ("\r\n\r\n" if end else "\r\n")).encode("latin-1")
+
+    def sized_head(self, length: int, *fields: str) -> bytes:
+        """Write the head of a 200 with the document's type that declares `length` bytes."""
+        return self.head(f"Content-Length: {length}", *fields)
+
+    def content(self, body: bytes) -> bytes:
+        """Return what is sent of a body: nothing when the request was HEAD."""
+        return b"" if self.head_only else body
+
+    def answer(
+        self, body: bytes, *fields: str, status: int = 200, media_type: str | None = None
+    ) -> bytes:
+        """Write a whole well-formed answer."""
+        length = f"Content-Length: {len(body)}"
+        return self.head(length, *fields, status=status, media_type=media_type) + self.content(body)
+
+    def normal(self) -> bytes:
+        """Write the answer that there would have been without the fault."""
+        return self.answer(self.body)
