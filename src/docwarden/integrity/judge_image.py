@@ -1,0 +1,73 @@
+"""Tier 3 of PNG, GIF, WebP and TIFF, by Pillow. Runs in the deep checker's process only.
+
+Every frame is decoded until the budget of pixels is used up; what is left is not judged, and an
+image that exceeds the budget alone is not decoded at all.
+"""
+
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from types import MappingProxyType
+from typing import Final
+
+from PIL import GifImagePlugin, Image, ImageFile, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.sniff import sniff
+from docwarden.integrity.verdict import MediaType
+
+MAX_PIXELS: Final = 32_000_000
+"""In all frames together: 128 MB as RGBA, about half a second."""
+MAX_FRAMES: Final = 1_000
+
+_OPENERS: Final[Mapping[MediaType, Callable[[BytesIO], ImageFile.ImageFile]]] = MappingProxyType(
+    {
+        MediaType.PNG: PngImagePlugin.PngImageFile,
+        MediaType.GIF: GifImagePlugin.GifImageFile,
+        MediaType.WEBP: WebPImagePlugin.WebPImageFile,
+        MediaType.TIFF: TiffImagePlugin.TiffImageFile,
+    }
+)
+# TIFF compressions that every build of Pillow decodes; others are not judged.
+_TIFF_COMPRESSIONS: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
+_COMPRESSION_TAG: Final = 259
+
+
+def judge_image(data: bytes, _tier: int) -> list[tuple[Reason, str]]:
+    """Return why a strict decoder takes offence at an image."""
+    Image.MAX_IMAGE_PIXELS = None  # the budget below is stricter, and no warning is wanted
+    media_type = sniff(data)
+    opener = _OPENERS.get(media_type) if media_type is not None else None
+    if opener is None:
+        return []
+    try:
+        image = opener(BytesIO(data))
+    except (SyntaxError, OSError, ValueError) as error:
+        # TIFF has more kinds of pixels than Pillow knows.
+        if media_type is MediaType.TIFF:
+            return []
+        return [(Reason.IMAGE_UNDECODABLE, str(error))]
+    with image:
+        return _decode_frames(image)
+
+
+def _decode_frames(image: ImageFile.ImageFile) -> list[tuple[Reason, str]]:
+    left = MAX_PIXELS
+    for number in range(MAX_FRAMES):
+        try:
+            image.seek(number)
+        except EOFError:
+            break
+        left -= image.width * image.height
+        if left < 0 or not _supported(image):
+            break
+        try:
+            image.load()
+        except (OSError, SyntaxError, EOFError) as error:
+            return [(Reason.IMAGE_UNDECODABLE, f"frame {number}: {error}")]
+    return []
+
+
+def _supported(image: ImageFile.ImageFile) -> bool:
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return True
+    return image.tag_v2.get(_COMPRESSION_TAG, 1) in _TIFF_COMPRESSIONS

@@ -1,0 +1,128 @@
+"""Tiers 3 and 4 of PDF, by pikepdf (qpdf). Runs in the deep checker's process only.
+
+A file that needs a password is judged as far as it can be read without one: its cross-reference
+sections and trailer, by tier 2.
+"""
+
+import re
+import zlib
+from io import BytesIO
+from typing import Final
+
+import pikepdf
+
+from docwarden.integrity.pdf import pdf_extent
+from docwarden.integrity.reasons import Reason
+
+MAX_NODES: Final = 20_000
+"""How many nodes of the page tree are visited."""
+MAX_STREAMS: Final = 2_000
+MAX_INFLATED: Final = 64 << 20
+"""Bytes that tier 4 inflates in one document."""
+
+_PIECE: Final = 1 << 20
+_FAST_TIERS: Final = 3
+
+
+def judge_pdf(data: bytes, tier: int) -> list[tuple[Reason, str]]:
+    """Return why a strict parser takes offence at a PDF."""
+    # What follows the end is the business of the check trailing-bytes.
+    source = BytesIO(data[: pdf_extent(data)])
+    try:
+        with pikepdf.open(source, attempt_recovery=False, suppress_warnings=True) as pdf:
+            failures = _judge_pages(pdf)
+            if tier > _FAST_TIERS:
+                failures += _judge_streams(pdf)
+            return failures
+    except pikepdf.PasswordError:
+        return []
+    except pikepdf.PdfError as error:
+        return [(Reason.PDF_UNREADABLE, _words(error))]
+
+
+def _judge_pages(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
+    try:
+        return _walk_pages(pdf)
+    except (pikepdf.PdfError, TypeError, ValueError, KeyError, AttributeError) as error:
+        return [(Reason.PDF_PAGES_BROKEN, _words(error))]
+
+
+def _walk_pages(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
+    """Resolve every page and its contents, without the repairs that `Pdf.pages` makes."""
+    root = pdf.Root.get("/Pages")
+    if not isinstance(root, pikepdf.Dictionary):
+        return [(Reason.PDF_PAGES_BROKEN, "the catalog has no page tree")]
+    waiting: list[pikepdf.Object] = [root]
+    seen: set[tuple[int, int]] = set()
+    pages = 0
+    while waiting and len(seen) < MAX_NODES:
+        node = waiting.pop()
+        if not isinstance(node, pikepdf.Dictionary):
+            return [(Reason.PDF_PAGES_BROKEN, f"a node of the page tree is missing, page {pages}")]
+        if node.is_indirect and node.objgen in seen:
+            return [(Reason.PDF_PAGES_BROKEN, "a node comes twice in the page tree")]
+        seen.add(node.objgen)
+        kids = node.get("/Kids")
+        if isinstance(kids, pikepdf.Array):
+            waiting.extend(kids)
+            continue
+        pages += 1
+        if not _contents_resolve(node.get("/Contents")):
+            return [(Reason.PDF_PAGES_BROKEN, f"the contents of page {pages} do not resolve")]
+    if not pages and root.get("/Count", 0) > 0:
+        return [(Reason.PDF_PAGES_BROKEN, "the page tree has no page, and should")]
+    return []
+
+
+def _words(error: Exception) -> str:
+    """Return qpdf's words without the name that pikepdf gives to a stream."""
+    return re.sub(r"^stream <[^>]*> ", "", str(error))
+
+
+def _contents_resolve(contents: pikepdf.Object | None) -> bool:
+    if contents is None:
+        return True
+    if isinstance(contents, pikepdf.Array):
+        return all(isinstance(part, pikepdf.Stream) for part in contents)
+    return isinstance(contents, pikepdf.Stream)
+
+
+def _judge_streams(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
+    """Inflate every stream whose first filter is Flate, and compare its checksum."""
+    left = MAX_INFLATED
+    streams = 0
+    for item in pdf.objects:
+        if not isinstance(item, pikepdf.Stream) or not _is_flate(item):
+            continue
+        streams += 1
+        if left <= 0 or streams > MAX_STREAMS:
+            break
+        try:
+            left -= _inflate(item.read_raw_bytes(), left)
+        except (zlib.error, pikepdf.PdfError) as error:
+            return [(Reason.PDF_STREAM_DAMAGED, f"object {item.objgen[0]}: {error}")]
+    return []
+
+
+def _is_flate(stream: pikepdf.Object) -> bool:
+    filters = stream.get("/Filter")
+    if isinstance(filters, pikepdf.Array):
+        filters = filters[0] if len(filters) else None
+    return filters in {"/FlateDecode", "/Fl"}
+
+
+def _inflate(raw: bytes, limit: int) -> int:
+    """Return how many bytes `raw` inflates to, at least `limit` when it is more than that.
+
+    Raises:
+        zlib.error: The data or its checksum is wrong, or the data ends too early.
+    """
+    inflater = zlib.decompressobj()
+    length = 0
+    while not inflater.eof and length < limit:
+        piece = inflater.decompress(raw, _PIECE)
+        length += len(piece)
+        raw = inflater.unconsumed_tail
+        if not piece and not raw and not inflater.eof:
+            raise zlib.error("the data ends before its checksum")
+    return length

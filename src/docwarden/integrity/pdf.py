@@ -1,0 +1,119 @@
+"""Tier 2 of PDF: the way from the end of the file to every cross-reference section.
+
+Source: ISO 32000-1, 7.5 (file structure), 7.5.8 (cross-reference streams), annex F (linearized)
+and annex H, implementation notes 13 to 18 (what readers tolerate). Offsets count from the header
+or, as many writers have it, from the first byte of the file; both pass.
+
+A byte that was lost, added or moved anywhere before a section makes some offset miss. What tier 2
+cannot see: bytes that changed in place outside the sections, and a file that was cut exactly at
+the end of an older revision, which is that revision, whole.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.sniff import pdf_header
+from docwarden.integrity.verdict import Finding
+
+MAX_SECTIONS: Final = 256
+"""How many sections are followed, newest first; those beyond are not looked at."""
+MAX_STREAM_HEAD: Final = 65_536
+"""Where the dictionary of a cross-reference stream must end."""
+
+_EOF: Final = b"%%EOF"
+_STARTXREF: Final = re.compile(rb"startxref[\s\0]*(\d{1,19})")
+_TABLE: Final = re.compile(rb"[\s\0]{0,32}xref[\s\0]+\d+[\s\0]+\d+")
+_STREAM: Final = re.compile(rb"[\s\0]{0,32}\d{1,10}[\s\0]+\d{1,5}[\s\0]+obj")
+_PREV: Final = re.compile(rb"/Prev[\s\0]*(\d{1,19})")
+_HYBRID: Final = re.compile(rb"/XRefStm[\s\0]*(\d{1,19})")
+_ROOT: Final = re.compile(rb"/Root[\s\0]*(?:\d|<<)")
+_BODY: Final = re.compile(rb"(?:^|[\s\0])\d{1,10}[\s\0]+\d{1,5}[\s\0]+obj\b|\bxref[\s\0]|startxref")
+_PADDING: Final = b"\r\n\t \0\x0c\x1a"
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A cross-reference section: what its dictionary says."""
+
+    previous: int | None
+    hybrid: int | None
+    rooted: bool
+
+
+def examine_pdf(data: bytes) -> tuple[Finding, ...]:
+    """Return the failed tier 2 checks of a PDF."""
+    end = data.rfind(_EOF)
+    start = data.rfind(b"startxref", 0, end) if end >= 0 else -1
+    match = _STARTXREF.match(data, start, end) if start >= 0 else None
+    if match is None:
+        return (Finding.of(Reason.PDF_STARTXREF_MISSING, "no startxref before the last %%EOF"),)
+    after = data[end + len(_EOF) :]
+    if after and after.strip(_PADDING) and _BODY.search(after):
+        return (
+            Finding.of(Reason.PDF_UPDATE_UNFINISHED, f"objects follow the last %%EOF at {end}"),
+        )
+    failed = _follow(data, int(match[1]), max(pdf_header(data), 0))
+    if failed is not None:
+        return (failed,)
+    if stray := after.strip(_PADDING):
+        return (Finding.of(Reason.TRAILING_BYTES, f"{len(stray)} bytes after %%EOF"),)
+    return ()
+
+
+def pdf_extent(data: bytes) -> int:
+    """Return where the last %%EOF ends: readers need not search for it behind trailing bytes."""
+    end = data.rfind(_EOF)
+    return end + len(_EOF) if end >= 0 else len(data)
+
+
+def _follow(data: bytes, newest: int, base: int) -> Finding | None:
+    """Follow the sections from the newest to the oldest."""
+    waiting = [newest]
+    seen: set[int] = set()
+    rooted = False
+    while waiting and len(seen) < MAX_SECTIONS:
+        offset = waiting.pop()
+        if offset in seen:
+            continue  # a loop is odd, but readers stop at it too
+        section = _section(data, offset, base)
+        if isinstance(section, Reason):
+            if section is Reason.PDF_SECTION_WRONG and not seen:
+                section = Reason.PDF_STARTXREF_WRONG
+            return Finding.of(section, f"at offset {offset} of {len(data)} bytes")
+        seen.add(offset)
+        rooted |= section.rooted
+        # Some writers say /Prev 0 for "none".
+        waiting += [at for at in (section.previous, section.hybrid) if at]
+    if not rooted:
+        return Finding.of(Reason.PDF_TRAILER_BROKEN, "no trailer names the catalog")
+    return None
+
+
+def _section(data: bytes, offset: int, base: int) -> _Section | Reason:
+    for at in (offset, offset + base) if base else (offset,):
+        if at >= len(data):
+            continue
+        if _TABLE.match(data, at):
+            trailer = data.find(b"trailer", at)
+            if trailer < 0:
+                return Reason.PDF_TRAILER_BROKEN
+            end = data.find(b"startxref", trailer)
+            return _read_section(data, trailer, end if end >= 0 else len(data))
+        if _STREAM.match(data, at):
+            limit = at + MAX_STREAM_HEAD
+            end = data.find(b"stream", at, limit)
+            if end >= 0 and data.find(b"/XRef", at, end) >= 0:
+                return _read_section(data, at, end)
+    return Reason.PDF_SECTION_WRONG
+
+
+def _read_section(data: bytes, start: int, end: int) -> _Section:
+    previous = _PREV.search(data, start, end)
+    hybrid = _HYBRID.search(data, start, end)
+    return _Section(
+        previous=int(previous[1]) if previous else None,
+        hybrid=int(hybrid[1]) if hybrid else None,
+        rooted=_ROOT.search(data, start, end) is not None,
+    )

@@ -1,0 +1,83 @@
+"""Tiers 1 and 2 of one document: pure functions of its bytes.
+
+Nothing here raises or loops on any bytes: every walk ends at the end of the data or at a bound of
+its own, which stands in the format's module.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from docwarden.integrity.gif import examine_gif
+from docwarden.integrity.jpeg import examine_jpeg
+from docwarden.integrity.pdf import examine_pdf
+from docwarden.integrity.png import examine_png
+from docwarden.integrity.policy import Policy
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.sniff import explain_unknown, pdf_header, sniff
+from docwarden.integrity.tiff import examine_tiff
+from docwarden.integrity.verdict import Finding, MediaType, Mode
+from docwarden.integrity.webp import examine_webp
+
+_WALKS: Final[Mapping[MediaType, Callable[[bytes], tuple[Finding, ...]]]] = MappingProxyType(
+    {
+        MediaType.PDF: examine_pdf,
+        MediaType.PNG: examine_png,
+        MediaType.JPEG: examine_jpeg,
+        MediaType.GIF: examine_gif,
+        MediaType.WEBP: examine_webp,
+        MediaType.TIFF: examine_tiff,
+    }
+)
+# The closing mark of each format that has one: %%EOF (ISO 32000-1 7.5.5), the IEND chunk with its
+# CRC, the EOI marker, the GIF trailer.
+_END_MARKS: Final[Mapping[MediaType, bytes]] = MappingProxyType(
+    {
+        MediaType.PDF: b"%%EOF",
+        MediaType.PNG: b"\0\0\0\0IEND\xaeB`\x82",
+        MediaType.JPEG: b"\xff\xd9",
+        MediaType.GIF: b";",
+    }
+)
+_REPLACEMENT: Final = b"\xef\xbf\xbd"
+
+
+def inspect_bytes(data: bytes, policy: Policy) -> tuple[MediaType | None, tuple[Finding, ...]]:
+    """Look at `data` with tiers 1 and 2.
+
+    Returns:
+        The type that the bytes have, None for none of the allowed ones, and the failed checks.
+        What follows an enforced failure is not looked at.
+    """
+    media_type = sniff(data)
+    if media_type is None:
+        return None, (explain_unknown(data),)
+    findings = _tier_one(data, media_type)
+    if policy.tier > 1 and not _stops(findings, policy):
+        findings += _WALKS[media_type](data)
+    if findings and _REPLACEMENT in data:
+        findings = tuple(_with_hint(finding, data) for finding in findings)
+    return media_type, findings
+
+
+def _tier_one(data: bytes, media_type: MediaType) -> tuple[Finding, ...]:
+    findings: tuple[Finding, ...] = ()
+    if media_type is MediaType.PDF and not data.startswith(b"%PDF-"):
+        findings += (
+            Finding.of(Reason.LEADING_BYTES, f"{pdf_header(data)} bytes before the header"),
+        )
+    mark = _END_MARKS.get(media_type)
+    # Nearly always the mark is at the very end, and the search from there is short.
+    if mark is not None and data.rfind(mark) < 0:
+        findings += (Finding.of(Reason.END_MISSING, "the closing mark is nowhere in the bytes"),)
+    return findings
+
+
+def _stops(findings: tuple[Finding, ...], policy: Policy) -> bool:
+    return any(policy.modes[finding.check] is Mode.ENFORCE for finding in findings)
+
+
+def _with_hint(finding: Finding, data: bytes) -> Finding:
+    count = data.count(_REPLACEMENT)
+    detail = f"{finding.detail}; {count} times the UTF-8 bytes of U+FFFD, as a text decoder leaves"
+    return Finding(finding.reason, finding.check, finding.tier, detail)

@@ -1,0 +1,166 @@
+"""Tier 2 of TIFF: directories, values, strips and tiles lie within the file.
+
+Sources: TIFF 6.0 sections 2, 4, 15 and 22, TIFF Technical Note 1 (SubIFDs), the BigTIFF design.
+A TIFF has no closing mark and may hold private data anywhere, so bytes after its last strip prove
+nothing, and truncation shows in what then lies outside.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from struct import Struct, unpack_from
+from types import MappingProxyType
+from typing import Final
+
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.verdict import Finding
+
+MAX_DIRECTORIES: Final = 8_192
+MAX_ENTRIES: Final = 262_144
+"""In all directories together."""
+MAX_SEGMENTS: Final = 4_194_304
+"""Strips and tiles in all directories together; those beyond are not looked at."""
+
+_SIZES: Final[Mapping[int, int]] = MappingProxyType(
+    {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+    | {16: 8, 17: 8, 18: 8}
+)
+_NUMBERS: Final[Mapping[int, str]] = MappingProxyType(
+    {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+)
+_WIDTH, _LENGTH = 256, 257
+_DATA: Final = ((273, 279), (324, 325), (513, 514))  # strips, tiles, old JPEG: offsets and counts
+_SUB_DIRECTORIES: Final = (330, 34665, 34853, 40965)  # SubIFDs, Exif, GPS, interoperability
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What differs between the byte orders, and between TIFF and BigTIFF."""
+
+    order: str
+    count: Struct
+    entry: Struct
+    offset: Struct
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    kind: int
+    count: int
+    at: int
+
+
+class _Broken(Exception):  # noqa: N818 - never leaves this module
+    """Carries the finding that ends the walk."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        self.finding = Finding.of(reason, detail)
+
+
+def examine_tiff(data: bytes) -> tuple[Finding, ...]:
+    """Return the failed tier 2 checks of a TIFF."""
+    try:
+        _Walk(data).run()
+    except _Broken as broken:
+        return (broken.finding,)
+    return ()
+
+
+class _Walk:
+    """One pass over the directories of one file."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        order = "<" if data.startswith(b"I") else ">"
+        big = data[2:4] in {b"+\0", b"\0+"}
+        count, entry, offset = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
+        self._layout = _Layout(
+            order, Struct(order + count), Struct(order + entry), Struct(order + offset)
+        )
+        self._first_at = 8 if big else 4
+        self._entries_left = MAX_ENTRIES
+        self._segments_left = MAX_SEGMENTS
+        self._images = 0
+
+    def run(self) -> None:
+        """Follow every directory once. Raises `_Broken`."""
+        waiting = [self._number_at(self._first_at)]
+        seen: set[int] = set()
+        while waiting:
+            at = waiting.pop()
+            if at in seen or len(seen) >= MAX_DIRECTORIES:
+                raise _Broken(Reason.TIFF_DIRECTORY_LOOP, f"the directory at {at} comes again")
+            seen.add(at)
+            entries, following = self._directory(at)
+            self._images += self._image(entries)
+            waiting += self._sub_directories(entries, seen)
+            if following:
+                waiting.append(following)
+        if not self._images:
+            raise _Broken(Reason.TIFF_IMAGE_MISSING, "no directory describes an image")
+
+    def _number_at(self, at: int) -> int:
+        if at + self._layout.offset.size > len(self._data):
+            raise _Broken(Reason.TIFF_DIRECTORY_TRUNCATED, f"the bytes end at {len(self._data)}")
+        number: int = self._layout.offset.unpack_from(self._data, at)[0]
+        return number
+
+    def _directory(self, at: int) -> tuple[dict[int, _Entry], int]:
+        layout = self._layout
+        start = at + layout.count.size
+        if at < 8 or start > len(self._data):
+            raise _Broken(Reason.TIFF_DIRECTORY_TRUNCATED, f"a directory at {at}")
+        count = layout.count.unpack_from(self._data, at)[0]
+        end = start + count * layout.entry.size
+        if not count or end > len(self._data):
+            raise _Broken(Reason.TIFF_DIRECTORY_TRUNCATED, f"a directory at {at}, {count} entries")
+        self._entries_left -= count
+        if self._entries_left < 0:
+            raise _Broken(Reason.TIFF_DIRECTORY_LOOP, f"more than {MAX_ENTRIES} entries")
+        entries = {}
+        for entry_at in range(start, end, layout.entry.size):
+            tag, kind, number, value = layout.entry.unpack_from(self._data, entry_at)
+            entries[tag] = self._entry(tag, kind, number, value, entry_at)
+        # Writers that leave the last "next directory" out at the end of the file are tolerated.
+        following = self._number_at(end) if end < len(self._data) else 0
+        return entries, following
+
+    def _entry(self, tag: int, kind: int, count: int, value: bytes, entry_at: int) -> _Entry:
+        length = _SIZES.get(kind, 0) * count  # readers skip kinds that they do not know
+        if length <= len(value):
+            return _Entry(kind, count, entry_at + self._layout.entry.size - len(value))
+        at = self._layout.offset.unpack(value)[0]
+        if at + length > len(self._data):
+            raise _Broken(Reason.TIFF_VALUE_OUTSIDE, f"the value of tag {tag} at {at}")
+        return _Entry(kind, count, at)
+
+    def _image(self, entries: dict[int, _Entry]) -> bool:
+        found = False
+        for offsets_tag, counts_tag in _DATA:
+            offsets = self._numbers(entries.get(offsets_tag))
+            counts = self._numbers(entries.get(counts_tag))
+            found |= bool(offsets)
+            # Counts may be missing (TIFF 5 and older); sparse files have offset and count zero.
+            if counts and len(counts) != len(offsets):
+                counts = counts[: len(offsets)]
+            ends = map(sum, zip(offsets, counts, strict=False)) if counts else offsets
+            if max(ends, default=0) > len(self._data):
+                raise _Broken(Reason.TIFF_DATA_OUTSIDE, "a strip or tile lies outside the bytes")
+        return found and _WIDTH in entries and _LENGTH in entries
+
+    def _sub_directories(self, entries: dict[int, _Entry], seen: set[int]) -> Iterable[int]:
+        for tag in _SUB_DIRECTORIES:
+            # Two directories may share one; only the chain itself must not come back.
+            yield from (
+                at
+                for at in set(self._numbers(entries.get(tag))[:MAX_DIRECTORIES])
+                if at and at not in seen
+            )
+
+    def _numbers(self, entry: _Entry | None) -> tuple[int, ...]:
+        if entry is None or entry.kind not in _NUMBERS or not entry.count:
+            return ()
+        count = min(entry.count, self._segments_left)
+        self._segments_left -= count
+        return unpack_from(
+            f"{self._layout.order}{count}{_NUMBERS[entry.kind]}", self._data, entry.at
+        )

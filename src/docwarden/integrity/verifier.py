@@ -1,0 +1,140 @@
+"""Verification of documents, each sequence of bytes once.
+
+Rules of this file
+    - Tiers 1 and 2 run in place; a document above `THREAD_FROM` bytes has them in a thread.
+    - Tiers 3 and 4 run in the deep checker's process, and only when nothing is rejected before.
+    - Equal bytes in verification at the same moment share one check. It goes on while anybody
+      waits for it, and is cancelled with its last waiter.
+    - Verdicts are remembered, least recently used forgotten first. A verdict that rests on a
+      crash, timeout or memory failure of the deep check is not: it may say more about the moment
+      than about the document.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+import xxhash
+
+from docwarden.integrity.deep import DeepChecker
+from docwarden.integrity.policy import Policy
+from docwarden.integrity.tiers import inspect_bytes
+from docwarden.integrity.verdict import Check, Finding, MediaType, Verdict, first_enforced
+
+THREAD_FROM: Final = 1 << 20
+"""Bytes from which tiers 1 and 2 leave the event loop; docs/explanation/integrity.md has times."""
+
+_DEEP_TIER: Final = 3
+
+
+@dataclass(slots=True)
+class _Shared:
+    task: asyncio.Task[Verdict]
+    waiters: int = 0
+
+
+class Verifier:
+    """Finds out whether bytes are an intact document.
+
+    Args:
+        policy: Which checks run, and which are enforced.
+        deep: Runs tiers 3 and 4; without one, verification ends with tier 2.
+        remembered: How many verdicts are kept; each takes less than a kilobyte.
+        seed: Of the digest that verdicts are remembered under. Random, so that nobody can prepare
+            a broken document that is taken for a good one; tests may fix it.
+    """
+
+    __slots__ = ("_deep", "_pending", "_policy", "_remembered", "_seed", "_verdicts")
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        deep: DeepChecker | None = None,
+        remembered: int = 4096,
+        seed: int | None = None,
+    ) -> None:
+        self._policy = policy
+        self._deep = deep
+        self._remembered = remembered
+        self._seed = secrets.randbits(64) if seed is None else seed
+        self._verdicts: dict[int, Verdict] = {}
+        self._pending: dict[int, _Shared] = {}
+
+    def recall(self, data: bytes) -> Verdict | None:
+        """Return the remembered verdict on `data`, or None. Takes microseconds."""
+        return self._recall(self._key(data))
+
+    async def verify(self, data: bytes) -> Verdict:
+        """Return the verdict on `data`, remembered or new. Raises nothing but cancellation."""
+        key = self._key(data)
+        if (known := self._recall(key)) is not None:
+            return known
+        shared = self._pending.get(key)
+        if shared is None:
+            if len(data) < THREAD_FROM:
+                media_type, findings = inspect_bytes(data, self._policy)
+                if not self._needs_deep(media_type, findings):
+                    return self._conclude(key, data, media_type, findings)
+                work = self._look_deeper(key, data, media_type, findings)
+            else:
+                work = self._look_from_thread(key, data)
+            shared = self._pending[key] = _Shared(asyncio.create_task(work))
+        return await self._share(key, shared)
+
+    async def _share(self, key: int, shared: _Shared) -> Verdict:
+        shared.waiters += 1
+        try:
+            return await asyncio.shield(shared.task)
+        finally:
+            shared.waiters -= 1
+            # A newcomer joins neither a check that has ended nor one that is being cancelled.
+            if (not shared.waiters or shared.task.done()) and self._pending.get(key) is shared:
+                del self._pending[key]
+            if not shared.waiters:
+                shared.task.cancel()
+
+    async def _look_from_thread(self, key: int, data: bytes) -> Verdict:
+        media_type, findings = await asyncio.to_thread(inspect_bytes, data, self._policy)
+        if not self._needs_deep(media_type, findings):
+            return self._conclude(key, data, media_type, findings)
+        return await self._look_deeper(key, data, media_type, findings)
+
+    async def _look_deeper(
+        self, key: int, data: bytes, media_type: MediaType | None, findings: tuple[Finding, ...]
+    ) -> Verdict:
+        if self._deep is not None and media_type is not None:
+            findings += await self._deep.check(data, media_type, self._policy)
+        return self._conclude(key, data, media_type, findings)
+
+    def _needs_deep(self, media_type: MediaType | None, findings: tuple[Finding, ...]) -> bool:
+        return (
+            self._deep is not None
+            and self._policy.tier >= _DEEP_TIER
+            and media_type is not None
+            and first_enforced(findings, self._policy.modes) is None
+        )
+
+    def _conclude(
+        self, key: int, data: bytes, media_type: MediaType | None, findings: tuple[Finding, ...]
+    ) -> Verdict:
+        rejected = first_enforced(findings, self._policy.modes) if findings else None
+        verdict = Verdict(media_type, findings, rejected, xxhash.xxh3_128_hexdigest(data))
+        if not any(finding.check is Check.DEEP_CHECK for finding in findings):
+            self._remember(key, verdict)
+        return verdict
+
+    def _key(self, data: bytes) -> int:
+        return xxhash.xxh3_128_intdigest(data, self._seed)
+
+    def _recall(self, key: int) -> Verdict | None:
+        verdict = self._verdicts.pop(key, None)
+        if verdict is not None:
+            self._verdicts[key] = verdict  # a dict keeps insertion order: now the newest
+        return verdict
+
+    def _remember(self, key: int, verdict: Verdict) -> None:
+        self._verdicts[key] = verdict
+        if len(self._verdicts) > self._remembered:
+            del self._verdicts[next(iter(self._verdicts))]

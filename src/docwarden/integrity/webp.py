@@ -1,0 +1,80 @@
+"""Tier 2 of WebP: the RIFF container and its chunks.
+
+Source: RFC 9649, sections 2.3 to 2.7 (container), RFC 6386 section 9.1 (VP8 frame header) and
+RFC 9649 section 3.4 (VP8L signature).
+"""
+
+from struct import Struct
+from typing import Final
+
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.verdict import Finding
+
+MAX_CHUNKS: Final = 65_536
+"""Each frame of an animation is one chunk."""
+
+_CHUNK: Final = Struct("<4sI")
+_FIRST_CHUNK_AT: Final = 12
+_FRAME_HEADER_LENGTH: Final = 16  # of an ANMF chunk, before the frame's own chunks
+_VP8X_LENGTH: Final = 10
+_START_CODE: Final = b"\x9d\x01\x2a"
+_LOSSLESS_SIGNATURE: Final = 0x2F
+
+
+def examine_webp(data: bytes) -> tuple[Finding, ...]:
+    """Return the failed tier 2 checks of a WebP."""
+    if len(data) < _FIRST_CHUNK_AT + _CHUNK.size:
+        return (Finding.of(Reason.WEBP_CHUNK_TRUNCATED, "the bytes end within the first chunk"),)
+    end = int.from_bytes(data[4:8], "little") + 8
+    # Encoders that forget the last padding byte are common, and decoders do not mind.
+    if end > len(data) + (end & 1 == 0 and end == len(data) + 1):
+        return (
+            Finding.of(Reason.WEBP_SIZE_WRONG, f"RIFF declares {end} bytes, {len(data)} are here"),
+        )
+    end = min(end, len(data))
+    failed = _walk(data, end)
+    if failed is not None:
+        return (failed,)
+    if len(data) > end + (end & 1):
+        return (Finding.of(Reason.TRAILING_BYTES, f"{len(data) - end} bytes after the container"),)
+    return ()
+
+
+def _walk(data: bytes, end: int) -> Finding | None:
+    images = 0
+    at = _FIRST_CHUNK_AT
+    for number in range(MAX_CHUNKS):
+        if at >= end:
+            return (
+                None
+                if images
+                else Finding.of(Reason.WEBP_IMAGE_MISSING, "no image chunk in the container")
+            )
+        if at + _CHUNK.size > end:
+            return Finding.of(Reason.WEBP_CHUNK_TRUNCATED, f"{end - at} stray bytes at {at}")
+        kind, length = _CHUNK.unpack_from(data, at)
+        body = at + _CHUNK.size
+        if body + length > end:
+            return Finding.of(
+                Reason.WEBP_CHUNK_TRUNCATED, f"the chunk at {at} reaches past the end"
+            )
+        if number == 0 and kind not in {b"VP8 ", b"VP8L", b"VP8X"}:
+            return Finding.of(Reason.WEBP_CHUNK_INVALID, "the first chunk is no image header")
+        if not _plausible(data, kind, body, length):
+            return Finding.of(Reason.WEBP_CHUNK_INVALID, f"the chunk at {at} has a broken header")
+        images += kind in {b"VP8 ", b"VP8L", b"ANMF"}
+        at = body + length + (length & 1)
+    return Finding.of(Reason.WEBP_TOO_MANY_CHUNKS, f"more than {MAX_CHUNKS} chunks")
+
+
+def _plausible(data: bytes, kind: bytes, body: int, length: int) -> bool:
+    if kind == b"VP8 ":
+        key_frame = length >= 10 and not data[body] & 1
+        return key_frame and data[body + 3 : body + 6] == _START_CODE
+    if kind == b"VP8L":
+        return length >= 5 and data[body] == _LOSSLESS_SIGNATURE
+    if kind == b"VP8X":
+        return length >= _VP8X_LENGTH
+    if kind == b"ANMF":
+        return length >= _FRAME_HEADER_LENGTH + _CHUNK.size
+    return True
