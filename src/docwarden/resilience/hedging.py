@@ -1,8 +1,9 @@
 """A second attempt beside a first one that takes unusually long.
 
-After Dean and Barroso, "The Tail at Scale" (2013). Started after the 95th percentile of what attempts take, it costs about 5 % more attempts while
-the upstream is as it was. When the upstream turns slow for all, every attempt exceeds the old
-percentile; then the budget is what bounds the extra load.
+After Dean and Barroso, "The Tail at Scale" (2013). Started after the 95th percentile of what
+attempts take, it costs about 5 % more attempts while the upstream is as it was. When the upstream
+turns slow for all, every attempt exceeds the old percentile; then the budget is what bounds the
+extra load.
 """
 
 from __future__ import annotations
