@@ -1,0 +1,489 @@
+"""Each feature on and off, and what it looks like when on."""
+
+import pytest
+
+GATEWAY = {
+    "app.kubernetes.io/name": "docwarden",
+    "app.kubernetes.io/instance": "r",
+    "app.kubernetes.io/component": "gateway",
+}
+DNS_RULE = {
+    "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
+    "to": [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+        }
+    ],
+}
+
+
+def kinds(objects):
+    return {kind for kind, _ in objects}
+
+
+def pod(objects, name="r-docwarden"):
+    return objects["Deployment", name]["spec"]["template"]
+
+
+def container(objects, name="r-docwarden"):
+    (only,) = pod(objects, name)["spec"]["containers"]
+    return only
+
+
+def settings(objects):
+    return objects["ConfigMap", "r-docwarden"]["data"]
+
+
+@pytest.fixture
+def external(render):
+    """Return a function that renders with an upstream elsewhere and `values`."""
+    return lambda **values: render(
+        values={"upstream": {"url": "http://documents.example.com:3000/{id}"}, **values}
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "off", "on"),
+    [
+        (
+            "HorizontalPodAutoscaler",
+            {"autoscaling": {"enabled": False}},
+            {"autoscaling": {"enabled": True}},
+        ),
+        (
+            "PodDisruptionBudget",
+            {"podDisruptionBudget": {"enabled": False}},
+            {"podDisruptionBudget": {"enabled": True}},
+        ),
+        (
+            "NetworkPolicy",
+            {"networkPolicy": {"enabled": False}},
+            {"networkPolicy": {"enabled": True}},
+        ),
+        (
+            "ServiceAccount",
+            {"serviceAccount": {"create": False}},
+            {"serviceAccount": {"create": True}},
+        ),
+        ("Secret", {}, {"store": {"url": "redis://redis:6379/0"}}),
+        ("Ingress", {}, {"ingress": {"enabled": True, "hosts": ["a.example.com"]}}),
+        ("HTTPRoute", {}, {"httpRoute": {"enabled": True, "parentRefs": [{"name": "edge"}]}}),
+        ("ServiceMonitor", {}, {"serviceMonitor": {"enabled": True}}),
+        ("PrometheusRule", {}, {"prometheusRule": {"enabled": True}}),
+    ],
+)
+def test_a_feature_is_there_when_on_and_absent_when_off(external, kind, off, on):
+    assert kind not in kinds(external(**off))
+    assert kind in kinds(external(**on))
+
+
+def test_the_default_makes_exactly_these_objects(external):
+    assert set(external()) == {
+        ("ConfigMap", "r-docwarden"),
+        ("Deployment", "r-docwarden"),
+        ("HorizontalPodAutoscaler", "r-docwarden"),
+        ("NetworkPolicy", "r-docwarden"),
+        ("NetworkPolicy", "r-docwarden-test"),
+        ("Pod", "r-docwarden-test"),
+        ("PodDisruptionBudget", "r-docwarden"),
+        ("Service", "r-docwarden"),
+        ("Service", "r-docwarden-metrics"),
+        ("ServiceAccount", "r-docwarden"),
+    }
+
+
+# Names and image
+
+
+def test_full_name_override_renames_every_object(simulated):
+    for kind, name in simulated(fullnameOverride="gate"):
+        assert name == "gate" or name.startswith("gate-"), kind
+
+
+def test_a_digest_wins_over_a_tag(external):
+    digest = "sha256:" + "a" * 64
+    image = {"repository": "registry.example.com/docwarden", "tag": "1.2.3", "digest": digest}
+    assert container(external(image=image))["image"] == f"registry.example.com/docwarden@{digest}"
+    del image["digest"]
+    assert container(external(image=image))["image"] == "registry.example.com/docwarden:1.2.3"
+
+
+def test_pull_secrets_reach_every_pod(simulated):
+    objects = simulated(image={"pullSecrets": ["registry"]})
+    for name in ("r-docwarden", "r-docwarden-simulator"):
+        assert pod(objects, name)["spec"]["imagePullSecrets"] == [{"name": "registry"}]
+    assert objects["Pod", "r-docwarden-test"]["spec"]["imagePullSecrets"] == [{"name": "registry"}]
+
+
+# Settings
+
+
+def test_settings_are_text_whatever_they_are_written_as(external):
+    env = {
+        "DOCWARDEN_MAX_DOCUMENT_BYTES": 33554432,
+        "DOCWARDEN_HEDGING": True,
+        "DOCWARDEN_LOG_SUCCESS_SHARE": 0.25,
+        "DOCWARDEN_REQUEST_TIMEOUT": "8s",
+    }
+    written = settings(external(env=env))
+    assert {name: written[name] for name in env} == {
+        "DOCWARDEN_MAX_DOCUMENT_BYTES": "33554432",
+        "DOCWARDEN_HEDGING": "true",
+        "DOCWARDEN_LOG_SUCCESS_SHARE": "0.25",
+        "DOCWARDEN_REQUEST_TIMEOUT": "8s",
+    }
+
+
+def test_set_on_the_command_line_keeps_the_braces_of_the_upstream_url(template):
+    done = template(options=("--set", "upstream.url=http://documents:3000/{id}"))
+    assert 'DOCWARDEN_UPSTREAM_URL: "http://documents:3000/{id}"' in done.stdout
+
+
+def test_a_changed_setting_makes_new_pods_and_an_unchanged_one_does_not(external):
+    def checksum(**values):
+        return pod(external(**values))["metadata"]["annotations"]["checksum/config"]
+
+    assert checksum() == checksum()
+    assert checksum() != checksum(env={"DOCWARDEN_LOG_LEVEL": "debug"})
+
+
+def test_a_changed_store_makes_new_pods(external):
+    def checksum(url):
+        objects = external(store={"url": url})
+        return pod(objects)["metadata"]["annotations"]["checksum/store"]
+
+    assert checksum("redis://one:6379/0") != checksum("redis://two:6379/0")
+    assert "checksum/store" not in pod(external())["metadata"]["annotations"]
+
+
+def test_the_store_s_address_is_in_the_secret_and_nowhere_else(template):
+    values = {"simulator": {"enabled": True}, "store": {"url": "redis://:hunter2@redis:6379/0"}}
+    assert template(values=values).stdout.count("hunter2") == 1
+
+
+def test_the_store_s_address_comes_from_the_secret(external):
+    own = external(store={"url": "redis://redis:6379/0"})
+    assert own["Secret", "r-docwarden-store"]["stringData"] == {
+        "DOCWARDEN_STORE_URL": "redis://redis:6379/0"
+    }
+    (variable,) = container(own)["env"]
+    assert variable["valueFrom"]["secretKeyRef"] == {
+        "name": "r-docwarden-store",
+        "key": "DOCWARDEN_STORE_URL",
+    }
+
+
+def test_an_existing_secret_is_used_and_none_is_made(external):
+    objects = external(store={"existingSecret": "redis", "existingSecretKey": "url"})
+    assert "Secret" not in kinds(objects)
+    (variable,) = container(objects)["env"]
+    assert variable["valueFrom"]["secretKeyRef"] == {"name": "redis", "key": "url"}
+
+
+# Start, health, stop
+
+
+def test_the_three_probes_ask_three_questions_on_the_admin_port(external):
+    gateway = container(external())
+    asked = {
+        kind: (gateway[kind]["httpGet"]["path"], gateway[kind]["httpGet"]["port"])
+        for kind in ("startupProbe", "readinessProbe", "livenessProbe")
+    }
+    assert asked == {
+        "startupProbe": ("/startupz", "admin"),
+        "readinessProbe": ("/readyz", "admin"),
+        "livenessProbe": ("/livez", "admin"),
+    }
+
+
+def test_readiness_gives_up_sooner_than_liveness(external):
+    gateway = container(external())
+
+    def patience(kind):
+        return gateway[kind]["periodSeconds"] * gateway[kind]["failureThreshold"]
+
+    assert patience("readinessProbe") < patience("livenessProbe")
+
+
+def test_drain_and_grace_period_come_from_the_same_values(external):
+    objects = external(drain={"delaySeconds": 4, "timeoutSeconds": 60, "gracePeriodSeconds": 69})
+    assert settings(objects)["DOCWARDEN_DRAIN_DELAY"] == "4s"
+    assert settings(objects)["DOCWARDEN_DRAIN_TIMEOUT"] == "60s"
+    assert pod(objects)["spec"]["terminationGracePeriodSeconds"] == 69
+
+
+def test_the_process_drains_by_itself_so_no_hook_delays_its_signal(external):
+    assert "lifecycle" not in container(external())
+
+
+def test_a_rollout_never_has_fewer_pods_than_wanted(external):
+    strategy = external()["Deployment", "r-docwarden"]["spec"]["strategy"]
+    assert strategy["rollingUpdate"]["maxUnavailable"] == 0
+
+
+def test_tmp_is_the_only_writable_place_and_lies_in_memory(external):
+    assert container(external())["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
+    (volume,) = pod(external())["spec"]["volumes"]
+    assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": "16Mi"}
+
+
+# Placement
+
+
+def test_pods_spread_over_zones_by_revision(external):
+    (zones,) = pod(external())["spec"]["topologySpreadConstraints"]
+    assert zones["topologyKey"] == "topology.kubernetes.io/zone"
+    assert zones["labelSelector"]["matchLabels"] == GATEWAY
+    assert zones["matchLabelKeys"] == ["pod-template-hash"]
+
+
+def test_placement_values_reach_the_pods_and_are_absent_otherwise(external):
+    placed = {
+        "nodeSelector": {"kubernetes.io/arch": "arm64"},
+        "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+        "priorityClassName": "high",
+    }
+    spec = pod(external(**placed))["spec"]
+    assert {name: spec[name] for name in placed} == placed
+    assert not placed.keys() & pod(external())["spec"].keys()
+
+
+def test_pod_annotations_are_added_to_the_chart_s_own(external):
+    annotations = pod(external(podAnnotations={"a": "b"}))["metadata"]["annotations"]
+    assert annotations["a"] == "b"
+    assert "checksum/config" in annotations
+
+
+# Scaling
+
+
+def test_cpu_is_the_only_target_unless_requests_in_flight_are_asked_for(external):
+    def metrics(**scaling):
+        scaler = external(autoscaling=scaling)["HorizontalPodAutoscaler", "r-docwarden"]
+        return scaler["spec"]["metrics"]
+
+    assert [each["type"] for each in metrics()] == ["ContainerResource"]
+    _, in_flight = metrics(targetRequestsInFlight=60)
+    assert in_flight["pods"] == {
+        "metric": {"name": "docwarden_requests_in_flight"},
+        "target": {"type": "AverageValue", "averageValue": "60"},
+    }
+
+
+def test_the_scaler_watches_a_container_that_exists(external):
+    objects = external()
+    scaler = objects["HorizontalPodAutoscaler", "r-docwarden"]["spec"]
+    watched = scaler["metrics"][0]["containerResource"]["container"]
+    assert watched == container(objects)["name"]
+
+
+def test_replicas_are_stated_only_without_a_scaler(external):
+    def replicas(**values):
+        return external(**values)["Deployment", "r-docwarden"]["spec"].get("replicas")
+
+    assert replicas(replicaCount=4) is None
+    assert replicas(replicaCount=4, autoscaling={"enabled": False}) == 4
+
+
+# Network
+
+
+def test_documents_are_for_clients_and_the_admin_port_for_monitoring_only(external):
+    policy = external()["NetworkPolicy", "r-docwarden"]["spec"]
+    documents, admin = policy["ingress"]
+    test_pod = {"podSelector": {"matchLabels": {**GATEWAY, "app.kubernetes.io/component": "test"}}}
+    namespace = "kubernetes.io/metadata.name"
+    assert documents == {
+        "from": [
+            {"namespaceSelector": {"matchLabels": {namespace: "ingress-nginx"}}},
+            test_pod,
+        ],
+        "ports": [{"port": 8080, "protocol": "TCP"}],
+    }
+    assert admin == {
+        "from": [{"namespaceSelector": {"matchLabels": {namespace: "monitoring"}}}],
+        "ports": [{"port": 8081, "protocol": "TCP"}],
+    }
+
+
+def test_nobody_listed_means_nobody_and_not_everybody(external):
+    policy = external(networkPolicy={"clients": [], "monitoring": []})
+    (documents,) = policy["NetworkPolicy", "r-docwarden"]["spec"]["ingress"]
+    assert len(documents["from"]) == 1
+    assert documents["ports"] == [{"port": 8080, "protocol": "TCP"}]
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("http://documents:3000/{id}", 3000),
+        ("http://documents/{id}", 80),
+        ("https://documents.example.com/{id}", 443),
+        ("https://[2001:db8::1]:8443/{id}", 8443),
+    ],
+)
+def test_the_way_out_is_dns_and_the_upstream_s_port(render, url, port):
+    policy = render(values={"upstream": {"url": url}})["NetworkPolicy", "r-docwarden"]["spec"]
+    assert policy["egress"] == [DNS_RULE, {"ports": [{"port": port, "protocol": "TCP"}]}]
+
+
+def test_the_way_out_narrows_to_the_peers_that_are_named(external):
+    address = {"ipBlock": {"cidr": "10.0.0.0/24"}}
+    network = {
+        "upstream": {"peers": [address], "port": 8000},
+        "store": {"peers": [address], "port": 6380},
+        "extraEgress": [{"to": [address], "ports": [{"port": 4318}]}],
+    }
+    objects = external(networkPolicy=network, store={"existingSecret": "redis"})
+    assert objects["NetworkPolicy", "r-docwarden"]["spec"]["egress"] == [
+        DNS_RULE,
+        {"to": [address], "ports": [{"port": 8000, "protocol": "TCP"}]},
+        {"to": [address], "ports": [{"port": 6380, "protocol": "TCP"}]},
+        {"to": [address], "ports": [{"port": 4318}]},
+    ]
+
+
+def test_the_metrics_service_shows_pods_that_are_not_ready(external):
+    service = external()["Service", "r-docwarden-metrics"]["spec"]
+    assert service["publishNotReadyAddresses"] is True
+    assert [port["port"] for port in service["ports"]] == [8081]
+
+
+def test_the_service_for_documents_does_not_open_the_admin_port(external):
+    objects = external(service={"type": "LoadBalancer", "port": 8000, "annotations": {"a": "b"}})
+    service = objects["Service", "r-docwarden"]
+    assert [port["port"] for port in service["spec"]["ports"]] == [8000]
+    assert service["spec"]["type"] == "LoadBalancer"
+    assert service["metadata"]["annotations"] == {"a": "b"}
+
+
+def test_an_ingress_has_tls_only_with_a_certificate(external):
+    def spec(**values):
+        ingress = {"enabled": True, "hosts": ["a.example.com"], **values}
+        return external(ingress=ingress)["Ingress", "r-docwarden"]["spec"]
+
+    assert "tls" not in spec()
+    assert spec(tlsSecretName="cert")["tls"] == [{"secretName": "cert", "hosts": ["a.example.com"]}]
+    assert spec(className="nginx")["ingressClassName"] == "nginx"
+
+
+def test_a_route_attaches_to_its_gateways(external):
+    parents = [{"name": "edge", "namespace": "gateways", "sectionName": "https"}]
+    route = {"enabled": True, "parentRefs": parents, "hostnames": ["a.example.com"]}
+    spec = external(httpRoute=route)["HTTPRoute", "r-docwarden"]["spec"]
+    assert spec.keys() == {"parentRefs", "hostnames", "rules"}
+    assert spec["parentRefs"] == parents
+    assert spec["hostnames"] == ["a.example.com"]
+
+
+def test_a_made_account_is_the_one_that_the_pods_use(external):
+    def used(**account):
+        return pod(external(serviceAccount=account))["spec"]["serviceAccountName"]
+
+    assert used() == "r-docwarden"
+    assert used(name="own") == "own"
+    assert used(create=False) == "default"
+    assert used(create=False, name="own") == "own"
+
+
+# Monitoring
+
+
+def test_the_service_monitor_finds_the_metrics_service_and_its_port(external):
+    monitoring = {"enabled": True, "interval": "15s", "labels": {"release": "prometheus"}}
+    objects = external(serviceMonitor=monitoring)
+    monitor = objects["ServiceMonitor", "r-docwarden"]
+    service = objects["Service", "r-docwarden-metrics"]
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    spec = monitor["spec"]
+    assert spec["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert spec["namespaceSelector"] == {"matchNames": [service["metadata"]["namespace"]]}
+    (endpoint,) = spec["endpoints"]
+    assert endpoint == {"port": "admin", "path": "/metrics", "interval": "15s"}
+    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+
+
+def test_the_service_monitor_selects_no_service_for_documents(external):
+    objects = external(serviceMonitor={"enabled": True})
+    selector = objects["ServiceMonitor", "r-docwarden"]["spec"]["selector"]["matchLabels"]
+    labels = objects["Service", "r-docwarden"]["metadata"]["labels"]
+    assert not selector.items() <= labels.items()
+
+
+# Simulator
+
+
+def test_the_simulator_stands_in_for_the_upstream(simulated):
+    objects = simulated()
+    service = objects["Service", "r-docwarden-simulator"]
+    (port,) = service["spec"]["ports"]
+    url = f"http://{service['metadata']['name']}:{port['port']}/{{id}}"
+    assert settings(objects)["DOCWARDEN_UPSTREAM_URL"] == url
+    assert container(objects, "r-docwarden-simulator")["args"] == [
+        "simulate",
+        "--listen",
+        "0.0.0.0:3000",
+        "--control",
+        "127.0.0.1:3001",
+    ]
+
+
+def test_the_simulator_is_absent_unless_asked_for(external):
+    assert not [name for _, name in external() if "simulator" in name]
+
+
+def test_gateway_and_simulator_may_talk_and_the_simulator_calls_nobody(simulated):
+    objects = simulated()
+    simulator = objects["NetworkPolicy", "r-docwarden-simulator"]["spec"]
+    assert simulator["egress"] == []
+    (rule,) = simulator["ingress"]
+    assert rule["from"] == [{"podSelector": {"matchLabels": GATEWAY}}]
+    _, out = objects["NetworkPolicy", "r-docwarden"]["spec"]["egress"]
+    assert out["to"] == [{"podSelector": simulator["podSelector"]}]
+    assert out["ports"] == rule["ports"] == [{"port": 3000, "protocol": "TCP"}]
+
+
+# helm test, NOTES
+
+
+def test_helm_test_fetches_the_documents_asked_for_from_the_service(external):
+    test_pod = external(service={"port": 8000}, tests={"documentIds": ["7"]})[
+        "Pod", "r-docwarden-test"
+    ]
+    assert test_pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    (only,) = test_pod["spec"]["containers"]
+    assert only["args"] == ["http://r-docwarden:8000", "7"]
+
+
+def test_helm_test_runs_the_script_as_it_is(external, chart):
+    (only,) = external()["Pod", "r-docwarden-test"]["spec"]["containers"]
+    script = (chart / "files/check_delivery.py").read_text()
+    assert only["command"] == ["python", "-c", script]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "kubectl --namespace docwarden port-forward deployment/r-docwarden 8081"),
+        ({"simulator": {"enabled": True}}, "WARNING: the simulator stands in"),
+        ({"networkPolicy": {"enabled": False}}, "WARNING: networkPolicy.enabled is false"),
+        ({"env": {"DOCWARDEN_STALE_IF_ERROR": "1h"}}, "each pod remembers its own documents"),
+        (
+            {"ingress": {"enabled": True, "hosts": ["a.example.com"], "tlsSecretName": "c"}},
+            "curl -i https://a.example.com/1",
+        ),
+    ],
+)
+def test_the_notes_say_what_matters_about_this_installation(helm, chart, tmp_path, values, said):
+    import yaml  # noqa: PLC0415
+
+    values.setdefault("upstream", {"url": "" if "simulator" in values else "http://d:3000/{id}"})
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump(values))
+    done = helm(
+        *("install", "r", chart, "--dry-run=client", "--namespace=docwarden", "--values", path)
+    )
+    assert done.returncode == 0, done.stderr
+    notes = done.stdout.partition("NOTES:")[2]
+    assert said in notes

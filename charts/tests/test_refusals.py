@@ -1,0 +1,94 @@
+"""Values that cannot be meant are refused with a message that names them."""
+
+import json
+
+import pytest
+
+UPSTREAM = {"upstream": {"url": "http://documents:3000/{id}"}}
+OPEN = {"#/properties/global"}  # belongs to the parent chart
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        # A key that does not exist
+        ({"replicas": 3}, "replicas"),
+        ({"autoscaling": {"minReplica": 3}}, "minReplica"),
+        ({"image": {"tags": "1"}}, "tags"),
+        ({"resources": {"limits": {"ephemeralStorage": "1Gi"}}}, "ephemeralStorage"),
+        ({"networkPolicy": {"clients": [{"podSelectors": {}}]}}, "podSelectors"),
+        ({"tolerations": [{"keys": "a"}]}, "keys"),
+        # A setting that is misspelt, decided by another value, or nobody's
+        ({"env": {"DOCWARDEN_REQUEST_TIMOUT": "8s"}}, "DOCWARDEN_REQUEST_TIMOUT"),
+        ({"env": {"DOCWARDEN_DRAIN_DELAY": "1s"}}, "DOCWARDEN_DRAIN_DELAY"),
+        ({"env": {"DOCWARDEN_STORE_URL": "redis://a"}}, "DOCWARDEN_STORE_URL"),
+        ({"env": {"LD_PRELOAD": "x"}}, "LD_PRELOAD"),
+        ({"env": {"DOCWARDEN_WORKERS": ["2"]}}, "DOCWARDEN_WORKERS"),
+        # A wrong type
+        ({"replicaCount": "three"}, "replicaCount"),
+        ({"autoscaling": {"enabled": "yes"}}, "autoscaling/enabled"),
+        ({"ingress": {"hosts": "a.example.com"}}, "ingress/hosts"),
+        ({"podAnnotations": {"a": 1}}, "podAnnotations/a"),
+        # A wrong value
+        ({"upstream": {"url": "documents:3000"}}, "upstream/url"),
+        ({"upstream": {"url": "http://user:word@documents/{id}"}}, "upstream/url"),
+        ({"image": {"tag": "latest"}}, "image/tag"),
+        ({"image": {"digest": "sha256:abc"}}, "image/digest"),
+        ({"image": {"repository": "docwarden@sha256"}}, "image/repository"),
+        ({"service": {"type": "NodePort"}}, "service/type"),
+        ({"service": {"port": 70000}}, "service/port"),
+        ({"store": {"url": "memcached://a"}}, "store/url"),
+        ({"resources": {"limits": {"memory": "512MB"}}}, "limits/memory"),
+        ({"podDisruptionBudget": {"maxUnavailable": 0}}, "maxUnavailable"),
+        ({"tests": {"documentIds": ["007"]}}, "documentIds/0"),
+        ({"tests": {"documentIds": []}}, "documentIds"),
+        # Values that contradict each other
+        ({"upstream": {"url": ""}}, "upstream.url is empty"),
+        ({"simulator": {"enabled": True}}, "simulator.enabled"),
+        ({"store": {"url": "redis://a", "existingSecret": "b"}}, "store.existingSecret"),
+        ({"drain": {"delaySeconds": 30}}, "drain.gracePeriodSeconds is 45"),
+        ({"drain": {"gracePeriodSeconds": 34}}, "at least 35"),
+        ({"autoscaling": {"minReplicas": 11}}, "autoscaling.minReplicas (11)"),
+        ({"ingress": {"enabled": True}}, "ingress.hosts"),
+        ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused_by_name(template, values, named):
+    done = template(values={**UPSTREAM, **values})
+    assert done.returncode != 0
+    assert named in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_grace_period_may_be_exactly_what_is_needed(template):
+    assert template(values={**UPSTREAM, "drain": {"gracePeriodSeconds": 35}}).returncode == 0
+
+
+def test_the_chart_can_be_a_dependency_whose_parent_passes_global_values(template):
+    done = template(values={**UPSTREAM, "global": {"anything": {"goes": 1}}})
+    assert done.returncode == 0, done.stderr
+
+
+def objects_in(node, at="#"):
+    """Yield (where, schema) for every object in the schema."""
+    if isinstance(node, dict):
+        if "object" in (node.get("type") or ()) and "properties" in node or "propertyNames" in node:
+            yield at, node
+        elif node.get("type") == "object":
+            yield at, node
+        for key, each in node.items():
+            yield from objects_in(each, f"{at}/{key}")
+    if isinstance(node, list):
+        for index, each in enumerate(node):
+            yield from objects_in(each, f"{at}/{index}")
+
+
+def test_no_object_in_the_schema_takes_unknown_keys(chart):
+    schema = json.loads((chart / "values.schema.json").read_text())
+    found = dict(objects_in(schema))
+    assert len(found) > 25
+    for at, each in found.items():
+        if at not in OPEN:
+            more = each["additionalProperties"]
+            # Maps such as labels take any key, and only text or quantities as their values.
+            assert more is False or more.get("type") == "string", at
