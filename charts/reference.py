@@ -39,8 +39,8 @@ HEAD: Final = """\
 <!-- Generated from charts/docwarden/values.yaml and values.schema.json by `make chart-files`. -->
 
 Every value of `charts/docwarden`, with what it is unless you say otherwise. Keys that are not here
-are refused, as are values of another type. [Deploy to Kubernetes](../how-to/deploy-to-kubernetes.md)
-shows them at work.
+are refused, as are values of another type.
+[Deploy to Kubernetes](../how-to/deploy-to-kubernetes.md) shows them at work.
 
 | value | type | default | meaning |
 | --- | --- | --- | --- |
@@ -131,7 +131,9 @@ def main(arguments: list[str]) -> int:
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     for path in stale:
         if "--check" in arguments:
-            print(f"{path.relative_to(REPOSITORY)} is out of date: make chart-files", file=sys.stderr)
+            print(
+                f"{path.relative_to(REPOSITORY)} is out of date: make chart-files", file=sys.stderr
+            )
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(wanted[path])

@@ -47,7 +47,11 @@ def repository() -> Path:
 def helm() -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [os.environ["HELM"], *arguments], capture_output=True, text=True, check=False, timeout=60
+            [os.environ["HELM"], *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
 
     return run

@@ -64,7 +64,7 @@ def test_the_gateway_would_refuse_a_wrong_setting(render, values_file):
     assert "DOCWARDEN_DRAIN_DELAY" in done.stderr
 
 
-def test_the_drain_takes_as_long_as_the_gateway_s_own_defaults(chart, known):
+def test_the_drain_takes_as_long_as_the_gateway_s_own_defaults(chart):
     done = gateway(
         "from docwarden.settings import Settings; s = Settings();"
         "print(int(s.drain_delay), int(s.drain_timeout))"

@@ -72,9 +72,7 @@ def test_the_chart_can_be_a_dependency_whose_parent_passes_global_values(templat
 def objects_in(node, at="#"):
     """Yield (where, schema) for every object in the schema."""
     if isinstance(node, dict):
-        if "object" in (node.get("type") or ()) and "properties" in node or "propertyNames" in node:
-            yield at, node
-        elif node.get("type") == "object":
+        if node.get("type") == "object":
             yield at, node
         for key, each in node.items():
             yield from objects_in(each, f"{at}/{key}")

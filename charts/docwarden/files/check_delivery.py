@@ -22,7 +22,6 @@ SIGNATURES = {
 PDF_WINDOW = 1024
 ATTEMPTS = 5
 TIMEOUT = 15.0
-PAUSE = 1.0
 
 
 def flaw(headers, body):
@@ -42,12 +41,12 @@ def flaw(headers, body):
     return None
 
 
-def fetch(url):
+def fetch(url, pause):
     """Return (flaw or None, what was seen) for one document, asking again after failures."""
     wrong = "was never asked for"
     for attempt in range(ATTEMPTS):
         if attempt:
-            time.sleep(PAUSE)
+            time.sleep(pause)
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
                 body = answer.read()
@@ -65,11 +64,11 @@ def fetch(url):
     return wrong, None
 
 
-def main(base_url, *ids):
+def main(base_url, *ids, pause=1.0):
     """Return the exit status: 0 when every document arrived as it should."""
     failures = 0
     for document_id in ids:
-        wrong, seen = fetch(f"{base_url}/{document_id}")
+        wrong, seen = fetch(f"{base_url}/{document_id}", pause)
         print(f"document {document_id}: {wrong or seen}", flush=True)
         failures += wrong is not None
     print(f"{len(ids) - failures} of {len(ids)} documents arrived intact", flush=True)
