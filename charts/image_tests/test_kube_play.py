@@ -59,18 +59,18 @@ def only_container(workload):
     return container
 
 
-def play(*objects):
-    """Start the objects; return the names of the pods to remove again."""
-    text = yaml.safe_dump_all(objects)
-    podman("kube", "play", "--quiet", "-", given=text)
+def find_pod(workload):
+    """Return what podman knows of the workload's pod; its name differs between releases."""
+    labels = workload["spec"]["selector"]["matchLabels"]
+    filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
+    (name,) = podman("pod", "ps", "--format={{.Name}}", *filters).split()
+    found = json.loads(podman("pod", "inspect", name))
+    return found[0] if isinstance(found, list) else found
 
 
-def address(container):
-    networks = json.loads(podman("inspect", container))[0]
-    pod_infra = json.loads(podman("inspect", networks["Pod"], "--type=pod"))
-    infra = (pod_infra if isinstance(pod_infra, dict) else pod_infra[0])["InfraContainerID"]
-    settings = json.loads(podman("inspect", infra))[0]["NetworkSettings"]
-    return next(each["IPAddress"] for each in settings["Networks"].values())
+def address(pod):
+    infra = json.loads(podman("inspect", pod["InfraContainerID"]))[0]
+    return next(each["IPAddress"] for each in infra["NetworkSettings"]["Networks"].values())
 
 
 def ask(url):
@@ -104,16 +104,18 @@ class Played:
             for kind in ("startupProbe", "readinessProbe", "livenessProbe")
             if kind in self.spec
         }
-        self.pod = f"{workload['metadata']['name']}-pod"
-        self.container = f"{self.pod}-{self.spec['name']}"
-        play(workload, *others)
-        self.address = address(self.container)
-
-    def port(self, name):
-        return next(each["containerPort"] for each in self.spec["ports"] if each["name"] == name)
+        # Some releases of podman would publish them on the host, where they may be taken.
+        self.ports = {each["name"]: each["containerPort"] for each in self.spec.pop("ports")}
+        podman("kube", "play", "-", given=yaml.safe_dump_all((workload, *others)))
+        pod = find_pod(workload)
+        self.pod = pod["Name"]
+        self.address = address(pod)
+        (self.container,) = (
+            each["Name"] for each in pod["Containers"] if each["Id"] != pod["InfraContainerID"]
+        )
 
     def url(self, port, path):
-        return f"http://{self.address}:{self.port(port)}{path}"
+        return f"http://{self.address}:{self.ports[port]}{path}"
 
     def remove(self):
         podman("pod", "rm", "--force", "--time=1", self.pod, check=False)
