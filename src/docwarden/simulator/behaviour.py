@@ -9,6 +9,7 @@ from docwarden.simulator import quantities
 from docwarden.simulator.chance import Latency, latency
 from docwarden.simulator.documents import CORRUPT, FILE, KINDS
 from docwarden.simulator.faults.table import Chosen, parse
+from docwarden.units import format_duration
 
 # The assignment: every second answer a PNG, two of five a PDF, one of ten a corrupt PDF.
 ASSIGNMENT_MIX: Mapping[str, float] = MappingProxyType({"png": 50, "pdf": 40, "corrupt-pdf": 10})
@@ -23,7 +24,7 @@ class Behaviour:
 
     `mix` gives each kind its weight; `faults` their shares, together 1 at most; `capacity` is how
     many requests are served at once while others queue; `accept_delay` (seconds) is how long a
-    new connection is left unread; not `listening` means that connections are refused.
+    new connection is left alone; not `listening` means that connections are refused.
     """
 
     mix: Mapping[str, float] = field(default_factory=lambda: ASSIGNMENT_MIX)
@@ -53,7 +54,7 @@ class Behaviour:
             "faults": [chosen.text for chosen in self.faults],
             "latency": self.latency.text,
             "capacity": self.capacity,
-            "accept_delay": f"{self.accept_delay:g}s",
+            "accept_delay": format_duration(self.accept_delay),
             "listening": self.listening,
         }
 

@@ -15,6 +15,7 @@ from docwarden.simulator import quantities
 from docwarden.simulator.behaviour import FOLDER_MIX, Behaviour
 from docwarden.simulator.faults.table import FAULTS
 from docwarden.simulator.server import Configuration, Simulator
+from docwarden.units import Address, parse_address
 
 _INTERRUPTED = 130  # 128 + SIGINT, what shells expect after Ctrl-C
 _USAGE = 2
@@ -54,7 +55,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="50ms, uniform=10ms..90ms or exponential=50ms, for every answer (default: none)",
     )
     add("--capacity", type=int, metavar="N", help="serve at most N requests at once, queue others")
-    add("--accept-delay", default="0s", metavar="DURATION", help="leave new connections unread")
+    add(
+        "--accept-delay",
+        default="0s",
+        metavar="DURATION",
+        help="leave new connections alone for so long",
+    )
     add("--documents", type=Path, metavar="DIR", help="serve the files of this folder")
     add("--size", metavar="BYTES", help="make PNG and PDF documents of this size, such as 1MiB")
     add("--distinct", action="store_true", help="give every answer bytes of its own")
@@ -97,10 +103,8 @@ def _stop(stopped: asyncio.Future[int], status: int) -> None:
 
 
 def _configuration(arguments: argparse.Namespace) -> Configuration:
-    host, port = _address("--listen", arguments.listen)
-    control_host, control_port = "127.0.0.1", None
-    if arguments.control != "off":
-        control_host, control_port = _address("--control", arguments.control)
+    listen = _address("--listen", arguments.listen)
+    control = None if arguments.control == "off" else _address("--control", arguments.control)
     wishes: dict[str, Any] = {
         "faults": arguments.fault,
         "latency": arguments.latency,
@@ -110,10 +114,10 @@ def _configuration(arguments: argparse.Namespace) -> Configuration:
     if arguments.mix or arguments.documents:
         wishes["mix"] = arguments.mix or FOLDER_MIX
     return Configuration(
-        host=host,
-        port=port,
-        control_host=control_host,
-        control_port=control_port,
+        host=listen.host,
+        port=listen.port,
+        control_host=control.host if control else "127.0.0.1",
+        control_port=control.port if control else None,
         seed=arguments.seed,
         behaviour=Behaviour().changed(wishes),
         documents=arguments.documents,
@@ -123,11 +127,11 @@ def _configuration(arguments: argparse.Namespace) -> Configuration:
     )
 
 
-def _address(flag: str, text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:
-        raise ValueError(f"{flag} {text!r} is no HOST:PORT, such as 127.0.0.1:3000")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+def _address(flag: str, text: str) -> Address:
+    try:
+        return parse_address(text)
+    except ValueError as problem:
+        raise ValueError(f"{flag} {text!r} is not {problem}") from None
 
 
 def _explained(problem: OSError, configuration: Configuration) -> str:

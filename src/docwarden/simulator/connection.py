@@ -23,8 +23,8 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)  # struct linger: closing sends RST, sock
 class Connection(asyncio.Protocol):
     """Speaks HTTP/1.1 with one peer; everything stops when the peer goes away.
 
-    `entered` is told of the new connection and returns the seconds for which to leave it unread,
-    `left` that it is gone, and `refuse` for how many seconds to refuse everybody.
+    `entered` is told of the new connection, `left` that it is gone, and `refuse` for how many
+    seconds to refuse everybody.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Connection(asyncio.Protocol):
         responder: Responder,
         slots: Slots,
         *,
-        entered: Callable[["Connection"], float],
+        entered: Callable[["Connection"], None],
         left: Callable[["Connection"], None],
         refuse: Callable[[float], None],
     ) -> None:
@@ -46,7 +46,6 @@ class Connection(asyncio.Protocol):
         self._requests: deque[Request] = deque()
         self._answered = 0
         self._task: asyncio.Task[None] | None = None
-        self._unread: asyncio.TimerHandle | None = None
         self._sent: asyncio.Future[None] | None = None
         self._buffering = False
         self._transport: asyncio.Transport
@@ -54,17 +53,12 @@ class Connection(asyncio.Protocol):
     # asyncio calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin; a slow acceptor leaves the connection unread at first."""
+        """Begin."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
-        if seconds := self._entered(self):
-            self._transport.pause_reading()
-            loop = asyncio.get_running_loop()
-            self._unread = loop.call_later(seconds, self._transport.resume_reading)
+        self._entered(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
         """Stop whatever was being done for the peer."""
-        if self._unread:
-            self._unread.cancel()
         if self._task:
             self._task.cancel()
         self._requests.clear()

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 _BACKLOG = 1024
@@ -14,14 +15,23 @@ class Listener:
     """Holds the port from `start` to `close`; between `open` and `shut` it takes connections.
 
     Linux keeps a socket bound when its listening is shut down, and answers connection attempts
-    with RST, just as if nobody were there. So no other process can take the port meanwhile.
-    asyncio's servers cannot do that, hence the accepting by hand.
+    with RST, just as if nobody were there. So even a port that was free by chance comes back.
+    asyncio's servers cannot do that, hence the accepting by hand. `delay` says for how many
+    seconds to leave a new connection alone before anybody reads from it.
     """
 
-    def __init__(self, host: str, port: int, make: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        make: Callable[[], asyncio.Protocol],
+        *,
+        delay: Callable[[], float],
+    ) -> None:
         self._host = host
         self._port = port
         self._make = make
+        self._delay = delay
         self._socket: socket.socket | None = None
         self._open = False
         self._entering: set[asyncio.Task[None]] = set()
@@ -61,7 +71,11 @@ class Listener:
         self.open()
 
     def open(self) -> None:
-        """Take connections; does nothing when it does already."""
+        """Take connections; does nothing when it does already.
+
+        Raises:
+            OSError: another process took the port while this one refused.
+        """
         if self._socket and not self._open:
             self._socket.listen(_BACKLOG)
             asyncio.get_running_loop().add_reader(self._socket, self._accept)
@@ -73,12 +87,12 @@ class Listener:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.shutdown(socket.SHUT_RDWR)
             self._open = False
+        for task in self._entering:
+            task.cancel()
 
     async def close(self) -> None:
         """Give the port up."""
         self.shut()
-        for task in self._entering:
-            task.cancel()
         if self._entering:
             await asyncio.wait(self._entering)
         if self._socket:
@@ -102,16 +116,19 @@ class Listener:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = asyncio.get_running_loop().create_task(self._enter(accepted))
             self._entering.add(task)
-            task.add_done_callback(self._entering.discard)
+            task.add_done_callback(partial(self._entered, accepted))
 
     def _accept_again(self) -> None:
         if self._socket and self._open:
             asyncio.get_running_loop().add_reader(self._socket, self._accept)
 
     async def _enter(self, accepted: socket.socket) -> None:
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._make, accepted)
-        except (OSError, asyncio.CancelledError):
+        await asyncio.sleep(self._delay())
+        await asyncio.get_running_loop().connect_accepted_socket(self._make, accepted)
+
+    def _entered(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
+        self._entering.discard(task)
+        if task.cancelled() or task.exception():  # such as a peer that has gone by now
             accepted.close()
 
 

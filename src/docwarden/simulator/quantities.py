@@ -1,61 +1,80 @@
-"""Durations, sizes and shares as people write them on a command line."""
+"""Bounded quantities as people write them in a fault, a flag or the control endpoint."""
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
-_BYTES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "B": 1}
+from docwarden.units import parse_duration, parse_size
 
 LONGEST_SECONDS = 3600.0
+LARGEST_BYTES = 1024**4  # never held in memory: what is large is sent in pieces
+LARGEST_COUNT = 1_000_000
 
 
 def seconds(text: str) -> float:
-    """Read `250ms`, `10s`, `5m` or plain seconds.
+    """Read a duration such as `250ms` or `10s`.
 
     Raises:
-        ValueError: it is no duration, or not within an hour.
+        ValueError: it is none, or longer than an hour.
     """
-    for unit in ("ms", "s", "m"):
-        if text.endswith(unit):
-            value = _number(text.removesuffix(unit), "duration") * _SECONDS[unit]
-            break
-    else:
-        value = _number(text, "duration")
+    try:
+        value = parse_duration(text)
+    except ValueError as problem:
+        raise ValueError(f"{text!r} is not {problem}") from None
     if value > LONGEST_SECONDS:
         raise ValueError(f"{text!r} is longer than an hour")
     return value
 
 
 def size(text: str) -> int:
-    """Read `4096`, `64KiB`, `32MiB` or `1GiB`.
+    """Read a size such as `4096` or `64KiB`.
 
     Raises:
-        ValueError: it is no size.
+        ValueError: it is none, or more than 1 TiB.
     """
-    for unit, factor in _BYTES.items():
-        if text.endswith(unit):
-            return int(_number(text.removesuffix(unit), "size") * factor)
-    return int(_number(text, "size"))
+    try:
+        value = parse_size(text)
+    except ValueError as problem:
+        raise ValueError(f"{text!r} is not {problem}") from None
+    if value > LARGEST_BYTES:
+        raise ValueError(f"{text!r} is more than 1 TiB")
+    return value
 
 
 def share(text: str) -> float:
-    """Read `0.1` or `10%`.
+    """Read a share such as `0.1` or `10%`.
 
     Raises:
-        ValueError: it is no share from 0 to 1.
+        ValueError: it is none from 0 to 1.
     """
-    value = (
-        _number(text.removesuffix("%"), "share") / 100
-        if text.endswith("%")
-        else _number(text, "share")
-    )
-    if value > 1:
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
         raise ValueError(f"{text!r} is no share: 0 to 1, or 0% to 100%")
     return value
 
 
-def _number(text: str, what: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no {what}") from None
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{text!r} is no {what}")
+def count(text: str) -> int:
+    """Read a count.
+
+    Raises:
+        ValueError: it is none from 1 to a million.
+    """
+    value = _whole(text)
+    if not 1 <= value <= LARGEST_COUNT:
+        raise ValueError(f"{text!r} is no count from 1 to {LARGEST_COUNT}")
     return value
+
+
+def status(text: str) -> int:
+    """Read a status of a final answer.
+
+    Raises:
+        ValueError: it is none from 200 to 999.
+    """
+    value = _whole(text)
+    if not 200 <= value <= 999:
+        raise ValueError(f"{text!r} is no status from 200 to 999")
+    return value
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else -1

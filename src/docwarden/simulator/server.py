@@ -57,7 +57,9 @@ class Simulator:
             one.behaviour, self._library, seed=one.seed, distinct=one.distinct, log=one.log
         )
         self._slots = Slots(one.behaviour.capacity)
-        self._listener = Listener(one.host, one.port, self._connection)
+        self._listener = Listener(
+            one.host, one.port, self._connection, delay=lambda: self.behaviour.accept_delay
+        )
         self._control: Control | None = None
         self._connections: set[Connection] = set()
         self._refusing: asyncio.TimerHandle | None = None
@@ -143,7 +145,8 @@ class Simulator:
 
         Raises:
             ValueError: a field is unknown or does not fit; nothing has changed then.
-            OSError: documents cannot be read; nothing has changed then.
+            OSError: documents cannot be read, and nothing has changed; or the port was taken by
+                another process while this one did not listen.
         """
         behaviour = self.behaviour.changed(wishes)
         if self.configuration.distinct:
@@ -175,11 +178,10 @@ class Simulator:
             refuse=self._refuse,
         )
 
-    def _entered(self, connection: Connection) -> float:
+    def _entered(self, connection: Connection) -> None:
         self._connections.add(connection)
         self.counters.connections += 1
         self.counters.open_connections += 1
-        return self.behaviour.accept_delay
 
     def _left(self, connection: Connection) -> None:
         self._connections.discard(connection)
