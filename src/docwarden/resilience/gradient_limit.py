@@ -24,6 +24,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
+LEAST_LATENCY: Final = 1e-6
+"""Latencies are divided by; a coarse clock may show none."""
+
 LEAST_GRADIENT: Final = 0.5
 """No step aims lower than at half the limit (Netflix)."""
 
@@ -99,10 +102,10 @@ class GradientLimit:
         """Take one step.
 
         Args:
-            latency: Median of the step's samples, seconds, above 0.
+            latency: Median of the step's samples, seconds.
             peak_in_flight: Most requests in flight during the step.
         """
-        self.latency = latency
+        self.latency = latency = max(latency, LEAST_LATENCY)
         self._average(latency)
         if peak_in_flight < self._estimate / 2.0:
             return

@@ -128,9 +128,8 @@ class AdaptiveLimiter:
         self._samples.clear()
         self._peak = 0
         self.limit = self._gradient.limit
-        if median > 0.0:
-            served = int(self._longest_wait * self.limit / median)
-            self._longest_queue = min(max(served, self.limit), LONGEST_QUEUE)
+        served = int(self._longest_wait * self.limit / self._gradient.latency)
+        self._longest_queue = min(max(served, self.limit), LONGEST_QUEUE)
 
     def _hand_on(self) -> None:
         while self._waiters and self.in_flight < self.limit:
