@@ -13,11 +13,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from docwarden.integrity import deep_protocol as protocol
 from docwarden.integrity.judges import Judge, judge_for
-from docwarden.integrity.verdict import MediaType
+
+if TYPE_CHECKING:
+    from docwarden.integrity.verdict import MediaType
 
 _OPEN_FILES = 64
 _LOADING_SECONDS = 30

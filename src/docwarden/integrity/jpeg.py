@@ -10,8 +10,8 @@ What tier 2 cannot see: bytes that changed within the entropy-coded data without
 import re
 from typing import Final
 
+from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Finding
 
 MAX_SEGMENTS: Final = 65_536
 MAX_PICTURES: Final = 64
@@ -20,94 +20,109 @@ MAX_PICTURES: Final = 64
 _SOI: Final = b"\xff\xd8\xff"
 _EOI: Final = 0xD9
 _SOS: Final = 0xDA
+_FRAME_LENGTH: Final = 9  # of a frame header with one component, without its length
 _DNL: Final = b"\xff\xdc\x00\x04"
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})  # TEM and RSTn have no length
-_KNOWN: Final = frozenset({*range(0xC0, 0xD0), *range(0xDA, 0xF0), 0xFE, 0x01, *range(0xD0, 0xD8)})
+_KNOWN: Final = frozenset({*_BARE, *range(0xC0, 0xD0), *range(0xD9, 0xF0), 0xFE})
 # What ends a scan: a marker that is neither a stuffed zero, a restart, nor fill bytes.
 _SCAN_END: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _NOT_FILL: Final = re.compile(rb"[^\xff]")
 
 
-def examine_jpeg(data: bytes) -> tuple[Finding, ...]:
-    """Return the failed tier 2 checks of a JPEG."""
-    end = _picture(data, 0)
-    if isinstance(end, Finding):
-        return (end,)
-    if end < len(data) and (stray := _stray(data, end)) < len(data):
-        return (Finding.of(Reason.TRAILING_BYTES, f"{len(data) - stray} bytes after EOI"),)
-    return ()
+def walk_jpeg(data: bytes) -> int:
+    """Return where the picture and what belongs to it end.
+
+    Raises:
+        BrokenError: The bytes are no whole JPEG.
+    """
+    end = _Picture(data, 0).walk()
+    return end if end == len(data) else _skip_companions(data, end)
 
 
-def _stray(data: bytes, end: int) -> int:
-    """Return where bytes begin that belong to nothing known, or the length of the data."""
+def _skip_companions(data: bytes, end: int) -> int:
+    """Return where bytes begin that belong to nothing known."""
     for _ in range(MAX_PICTURES):
         end = len(data) - len(data[end:].lstrip(b"\0"))
         if data.startswith(b"ftyp", end + 4):  # ISO base media: the film of a motion photo
             return len(data)
         if not data.startswith(_SOI, end):
             break
-        following = _picture(data, end)
-        if isinstance(following, Finding):
+        try:
+            end = _Picture(data, end).walk()
+        except BrokenError:
             break
-        end = following
     return end
 
 
-def _picture(data: bytes, start: int) -> int | Finding:
-    """Return where the picture that begins at `start` ends."""
-    at = start + 2
-    framed = False
-    scans = 0
-    for _ in range(MAX_SEGMENTS):
-        if not data.startswith(b"\xff", at):
-            return _no_marker(data, at)
-        fill = _NOT_FILL.search(data, at)
+class _Picture:
+    """The walk over one picture, from SOI to EOI."""
+
+    __slots__ = ("_at", "_data", "_framed", "_scans")
+
+    def __init__(self, data: bytes, start: int) -> None:
+        self._data = data
+        self._at = start + 2
+        self._framed = False
+        self._scans = 0
+
+    def walk(self) -> int:
+        """Return where EOI ends. Raises `BrokenError`."""
+        for _ in range(MAX_SEGMENTS):
+            code = self._marker()
+            if code == _EOI:
+                if not self._scans:
+                    raise BrokenError(Reason.JPEG_SCAN_MISSING, "EOI without any scan")
+                return self._at
+            if code not in _BARE:
+                self._segment(code)
+        raise BrokenError(Reason.JPEG_TOO_MANY_SEGMENTS, f"more than {MAX_SEGMENTS} segments")
+
+    def _marker(self) -> int:
+        """Step over fill bytes and a marker, and return its code."""
+        start = self._at
+        fill = _NOT_FILL.search(self._data, start)
         if fill is None:
-            return _truncated(data)
-        code = data[fill.start()]
-        at = fill.end()
-        if code == _EOI:
-            return at if scans else Finding.of(Reason.JPEG_SCAN_MISSING, "EOI without any scan")
-        if code in _BARE:
-            continue
-        if code not in _KNOWN:
-            return _no_marker(data, fill.start() - 1)
-        length = int.from_bytes(data[at : at + 2], "big")
-        if at + length > len(data):
-            return _truncated(data)
+            raise self._truncated()
+        code = self._data[fill.start()]
+        if fill.start() == start or code not in _KNOWN:
+            raise BrokenError(Reason.JPEG_MARKER_MISSING, f"no known marker at {start}")
+        self._at = fill.end()
+        return code
+
+    def _segment(self, code: int) -> None:
+        """Step over a segment and, after a scan header, over the scan's data."""
+        at = self._at
+        length = int.from_bytes(self._data[at : at + 2], "big")
+        if at + max(length, 2) > len(self._data):
+            raise self._truncated()
         if length < 2:
-            return Finding.of(Reason.JPEG_MARKER_MISSING, f"an impossible segment length at {at}")
+            raise BrokenError(Reason.JPEG_MARKER_MISSING, f"an impossible segment length at {at}")
+        self._at += length
         if code in _FRAMES:
-            if not _frame_plausible(data, at, length):
-                return Finding.of(Reason.JPEG_FRAME_INVALID, f"the frame header at {at}")
-            framed = True
-        at += length
-        if code == _SOS:
-            if not framed:
-                return Finding.of(Reason.JPEG_FRAME_INVALID, "a scan comes before any frame header")
-            scans += 1
-            following = _SCAN_END.search(data, at)
-            if following is None:
-                return _truncated(data)
-            at = following.start()
-    return Finding.of(Reason.JPEG_TOO_MANY_SEGMENTS, f"more than {MAX_SEGMENTS} segments")
+            self._frame(at, length)
+        elif code == _SOS:
+            self._scan()
 
+    def _frame(self, at: int, length: int) -> None:
+        header = self._data[at + 2 : at + length]
+        if len(header) < _FRAME_LENGTH or len(header) != 6 + 3 * header[5]:
+            raise BrokenError(Reason.JPEG_FRAME_INVALID, f"the frame header at {at} is misshapen")
+        width, height = header[3:5] != b"\0\0", header[1:3] != b"\0\0"
+        # A height of zero is announced later, by a DNL segment (B.2.5).
+        if not width or not (height or _DNL in self._data) or not 2 <= header[0] <= 16:
+            raise BrokenError(Reason.JPEG_FRAME_INVALID, f"the frame header at {at} is impossible")
+        self._framed = True
 
-def _frame_plausible(data: bytes, at: int, length: int) -> bool:
-    if length < 11:
-        return False
-    precision, components = data[at + 2], data[at + 7]
-    height = data[at + 3 : at + 5] != b"\0\0" or _DNL in data[at:]
-    width = data[at + 5 : at + 7] != b"\0\0"
-    return height and width and 2 <= precision <= 16 and length == 8 + 3 * components
+    def _scan(self) -> None:
+        if not self._framed:
+            raise BrokenError(Reason.JPEG_FRAME_INVALID, "a scan comes before any frame header")
+        self._scans += 1
+        following = _SCAN_END.search(self._data, self._at)
+        if following is None:
+            raise self._truncated()
+        self._at = following.start()
 
-
-def _no_marker(data: bytes, at: int) -> Finding:
-    if at >= len(data):
-        return _truncated(data)
-    return Finding.of(Reason.JPEG_MARKER_MISSING, f"no known marker at {at}")
-
-
-def _truncated(data: bytes) -> Finding:
-    return Finding.of(Reason.JPEG_SEGMENT_TRUNCATED, f"the bytes end at {len(data)}, before EOI")
+    def _truncated(self) -> BrokenError:
+        detail = f"the bytes end at {len(self._data)}, before EOI"
+        return BrokenError(Reason.JPEG_SEGMENT_TRUNCATED, detail)

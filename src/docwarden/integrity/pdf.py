@@ -13,9 +13,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.sniff import pdf_header
-from docwarden.integrity.verdict import Finding
 
 MAX_SECTIONS: Final = 256
 """How many sections are followed, newest first; those beyond are not looked at."""
@@ -42,24 +42,23 @@ class _Section:
     rooted: bool
 
 
-def examine_pdf(data: bytes) -> tuple[Finding, ...]:
-    """Return the failed tier 2 checks of a PDF."""
+def walk_pdf(data: bytes) -> int:
+    """Return where the document ends: after the last %%EOF, padding included.
+
+    Raises:
+        BrokenError: The bytes are no whole PDF.
+    """
     end = data.rfind(_EOF)
     start = data.rfind(b"startxref", 0, end) if end >= 0 else -1
     match = _STARTXREF.match(data, start, end) if start >= 0 else None
     if match is None:
-        return (Finding.of(Reason.PDF_STARTXREF_MISSING, "no startxref before the last %%EOF"),)
-    after = data[end + len(_EOF) :]
-    if after and after.strip(_PADDING) and _BODY.search(after):
-        return (
-            Finding.of(Reason.PDF_UPDATE_UNFINISHED, f"objects follow the last %%EOF at {end}"),
-        )
-    failed = _follow(data, int(match[1]), max(pdf_header(data), 0))
-    if failed is not None:
-        return (failed,)
-    if stray := after.strip(_PADDING):
-        return (Finding.of(Reason.TRAILING_BYTES, f"{len(stray)} bytes after %%EOF"),)
-    return ()
+        raise BrokenError(Reason.PDF_STARTXREF_MISSING, "no startxref before the last %%EOF")
+    end += len(_EOF)
+    after = data[end:].strip(_PADDING)
+    if after and _BODY.search(after):
+        raise BrokenError(Reason.PDF_UPDATE_UNFINISHED, f"objects follow the last %%EOF at {end}")
+    _follow(data, int(match[1]))
+    return end if after else len(data)
 
 
 def pdf_extent(data: bytes) -> int:
@@ -68,8 +67,9 @@ def pdf_extent(data: bytes) -> int:
     return end + len(_EOF) if end >= 0 else len(data)
 
 
-def _follow(data: bytes, newest: int, base: int) -> Finding | None:
+def _follow(data: bytes, newest: int) -> None:
     """Follow the sections from the newest to the oldest."""
+    base = 0 if data.startswith(b"%PDF-") else max(pdf_header(data), 0)
     waiting = [newest]
     seen: set[int] = set()
     rooted = False
@@ -78,35 +78,33 @@ def _follow(data: bytes, newest: int, base: int) -> Finding | None:
         if offset in seen:
             continue  # a loop is odd, but readers stop at it too
         section = _section(data, offset, base)
-        if isinstance(section, Reason):
-            if section is Reason.PDF_SECTION_WRONG and not seen:
-                section = Reason.PDF_STARTXREF_WRONG
-            return Finding.of(section, f"at offset {offset} of {len(data)} bytes")
+        if section is None:
+            reason = Reason.PDF_SECTION_WRONG if seen else Reason.PDF_STARTXREF_WRONG
+            raise BrokenError(reason, f"no section at offset {offset} of {len(data)} bytes")
         seen.add(offset)
         rooted |= section.rooted
         # Some writers say /Prev 0 for "none".
         waiting += [at for at in (section.previous, section.hybrid) if at]
     if not rooted:
-        return Finding.of(Reason.PDF_TRAILER_BROKEN, "no trailer names the catalog")
-    return None
+        raise BrokenError(Reason.PDF_TRAILER_BROKEN, "no trailer names the catalog")
 
 
-def _section(data: bytes, offset: int, base: int) -> _Section | Reason:
+def _section(data: bytes, offset: int, base: int) -> _Section | None:
+    """Return the section at `offset`, counted from the first byte or from the header."""
     for at in (offset, offset + base) if base else (offset,):
         if at >= len(data):
             continue
         if _TABLE.match(data, at):
             trailer = data.find(b"trailer", at)
             if trailer < 0:
-                return Reason.PDF_TRAILER_BROKEN
+                raise BrokenError(Reason.PDF_TRAILER_BROKEN, f"no trailer after the table at {at}")
             end = data.find(b"startxref", trailer)
             return _read_section(data, trailer, end if end >= 0 else len(data))
         if _STREAM.match(data, at):
-            limit = at + MAX_STREAM_HEAD
-            end = data.find(b"stream", at, limit)
+            end = data.find(b"stream", at, at + MAX_STREAM_HEAD)
             if end >= 0 and data.find(b"/XRef", at, end) >= 0:
                 return _read_section(data, at, end)
-    return Reason.PDF_SECTION_WRONG
+    return None
 
 
 def _read_section(data: bytes, start: int, end: int) -> _Section:

@@ -11,8 +11,8 @@ from typing import Final
 
 from isal import isal_zlib
 
+from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Finding
 
 MAX_CHUNKS: Final = 65_536
 """A 32 MiB file in the usual 8 KiB chunks has 4,096."""
@@ -26,79 +26,79 @@ _MAX_LENGTH: Final = 2**31 - 1
 _DEPTHS: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType(
     {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 )
-_PALETTE: Final = 3
+_INDEXED: Final = 3
+_MAX_PALETTE: Final = 3 * 256
 _COLOUR_TYPE_AT: Final = 25
 
 
-def examine_png(data: bytes) -> tuple[Finding, ...]:
-    """Return the failed tier 2 checks of a PNG."""
-    failed = _header(data)
-    if failed is not None:
-        return (failed,)
-    end = _walk(data)
-    if isinstance(end, Finding):
-        return (end,)
-    if end < len(data):
-        return (Finding.of(Reason.TRAILING_BYTES, f"{len(data) - end} bytes after IEND"),)
-    return ()
+def walk_png(data: bytes) -> int:
+    """Return where IEND ends.
 
-
-def _header(data: bytes) -> Finding | None:
-    if len(data) < _SIGNATURE_LENGTH + _OVERHEAD + _HEADER.size:
-        return Finding.of(Reason.PNG_CHUNK_TRUNCATED, "the bytes end within IHDR")
-    if data[8:16] != b"\0\0\0\rIHDR":
-        return Finding.of(Reason.PNG_HEADER_INVALID, "the first chunk is not IHDR")
-    width, height, depth, colour, compression, filtering, interlace = _HEADER.unpack_from(data, 16)
-    if not (0 < width <= _MAX_LENGTH and 0 < height <= _MAX_LENGTH):
-        return Finding.of(Reason.PNG_HEADER_INVALID, f"the size is {width} x {height}")
-    if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
-        return Finding.of(Reason.PNG_HEADER_INVALID, "IHDR holds values that no PNG has")
-    return None
-
-
-def _walk(data: bytes) -> int | Finding:
-    """Return where IEND ends."""
+    Raises:
+        BrokenError: The bytes are no whole PNG.
+    """
+    _check_header(data)
     view = memoryview(data)
-    size = len(data)
     crc32 = isal_zlib.crc32
-    read_head = _LENGTH_AND_TYPE.unpack_from
-    read_crc = _U32.unpack_from
-    images = 0
-    previous = b""
-    palette = False
+    order = _Order(indexed=data[_COLOUR_TYPE_AT] == _INDEXED)
     at = _SIGNATURE_LENGTH
     for _ in range(MAX_CHUNKS):
-        if at + _OVERHEAD > size:
-            return Finding.of(Reason.PNG_CHUNK_TRUNCATED, f"the bytes end at {size}, before IEND")
-        length, kind = read_head(data, at)
+        if at + _OVERHEAD > len(data):
+            raise BrokenError(Reason.PNG_CHUNK_TRUNCATED, f"the bytes end at {len(data)}")
+        length: int
+        kind: bytes
+        length, kind = _LENGTH_AND_TYPE.unpack_from(data, at)
         end = at + 8 + length
-        if end + 4 > size:
-            return Finding.of(Reason.PNG_CHUNK_TRUNCATED, f"the chunk at {at} reaches past the end")
-        if crc32(view[at + 4 : end]) != read_crc(data, end)[0]:
-            return Finding.of(Reason.PNG_CRC_MISMATCH, f"the chunk at {at}, {length} bytes long")
-        if kind == b"IDAT":
-            if images and previous != b"IDAT":
-                return Finding.of(Reason.PNG_ORDER_INVALID, "the IDAT chunks are apart")
-            images += 1
-        elif kind == b"IEND":
-            return _end(data, at, images=images, palette=palette)
-        elif kind == b"PLTE":
-            if palette or images or length % 3 or not 0 < length <= 768:
-                return Finding.of(Reason.PNG_ORDER_INVALID, "the palette is misplaced or misshapen")
-            palette = True
-        elif not kind.isalpha() or (kind[0] < 97 and at > _SIGNATURE_LENGTH):
-            # An upper-case first letter: a chunk that no decoder may skip (section 5.4).
-            return Finding.of(Reason.PNG_CHUNK_INVALID, f"the chunk at {at} has no known type")
-        previous = kind
+        if end + 4 > len(data):
+            raise BrokenError(Reason.PNG_CHUNK_TRUNCATED, f"the chunk at {at} is cut short")
+        if crc32(view[at + 4 : end]) != _U32.unpack_from(data, end)[0]:
+            raise BrokenError(Reason.PNG_CRC_MISMATCH, f"the chunk at {at}, {length} bytes long")
+        order.take(kind, length, at)
         at = end + 4
-    return Finding.of(Reason.PNG_TOO_MANY_CHUNKS, f"more than {MAX_CHUNKS} chunks")
+        if kind == b"IEND":
+            return at
+    raise BrokenError(Reason.PNG_TOO_MANY_CHUNKS, f"more than {MAX_CHUNKS} chunks")
 
 
-def _end(data: bytes, at: int, *, images: int, palette: bool) -> int | Finding:
-    if not images:
-        return Finding.of(Reason.PNG_ORDER_INVALID, "no IDAT chunk before IEND")
-    if data[_COLOUR_TYPE_AT] == _PALETTE and not palette:
-        return Finding.of(Reason.PNG_ORDER_INVALID, "no palette in an indexed image")
-    if data[at : at + 4] != b"\0\0\0\0":
-        return Finding.of(Reason.PNG_CHUNK_INVALID, "IEND holds data")
-    return at + _OVERHEAD
+def _check_header(data: bytes) -> None:
+    if len(data) < _SIGNATURE_LENGTH + _OVERHEAD + _HEADER.size:
+        raise BrokenError(Reason.PNG_CHUNK_TRUNCATED, "the bytes end within IHDR")
+    if data[8:16] != b"\0\0\0\rIHDR":
+        raise BrokenError(Reason.PNG_HEADER_INVALID, "the first chunk is not IHDR")
+    width, height, depth, colour, compression, filtering, interlace = _HEADER.unpack_from(data, 16)
+    if not (0 < width <= _MAX_LENGTH and 0 < height <= _MAX_LENGTH):
+        raise BrokenError(Reason.PNG_HEADER_INVALID, f"the size is {width} x {height}")
+    if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
+        raise BrokenError(Reason.PNG_HEADER_INVALID, "IHDR holds values that no PNG has")
+
+
+class _Order:
+    """The rules of order among the chunks, one chunk at a time."""
+
+    __slots__ = ("_images", "_indexed", "_palette", "_previous")
+
+    def __init__(self, *, indexed: bool) -> None:
+        self._indexed = indexed
+        self._images = 0
+        self._palette = False
+        self._previous = b""
+
+    def take(self, kind: bytes, length: int, at: int) -> None:
+        """Raise `BrokenError` when the chunk may not come now."""
+        if kind == b"IDAT":
+            if self._images and self._previous != b"IDAT":
+                raise BrokenError(Reason.PNG_ORDER_INVALID, "the IDAT chunks are apart")
+            if self._indexed and not self._palette:
+                raise BrokenError(Reason.PNG_ORDER_INVALID, "no palette before indexed pixels")
+            self._images += 1
+        elif kind == b"IEND":
+            if length or not self._images:
+                raise BrokenError(Reason.PNG_ORDER_INVALID, "IEND has data, or no IDAT before it")
+        elif kind == b"PLTE":
+            if self._palette or self._images or length % 3 or not 0 < length <= _MAX_PALETTE:
+                raise BrokenError(Reason.PNG_ORDER_INVALID, "the palette is misplaced or misshapen")
+            self._palette = True
+        elif not kind.isalpha() or (kind[:1].isupper() and at > _SIGNATURE_LENGTH):
+            # An upper-case first letter: a chunk that no decoder may skip (section 5.4).
+            raise BrokenError(Reason.PNG_CHUNK_INVALID, f"the chunk at {at} has no known type")
+        self._previous = kind

@@ -14,15 +14,19 @@ from docwarden.integrity.verdict import Finding, MediaType
 PDF_HEADER_WITHIN: Final = 1024
 
 _PDF: Final = b"%PDF-"
-_PNG: Final = b"\x89PNG\r\n\x1a\n"
-_GIF: Final = (b"GIF87a", b"GIF89a")
-_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SIGNATURES: Final = (
+    (_PDF, MediaType.PDF),
+    (b"\x89PNG\r\n\x1a\n", MediaType.PNG),
+    (b"\xff\xd8\xff", MediaType.JPEG),
+    ((b"GIF87a", b"GIF89a"), MediaType.GIF),
+    (b"RIFF", MediaType.WEBP),
+    ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), MediaType.TIFF),
+)
 
 _HTML: Final = re.compile(
     rb"<!doctype html|<html|<head|<body|<title|<h1|<!--|<script", re.IGNORECASE
 )
 _TEXT: Final = re.compile(rb"[\t\n\r\x20-\x7e]{1,64}")
-_REPLACED: Final = b"\xef\xbf\xbd"
 # The PNG and JPEG signatures as UTF-8 with replacements, as Latin-1 turned UTF-8, and as text with
 # changed line ends or without its top bits; the rest of a signature is ASCII and survives.
 _DAMAGED: Final = re.compile(
@@ -33,21 +37,12 @@ _DAMAGED: Final = re.compile(
 
 def sniff(data: bytes) -> MediaType | None:
     """Return the allowed type that `data` begins like, or None."""
-    if data.startswith(_PDF):
-        return MediaType.PDF
-    if data.startswith(_PNG):
-        return MediaType.PNG
-    if data.startswith(b"\xff\xd8\xff"):
-        return MediaType.JPEG
-    if data.startswith(_GIF):
-        return MediaType.GIF
-    if data.startswith(b"RIFF") and data.startswith(b"WEBP", 8):
-        return MediaType.WEBP
-    if data.startswith(_TIFF):
-        return MediaType.TIFF
-    if pdf_header(data) >= 0:
-        return MediaType.PDF
-    return None
+    for signature, media_type in _SIGNATURES:
+        if data.startswith(signature):
+            if media_type is MediaType.WEBP and not data.startswith(b"WEBP", 8):
+                return None  # another kind of RIFF file
+            return media_type
+    return MediaType.PDF if pdf_header(data) >= 0 else None
 
 
 def pdf_header(data: bytes) -> int:

@@ -8,25 +8,26 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from docwarden.integrity.gif import examine_gif
-from docwarden.integrity.jpeg import examine_jpeg
-from docwarden.integrity.pdf import examine_pdf
-from docwarden.integrity.png import examine_png
+from docwarden.integrity.broken import BrokenError
+from docwarden.integrity.gif import walk_gif
+from docwarden.integrity.jpeg import walk_jpeg
+from docwarden.integrity.pdf import walk_pdf
+from docwarden.integrity.png import walk_png
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.sniff import explain_unknown, pdf_header, sniff
-from docwarden.integrity.tiff import examine_tiff
+from docwarden.integrity.tiff import walk_tiff
 from docwarden.integrity.verdict import Finding, MediaType, Mode
-from docwarden.integrity.webp import examine_webp
+from docwarden.integrity.webp import walk_webp
 
-_WALKS: Final[Mapping[MediaType, Callable[[bytes], tuple[Finding, ...]]]] = MappingProxyType(
+_WALKS: Final[Mapping[MediaType, Callable[[bytes], int]]] = MappingProxyType(
     {
-        MediaType.PDF: examine_pdf,
-        MediaType.PNG: examine_png,
-        MediaType.JPEG: examine_jpeg,
-        MediaType.GIF: examine_gif,
-        MediaType.WEBP: examine_webp,
-        MediaType.TIFF: examine_tiff,
+        MediaType.PDF: walk_pdf,
+        MediaType.PNG: walk_png,
+        MediaType.JPEG: walk_jpeg,
+        MediaType.GIF: walk_gif,
+        MediaType.WEBP: walk_webp,
+        MediaType.TIFF: walk_tiff,
     }
 )
 # The closing mark of each format that has one: %%EOF (ISO 32000-1 7.5.5), the IEND chunk with its
@@ -54,7 +55,7 @@ def inspect_bytes(data: bytes, policy: Policy) -> tuple[MediaType | None, tuple[
         return None, (explain_unknown(data),)
     findings = _tier_one(data, media_type)
     if policy.tier > 1 and not _stops(findings, policy):
-        findings += _WALKS[media_type](data)
+        findings += _tier_two(data, media_type)
     if findings and _REPLACEMENT in data:
         findings = tuple(_with_hint(finding, data) for finding in findings)
     return media_type, findings
@@ -71,6 +72,16 @@ def _tier_one(data: bytes, media_type: MediaType) -> tuple[Finding, ...]:
     if mark is not None and data.rfind(mark) < 0:
         findings += (Finding.of(Reason.END_MISSING, "the closing mark is nowhere in the bytes"),)
     return findings
+
+
+def _tier_two(data: bytes, media_type: MediaType) -> tuple[Finding, ...]:
+    try:
+        end = _WALKS[media_type](data)
+    except BrokenError as broken:
+        return (broken.finding,)
+    if end >= len(data):
+        return ()
+    return (Finding.of(Reason.TRAILING_BYTES, f"{len(data) - end} bytes after the end at {end}"),)
 
 
 def _stops(findings: tuple[Finding, ...], policy: Policy) -> bool:

@@ -11,8 +11,8 @@ from struct import Struct, unpack_from
 from types import MappingProxyType
 from typing import Final
 
+from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Finding
 
 MAX_DIRECTORIES: Final = 8_192
 MAX_ENTRIES: Final = 262_144
@@ -49,20 +49,14 @@ class _Entry:
     at: int
 
 
-class _Broken(Exception):  # noqa: N818 - never leaves this module
-    """Carries the finding that ends the walk."""
+def walk_tiff(data: bytes) -> int:
+    """Return the length of `data`: a TIFF has no end of its own.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        self.finding = Finding.of(reason, detail)
-
-
-def examine_tiff(data: bytes) -> tuple[Finding, ...]:
-    """Return the failed tier 2 checks of a TIFF."""
-    try:
-        _Walk(data).run()
-    except _Broken as broken:
-        return (broken.finding,)
-    return ()
+    Raises:
+        BrokenError: The bytes are no whole TIFF.
+    """
+    _Walk(data).run()
+    return len(data)
 
 
 class _Walk:
@@ -82,13 +76,13 @@ class _Walk:
         self._images = 0
 
     def run(self) -> None:
-        """Follow every directory once. Raises `_Broken`."""
+        """Follow every directory once. Raises `BrokenError`."""
         waiting = [self._number_at(self._first_at)]
         seen: set[int] = set()
         while waiting:
             at = waiting.pop()
             if at in seen or len(seen) >= MAX_DIRECTORIES:
-                raise _Broken(Reason.TIFF_DIRECTORY_LOOP, f"the directory at {at} comes again")
+                raise BrokenError(Reason.TIFF_DIRECTORY_LOOP, f"the directory at {at} comes again")
             seen.add(at)
             entries, following = self._directory(at)
             self._images += self._image(entries)
@@ -96,11 +90,13 @@ class _Walk:
             if following:
                 waiting.append(following)
         if not self._images:
-            raise _Broken(Reason.TIFF_IMAGE_MISSING, "no directory describes an image")
+            raise BrokenError(Reason.TIFF_IMAGE_MISSING, "no directory describes an image")
 
     def _number_at(self, at: int) -> int:
         if at + self._layout.offset.size > len(self._data):
-            raise _Broken(Reason.TIFF_DIRECTORY_TRUNCATED, f"the bytes end at {len(self._data)}")
+            raise BrokenError(
+                Reason.TIFF_DIRECTORY_TRUNCATED, f"no directory at {at}"
+            )
         number: int = self._layout.offset.unpack_from(self._data, at)[0]
         return number
 
@@ -108,14 +104,16 @@ class _Walk:
         layout = self._layout
         start = at + layout.count.size
         if at < 8 or start > len(self._data):
-            raise _Broken(Reason.TIFF_DIRECTORY_TRUNCATED, f"a directory at {at}")
+            raise BrokenError(Reason.TIFF_DIRECTORY_TRUNCATED, f"a directory at {at}")
         count = layout.count.unpack_from(self._data, at)[0]
         end = start + count * layout.entry.size
         if not count or end > len(self._data):
-            raise _Broken(Reason.TIFF_DIRECTORY_TRUNCATED, f"a directory at {at}, {count} entries")
+            raise BrokenError(
+                Reason.TIFF_DIRECTORY_TRUNCATED, f"{count} entries at {at}"
+            )
         self._entries_left -= count
         if self._entries_left < 0:
-            raise _Broken(Reason.TIFF_DIRECTORY_LOOP, f"more than {MAX_ENTRIES} entries")
+            raise BrokenError(Reason.TIFF_DIRECTORY_LOOP, f"more than {MAX_ENTRIES} entries")
         entries = {}
         for entry_at in range(start, end, layout.entry.size):
             tag, kind, number, value = layout.entry.unpack_from(self._data, entry_at)
@@ -130,7 +128,7 @@ class _Walk:
             return _Entry(kind, count, entry_at + self._layout.entry.size - len(value))
         at = self._layout.offset.unpack(value)[0]
         if at + length > len(self._data):
-            raise _Broken(Reason.TIFF_VALUE_OUTSIDE, f"the value of tag {tag} at {at}")
+            raise BrokenError(Reason.TIFF_VALUE_OUTSIDE, f"the value of tag {tag} at {at}")
         return _Entry(kind, count, at)
 
     def _image(self, entries: dict[int, _Entry]) -> bool:
@@ -144,7 +142,9 @@ class _Walk:
                 counts = counts[: len(offsets)]
             ends = map(sum, zip(offsets, counts, strict=False)) if counts else offsets
             if max(ends, default=0) > len(self._data):
-                raise _Broken(Reason.TIFF_DATA_OUTSIDE, "a strip or tile lies outside the bytes")
+                raise BrokenError(
+                    Reason.TIFF_DATA_OUTSIDE, "a strip or tile lies outside"
+                )
         return found and _WIDTH in entries and _LENGTH in entries
 
     def _sub_directories(self, entries: dict[int, _Entry], seen: set[int]) -> Iterable[int]:

@@ -7,8 +7,8 @@ RFC 9649 section 3.4 (VP8L signature).
 from struct import Struct
 from typing import Final
 
+from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Finding
 
 MAX_CHUNKS: Final = 65_536
 """Each frame of an animation is one chunk."""
@@ -17,54 +17,52 @@ _CHUNK: Final = Struct("<4sI")
 _FIRST_CHUNK_AT: Final = 12
 _FRAME_HEADER_LENGTH: Final = 16  # of an ANMF chunk, before the frame's own chunks
 _VP8X_LENGTH: Final = 10
+_FIRST_KINDS: Final = frozenset({b"VP8 ", b"VP8L", b"VP8X"})
+_IMAGE_KINDS: Final = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 _START_CODE: Final = b"\x9d\x01\x2a"
 _LOSSLESS_SIGNATURE: Final = 0x2F
 
 
-def examine_webp(data: bytes) -> tuple[Finding, ...]:
-    """Return the failed tier 2 checks of a WebP."""
+def walk_webp(data: bytes) -> int:
+    """Return where the container ends.
+
+    Raises:
+        BrokenError: The bytes are no whole WebP.
+    """
     if len(data) < _FIRST_CHUNK_AT + _CHUNK.size:
-        return (Finding.of(Reason.WEBP_CHUNK_TRUNCATED, "the bytes end within the first chunk"),)
+        raise BrokenError(Reason.WEBP_CHUNK_TRUNCATED, "the bytes end within the first chunk")
     end = int.from_bytes(data[4:8], "little") + 8
-    # Encoders that forget the last padding byte are common, and decoders do not mind.
-    if end > len(data) + (end & 1 == 0 and end == len(data) + 1):
-        return (
-            Finding.of(Reason.WEBP_SIZE_WRONG, f"RIFF declares {end} bytes, {len(data)} are here"),
-        )
-    end = min(end, len(data))
-    failed = _walk(data, end)
-    if failed is not None:
-        return (failed,)
-    if len(data) > end + (end & 1):
-        return (Finding.of(Reason.TRAILING_BYTES, f"{len(data) - end} bytes after the container"),)
-    return ()
+    # Encoders forget the last padding byte, or do not count it; decoders do not mind.
+    missing = end - len(data)
+    if missing > 1:
+        detail = f"RIFF declares {end} bytes, {len(data)} are here"
+        raise BrokenError(Reason.WEBP_SIZE_WRONG, detail)
+    _walk_chunks(data, min(end, len(data)))
+    return end + (end & 1)
 
 
-def _walk(data: bytes, end: int) -> Finding | None:
+def _walk_chunks(data: bytes, end: int) -> None:
     images = 0
     at = _FIRST_CHUNK_AT
     for number in range(MAX_CHUNKS):
         if at >= end:
-            return (
-                None
-                if images
-                else Finding.of(Reason.WEBP_IMAGE_MISSING, "no image chunk in the container")
-            )
+            break
         if at + _CHUNK.size > end:
-            return Finding.of(Reason.WEBP_CHUNK_TRUNCATED, f"{end - at} stray bytes at {at}")
+            raise BrokenError(Reason.WEBP_CHUNK_TRUNCATED, f"{end - at} stray bytes at {at}")
         kind, length = _CHUNK.unpack_from(data, at)
         body = at + _CHUNK.size
         if body + length > end:
-            return Finding.of(
-                Reason.WEBP_CHUNK_TRUNCATED, f"the chunk at {at} reaches past the end"
-            )
-        if number == 0 and kind not in {b"VP8 ", b"VP8L", b"VP8X"}:
-            return Finding.of(Reason.WEBP_CHUNK_INVALID, "the first chunk is no image header")
+            raise BrokenError(Reason.WEBP_CHUNK_TRUNCATED, f"the chunk at {at} is cut short")
+        if number == 0 and kind not in _FIRST_KINDS:
+            raise BrokenError(Reason.WEBP_CHUNK_INVALID, "the first chunk is no image header")
         if not _plausible(data, kind, body, length):
-            return Finding.of(Reason.WEBP_CHUNK_INVALID, f"the chunk at {at} has a broken header")
-        images += kind in {b"VP8 ", b"VP8L", b"ANMF"}
+            raise BrokenError(Reason.WEBP_CHUNK_INVALID, f"the chunk at {at} has a broken header")
+        images += kind in _IMAGE_KINDS
         at = body + length + (length & 1)
-    return Finding.of(Reason.WEBP_TOO_MANY_CHUNKS, f"more than {MAX_CHUNKS} chunks")
+    else:
+        raise BrokenError(Reason.WEBP_TOO_MANY_CHUNKS, f"more than {MAX_CHUNKS} chunks")
+    if not images:
+        raise BrokenError(Reason.WEBP_IMAGE_MISSING, "no image chunk in the container")
 
 
 def _plausible(data: bytes, kind: bytes, body: int, length: int) -> bool:

@@ -1,0 +1,70 @@
+"""`docwarden inspect FILE...`: verify files with the service's own code."""
+
+import argparse
+import asyncio
+import os
+import sys
+from typing import Final
+
+from docwarden.integrity.deep_process import WorkerFailedError
+from docwarden.integrity.policy import TOP_TIER, Policy
+
+ALL_INTACT, SOME_BROKEN, USAGE, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses."""
+
+MAX_BYTES: Final = 32 << 20
+DEFAULT_TIER: Final = 3
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = "Verify files as the gateway verifies what it fetches."
+    parser.epilog = "Exit status: 0 all intact, 1 some not, 2 wrong usage or an unreadable file."
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="a file, a folder to walk, or - for standard input"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument(
+        "--tier",
+        type=int,
+        choices=range(1, TOP_TIER + 1),
+        default=DEFAULT_TIER,
+        help="the highest tier of checks that runs (default %(default)s)",
+    )
+    parser.add_argument(
+        "--checks",
+        default="",
+        metavar="CHECK=MODE,...",
+        help="what failed checks lead to, like trailing-bytes=enforce",
+    )
+    parser.add_argument(
+        "--max-bytes",
+        type=int,
+        default=MAX_BYTES,
+        metavar="N",
+        help="a larger file counts as broken, unread (default %(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Inspect the files that `arguments` name. Returns the exit status."""
+    # The other commands import this module too, and shall not carry rich with them.
+    from docwarden.inspect_files import inspect  # noqa: PLC0415 - see above
+    from docwarden.inspect_report import Report  # noqa: PLC0415 - see above
+
+    try:
+        policy = Policy.parse(arguments.checks, tier=arguments.tier)
+        with Report(as_json=arguments.json) as report:
+            asyncio.run(inspect(arguments.files, policy, arguments.max_bytes, report))
+    except (ValueError, WorkerFailedError) as error:
+        sys.stderr.write(f"docwarden inspect: {error}\n")
+        return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of the output went away; Python would try to flush to it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SOME_BROKEN
+    if report.unreadable:
+        return USAGE
+    return SOME_BROKEN if report.broken else ALL_INTACT

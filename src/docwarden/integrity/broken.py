@@ -1,0 +1,16 @@
+"""How a structure walk ends early."""
+
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.verdict import Finding
+
+
+class BrokenError(Exception):
+    """The bytes do not have the structure of their format.
+
+    Attributes:
+        finding: What is wrong with them.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.finding = Finding.of(reason, detail)
