@@ -10,7 +10,7 @@ CHART_IMAGE ?= localhost/docwarden:test
 
 .PHONY: test-chart
 test-chart: $(READY) $(CHART_READY) $(HELM) ## Check the Helm chart: lint, schemas, policies, templates, agreement
-	HELM=$(abspath $(HELM)) DOCWARDEN_PYTHON=$(abspath $(BIN)/python) $(CHART_BIN)/pytest -c charts/pytest.ini charts/tests
+	HELM=$(abspath $(HELM)) GATEWAY_PYTHON=$(abspath $(BIN)/python) $(CHART_BIN)/pytest -c charts/pytest.ini charts/tests
 
 .PHONY: test-chart-image
 test-chart-image: $(CHART_READY) $(HELM) ## Run the chart's Deployment and ConfigMap with podman, from the image of `make image`

@@ -9,11 +9,7 @@ import pytest
 import yaml
 
 NAMES = re.compile(r"\bDOCWARDEN_[A-Z0-9_]+\b")
-LOAD = """
-import json, sys
-from docwarden.settings import load
-load({name: text for name, text in json.load(sys.stdin).items()})
-"""
+LOAD = "from docwarden.settings import load; load()"
 LIST = """
 import json
 from docwarden import __version__
@@ -22,11 +18,11 @@ print(json.dumps({"version": __version__, "settings": sorted(variables())}))
 """
 
 
-def gateway(script, given=""):
-    """Run `script` with the gateway's own interpreter."""
+def gateway(script, environ=None):
+    """Run `script` with the gateway's own interpreter, in an environment of its own."""
     return subprocess.run(
-        [os.environ["DOCWARDEN_PYTHON"], "-c", script],
-        input=given,
+        [os.environ["GATEWAY_PYTHON"], "-c", script],
+        env=environ or {},
         capture_output=True,
         text=True,
         check=False,
@@ -54,13 +50,13 @@ def test_every_setting_that_the_chart_mentions_exists(chart, known):
 
 def test_the_gateway_accepts_the_settings_that_the_chart_renders(render, values_file):
     data = render(values_file)["ConfigMap", "r-docwarden"]["data"]
-    done = gateway(LOAD, json.dumps(data))
+    done = gateway(LOAD, data)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_gateway_would_refuse_a_wrong_setting(render, values_file):
     data = render(values_file)["ConfigMap", "r-docwarden"]["data"]
-    done = gateway(LOAD, json.dumps({**data, "DOCWARDEN_DRAIN_DELAY": "10"}))
+    done = gateway(LOAD, {**data, "DOCWARDEN_DRAIN_DELAY": "10"})
     assert "DOCWARDEN_DRAIN_DELAY" in done.stderr
 
 
@@ -88,7 +84,7 @@ def test_the_chart_installs_the_version_that_it_lies_beside(chart, known):
 
 def test_schema_and_reference_page_are_up_to_date(repository):
     done = subprocess.run(
-        [os.environ["DOCWARDEN_PYTHON"], repository / "charts/reference.py", "--check"],
+        [os.environ["GATEWAY_PYTHON"], repository / "charts/reference.py", "--check"],
         capture_output=True,
         text=True,
         check=False,
