@@ -103,3 +103,15 @@ class Document:
     etag: bytes
     lease: Lease | None = None
     age: float | None = None
+
+
+def give_back(document: Document) -> None:
+    """Release what a document holds, for a holder that will not send it."""
+    if document.lease is not None:
+        document.lease.release()
+
+
+def add_holder(document: Document) -> None:
+    """Count one more holder of a document."""
+    if document.lease is not None:
+        document.lease.share()

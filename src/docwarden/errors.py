@@ -13,6 +13,9 @@ from typing import Final
 class Cause(enum.StrEnum):
     """What went wrong. The values are the stable default reason codes."""
 
+    MALFORMED = "malformed-request"
+    HEAD_TOO_LARGE = "request-head-too-large"
+    HEAD_TIMEOUT = "request-head-timeout"
     INVALID_ID = "invalid-document-id"
     NO_SUCH_PAGE = "no-such-page"
     METHOD = "method-not-allowed"
@@ -131,6 +134,30 @@ def _too_late(detail: str, *, retry: Retry, trips: bool) -> Rule:
 
 
 RULES: Final[dict[Cause, Rule]] = {
+    Cause.MALFORMED: Rule(
+        status=400,
+        slug="malformed-request",
+        title="Not a valid HTTP request",
+        detail="The request breaks the rules of HTTP/1.1, so it was not read any further.",
+        outcome=None,
+        level="info",
+    ),
+    Cause.HEAD_TOO_LARGE: Rule(
+        status=431,
+        slug="request-head-too-large",
+        title="Request head too large",
+        detail="The request line and header fields are larger than this gateway reads.",
+        outcome=None,
+        level="info",
+    ),
+    Cause.HEAD_TIMEOUT: Rule(
+        status=408,
+        slug="request-head-timeout",
+        title="Request head too slow",
+        detail="The request line and header fields did not arrive in time.",
+        outcome=None,
+        level="info",
+    ),
     Cause.INVALID_ID: Rule(
         status=404,
         slug="invalid-document-id",
@@ -256,6 +283,7 @@ class Failure(Exception):  # noqa: N818 - the design's word: documents fail, cod
         reason: a stable kebab-case code, finer than the cause where integrity found something.
         media_type: what the refused bytes are, where that is known.
         retry_after: seconds that the answer should name, where the raiser knows them.
+        size: bytes of the document, where a range of it was asked for in vain.
     """
 
     def __init__(
@@ -265,12 +293,14 @@ class Failure(Exception):  # noqa: N818 - the design's word: documents fail, cod
         *,
         media_type: str | None = None,
         retry_after: float | None = None,
+        size: int | None = None,
     ) -> None:
         super().__init__(cause, reason)
         self.cause = cause
         self.reason = reason or cause.value
         self.media_type = media_type
         self.retry_after = retry_after
+        self.size = size
 
     @property
     def rule(self) -> Rule:

@@ -51,8 +51,14 @@ DECLARED: Final[tuple[Declared, ...]] = (
     Declared(
         "docwarden_integrity_failures",
         "counter",
-        ("media_type", "reason", "tier", "mode"),
-        "Findings of the integrity checks; mode tells refused (enforce) from counted (observe).",
+        ("media_type", "reason", "tier"),
+        "Answers of the upstream that were refused, by the finding that refused them.",
+    ),
+    Declared(
+        "docwarden_integrity_observations",
+        "counter",
+        ("media_type", "reason", "tier"),
+        "Findings of checks that only observe: the document was delivered.",
     ),
     Declared(
         "docwarden_upstream_attempts",
@@ -72,9 +78,7 @@ DECLARED: Final[tuple[Declared, ...]] = (
         (),
         "Kept-alive connections that the upstream had closed, replaced at once.",
     ),
-    Declared(
-        "docwarden_upstream_connections", "gauge", ("state",), "Connections to the upstream."
-    ),
+    Declared("docwarden_upstream_connections", "gauge", ("state",), "Connections to the upstream."),
     Declared(
         "docwarden_requests_in_flight", "gauge", (), "Requests that hold a place under the limit."
     ),
@@ -100,8 +104,12 @@ DECLARED: Final[tuple[Declared, ...]] = (
         "Deep checks that crashed, timed out or ran out of memory.",
     ),
     Declared("docwarden_deep_check_restarts", "counter", (), "Starts of the deep-check process."),
-    Declared("docwarden_verdicts_recalled", "counter", (), "Documents whose verdict was remembered."),
-    Declared("docwarden_event_loop_stall_seconds", "gauge", (), "Longest stall in the last minute."),
+    Declared(
+        "docwarden_verdicts_recalled", "counter", (), "Documents whose verdict was remembered."
+    ),
+    Declared(
+        "docwarden_event_loop_stall_seconds", "gauge", (), "Longest stall in the last minute."
+    ),
     Declared("docwarden_log_lines_dropped", "counter", (), "Log lines lost to a full queue."),
     Declared("docwarden_draining", "gauge", (), "1 while the process is shutting down."),
     Declared(
@@ -131,14 +139,17 @@ class Histogram:
         if trace_id:
             self.exemplars[bucket] = (trace_id, seconds)
 
-    def buckets(self) -> list[tuple[str, float] | tuple[str, float, Exemplar | None]]:
+    def buckets(self) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
         """Return the cumulative buckets with their exemplars."""
         running = 0
-        rows: list[tuple[str, float] | tuple[str, float, Exemplar | None]] = []
+        rows: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
         for index, (bound, count) in enumerate(zip(_BOUNDS, self.counts, strict=True)):
             running += count
             seen = self.exemplars.get(index)
-            rows.append((bound, running, Exemplar({"trace_id": seen[0]}, seen[1]) if seen else None))
+            if seen is None:
+                rows.append((bound, running))
+            else:
+                rows.append((bound, running, Exemplar({"trace_id": seen[0]}, seen[1])))
         return rows
 
 
@@ -148,7 +159,8 @@ class Metrics(Collector):
     def __init__(self, *, version: str, revision: str) -> None:
         self.requests: dict[tuple[str, str, int], Histogram] = {}
         self.documents: dict[str, int] = {}
-        self.integrity: dict[tuple[str, str, str, str], int] = {}
+        self.integrity: dict[tuple[str, str, str], int] = {}
+        self.observations: dict[tuple[str, str, str], int] = {}
         self.attempts: dict[str, Histogram] = {}
         self.verdicts_recalled = 0
         self.hedges: dict[str, int] = {}
@@ -190,10 +202,11 @@ class Metrics(Collector):
             histogram = self.attempts[result] = Histogram()
         histogram.observe(seconds, trace_id)
 
-    def finding(self, media_type: str, reason: str, tier: int, mode: str) -> None:
+    def finding(self, media_type: str, reason: str, tier: int, *, refused: bool) -> None:
         """Count one finding of an integrity check."""
-        key = (media_type, reason, str(tier), mode)
-        self.integrity[key] = self.integrity.get(key, 0) + 1
+        key = (media_type, reason, str(tier))
+        findings = self.integrity if refused else self.observations
+        findings[key] = findings.get(key, 0) + 1
 
     def collect(self) -> Iterator[Metric]:
         """Return every declared metric (prometheus_client's protocol)."""
@@ -229,6 +242,8 @@ class Metrics(Collector):
                 return [((outcome,), n) for outcome, n in self.documents.items()]
             case "docwarden_integrity_failures":
                 return list(self.integrity.items())
+            case "docwarden_integrity_observations":
+                return list(self.observations.items())
             case "docwarden_upstream_attempts":
                 return [((result,), sum(h.counts)) for result, h in self.attempts.items()]
             case "docwarden_hedges":

@@ -75,16 +75,24 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
-def _between(least: float, most: float, parse: Callable[[str], Any], unit: str) -> Callable[[str], Any]:
+def _between(
+    least: float, most: float, parse: Callable[[str], Any], unit: str
+) -> Callable[[str], Any]:
     def bounded(text: str) -> Any:
         try:
             value = parse(text)
         except ValueError as error:
-            raise ValueError(f"{error}" if unit else f"a number from {least:g} to {most:g}") from None
+            raise ValueError(
+                f"{error}" if unit else f"a number from {least:g} to {most:g}"
+            ) from None
         if not least <= value <= most:
-            write = {"duration": format_duration, "size": format_size}.get(unit, "{:g}".format)
-            top = "" if math.isinf(most) else f" and at most {write(most)}"  # type: ignore[operator]  # mixed writers
-            raise ValueError(f"at least {write(least)}{top}")  # type: ignore[operator]  # mixed writers
+            writers: dict[str, Callable[[Any], str]] = {
+                "duration": format_duration,
+                "size": format_size,
+            }
+            write = writers.get(unit, "{:g}".format)
+            top = "" if math.isinf(most) else f" and at most {write(most)}"
+            raise ValueError(f"at least {write(least)}{top}")
         return value
 
     return bounded
@@ -146,9 +154,7 @@ def _switch(default: str, about: str) -> Any:
 class Settings:
     """The effective settings; durations in seconds, sizes in bytes."""
 
-    listen: Address = _setting(
-        "127.0.0.1:8080", "Public listener: documents.", parse=parse_address
-    )
+    listen: Address = _setting("127.0.0.1:8080", "Public listener: documents.", parse=parse_address)
     admin_listen: Address = _setting(
         "127.0.0.1:8081",
         "Operator listener: health, metrics, console. Keep it away from clients.",
@@ -178,9 +184,7 @@ class Settings:
         "1MiB",
         "64GiB",
     )
-    upstream_connections: int = _number(
-        256, "Most connections to the upstream at once.", 1, 10_000
-    )
+    upstream_connections: int = _number(256, "Most connections to the upstream at once.", 1, 10_000)
     transport_attempts: int = _number(
         3, "Most attempts where the upstream cannot be reached or answers an error.", 1, 10
     )
@@ -261,6 +265,10 @@ class Settings:
         "1", "Share of successful requests that is logged; failures always are.", parse=_share(0, 1)
     )
 
+    revision: str = _setting(
+        "unknown", "Source revision that `docwarden_build_info` shows; the image sets it."
+    )
+
     def policy(self) -> Policy:
         """Return the integrity policy that the settings describe."""
         return Policy.parse(self.integrity_checks, tier=self.integrity_tier)
@@ -283,12 +291,15 @@ def variables() -> dict[str, str]:
     return {PREFIX + each.name.upper(): each.name for each in fields(Settings)}
 
 
-def load(environ: Mapping[str, str] = os.environ, **overrides: str) -> Settings:
-    """Read the settings from `environ`; `overrides` (by field name) come from the command line.
+def load(
+    overrides: Mapping[str, str] | None = None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """Read the settings from `environ`; `overrides`, by field name, come from the command line.
 
     Raises:
         SettingError: for a value that cannot be used, or an unknown DOCWARDEN_ variable.
     """
+    given = overrides or {}
     known = variables()
     for variable in environ:
         if not variable.startswith(PREFIX) or _SERVICE_LINK.fullmatch(variable):
@@ -298,7 +309,7 @@ def load(environ: Mapping[str, str] = os.environ, **overrides: str) -> Settings:
     values: dict[str, Any] = {}
     for each in fields(Settings):
         variable = PREFIX + each.name.upper()
-        text = overrides.get(each.name, environ.get(variable))
+        text = given.get(each.name, environ.get(variable))
         if text is None:
             continue
         try:
@@ -315,8 +326,10 @@ def _nearest(variable: str, known: Mapping[str, str]) -> str:
     import difflib  # noqa: PLC0415 - only on the way to an error
 
     close = difflib.get_close_matches(variable, known, n=1)
-    return f"no value: there is no such setting (meant {close[0]}?)" if close else (
-        "no value: there is no such setting (`docwarden config` lists them)"
+    return (
+        f"no value: there is no such setting (meant {close[0]}?)"
+        if close
+        else ("no value: there is no such setting (`docwarden config` lists them)")
     )
 
 

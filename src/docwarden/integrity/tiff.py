@@ -94,9 +94,7 @@ class _Walk:
 
     def _number_at(self, at: int) -> int:
         if at + self._layout.offset.size > len(self._data):
-            raise BrokenError(
-                Reason.TIFF_DIRECTORY_TRUNCATED, f"no directory at {at}"
-            )
+            raise BrokenError(Reason.TIFF_DIRECTORY_TRUNCATED, f"no directory at {at}")
         number: int = self._layout.offset.unpack_from(self._data, at)[0]
         return number
 
@@ -108,9 +106,7 @@ class _Walk:
         count = layout.count.unpack_from(self._data, at)[0]
         end = start + count * layout.entry.size
         if not count or end > len(self._data):
-            raise BrokenError(
-                Reason.TIFF_DIRECTORY_TRUNCATED, f"{count} entries at {at}"
-            )
+            raise BrokenError(Reason.TIFF_DIRECTORY_TRUNCATED, f"{count} entries at {at}")
         self._entries_left -= count
         if self._entries_left < 0:
             raise BrokenError(Reason.TIFF_DIRECTORY_LOOP, f"more than {MAX_ENTRIES} entries")
@@ -142,9 +138,7 @@ class _Walk:
                 counts = counts[: len(offsets)]
             ends = map(sum, zip(offsets, counts, strict=False)) if counts else offsets
             if max(ends, default=0) > len(self._data):
-                raise BrokenError(
-                    Reason.TIFF_DATA_OUTSIDE, "a strip or tile lies outside"
-                )
+                raise BrokenError(Reason.TIFF_DATA_OUTSIDE, "a strip or tile lies outside")
         return found and _WIDTH in entries and _LENGTH in entries
 
     def _sub_directories(self, entries: dict[int, _Entry], seen: set[int]) -> Iterable[int]:

@@ -73,7 +73,7 @@ class AdaptiveLimiter:
         self.in_flight += 1
         return True
 
-    async def acquire(self, timeout: float) -> None:  # noqa: ASYNC109 - a wait of a queue's own
+    async def acquire(self, timeout: float) -> None:
         """Take a place, waiting for one at most `timeout` seconds or `longest_wait`.
 
         Raises:

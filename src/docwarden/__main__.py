@@ -1,0 +1,8 @@
+"""`python -m docwarden`."""
+
+import sys
+
+from docwarden.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The operator's pages: health, metrics, version. They are never shed and never ask the upstream."""
+
+import platform
+from collections.abc import Callable
+from typing import Final
+
+import orjson
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import CollectorRegistry
+
+from docwarden import __version__, responses
+from docwarden.errors import Cause, Failure
+from docwarden.health import Health, Phase
+from docwarden.request import Request
+from docwarden.responses import Response
+
+_JSON: Final = b"application/json"
+
+
+class AdminSite:
+    """Answers operators and their machines; implements `request.Site`."""
+
+    def __init__(self, *, health: Health, registry: CollectorRegistry, revision: str) -> None:
+        self._health = health
+        self._registry = registry
+        self._revision = revision
+        self._pages: dict[str, Callable[[Request], Response]] = {
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/startupz": self._startupz,
+            "/metrics": self._metrics,
+            "/version": self._version,
+        }
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        page = self._pages.get(request.path)
+        if page is None:
+            return self.refuse(request, Failure(Cause.NO_SUCH_PAGE))
+        if request.method not in ("GET", "HEAD"):
+            return self.refuse(request, Failure(Cause.METHOD))
+        response = page(request)
+        return response if request.method == "GET" else responses.without_body(response)
+
+    def refuse(self, request: Request, failure: Failure) -> Response:
+        """Return the problem for `failure`."""
+        extra = b"Allow: GET, HEAD\r\n" if failure.cause is Cause.METHOD else b""
+        return responses.problem(
+            failure,
+            instance=request.instance,
+            request_id=request.request_id,
+            attempts=0,
+            extra=extra,
+        )
+
+    def ended(self, request: Request, response: Response | None, sent: int) -> None:
+        """Nothing is counted here: scrapes and probes would drown what clients do."""
+
+    def _livez(self, _: Request) -> Response:
+        stuck = self._health.stuck_seconds()
+        body = {"status": "ok"}
+        if stuck:
+            body = {"status": "stuck", "detail": f"a request is {stuck:.1f} s past its bounds"}
+        return _verdict(body, well=not stuck)
+
+    def _readyz(self, _: Request) -> Response:
+        phase = self._health.phase
+        well = phase is Phase.READY
+        return _verdict({"status": "ok" if well else phase.value}, well=well)
+
+    def _startupz(self, _: Request) -> Response:
+        phase = self._health.phase
+        well = phase is not Phase.STARTING
+        return _verdict({"status": "ok" if well else phase.value}, well=well)
+
+    def _metrics(self, request: Request) -> Response:
+        accept = request.headers.get(b"accept", b"").decode("latin-1")
+        encode, media_type = choose_encoder(accept)
+        return responses.page(encode(self._registry), media_type.encode("ascii"))
+
+    def _version(self, _: Request) -> Response:
+        body = {
+            "version": __version__,
+            "revision": self._revision,
+            "python": platform.python_version(),
+        }
+        return responses.page(orjson.dumps(body), _JSON)
+
+
+def _verdict(body: dict[str, str], *, well: bool) -> Response:
+    return responses.page(orjson.dumps(body), _JSON, status=200 if well else 503)

@@ -1,0 +1,150 @@
+"""The life of one gateway process: start, serve, drain, stop.
+
+On SIGTERM it serves on for the drain delay while it is not ready, so that load balancers can take
+note; then the listener closes and requests under way may end within the drain timeout. Ctrl-C skips
+the delay, and a second signal the rest.
+"""
+
+import asyncio
+import contextlib
+import signal
+from typing import Final
+
+from docwarden import __version__
+from docwarden.composition import Parts
+from docwarden.health import Phase
+from docwarden.logs import Log
+from docwarden.server.front import ClientLimits, Front, bind
+from docwarden.settings import PREFIX, Settings
+from docwarden.units import Address
+
+# Probes and scrapes: a handful of clients, so a flood there cannot take the process's descriptors.
+_ADMIN_CONNECTIONS: Final = 100
+_ADMIN_CLOSE_SECONDS: Final = 1.0
+
+
+class StartError(Exception):
+    """The process cannot start; the message names the setting to change."""
+
+
+class App:
+    """One gateway process: both listeners and everything behind them."""
+
+    def __init__(self, settings: Settings, log: Log) -> None:
+        self._settings = settings
+        self._log = log
+        self.parts = Parts(settings, log)
+        self.public = Front(
+            self.parts.public,
+            _limits(settings, settings.max_client_connections),
+            random=self.parts.random,
+        )
+        self.admin = Front(
+            self.parts.admin, _limits(settings, _ADMIN_CONNECTIONS), random=self.parts.random
+        )
+        self.parts.metrics.gauge(
+            "docwarden_client_connections", lambda: len(self.public.connections)
+        )
+        self._hurry = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    async def start(self) -> None:
+        """Open the listeners; ready when it returns.
+
+        Raises:
+            StartError: when an address cannot be listened on or a part does not start.
+        """
+        settings, parts = self._settings, self.parts
+        parts.watch.start()
+        # The operator's listener is first: it tells that the rest is starting.
+        await self._listen(self.admin, settings.admin_listen, "ADMIN_LISTEN")
+        if parts.deep is not None:
+            await parts.deep.start()
+        await self._listen(self.public, settings.listen, "LISTEN")
+        parts.health.phase = Phase.READY
+        self.ready.set()
+        self._log.event(
+            "info",
+            "process.ready",
+            **{
+                "service.version": __version__,
+                "listen": f"http://{settings.listen.host}:{self.public.port}",
+                "admin_listen": f"http://{settings.admin_listen.host}:{self.admin.port}",
+                "upstream": settings.upstream_url,
+            },
+        )
+
+    async def _listen(self, front: Front, address: Address, setting: str) -> None:
+        try:
+            await front.start(bind(address.host, address.port))
+        except OSError as error:
+            raise StartError(
+                f"cannot listen on {address} ({PREFIX}{setting}): {error.strerror or error}"
+            ) from error
+
+    async def drain(self, delay: float) -> bool:
+        """Serve on for `delay` seconds while not ready, then end what is under way.
+
+        Returns:
+            Whether every request ended within the drain timeout.
+        """
+        health = self.parts.health
+        health.phase = Phase.DRAINING
+        self.public.retire()
+        self._log.event("info", "process.draining", in_flight=health.in_flight, delay_s=delay)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), timeout=delay)
+        health.phase = Phase.CLOSING
+        ending = asyncio.ensure_future(self.public.close(self._settings.drain_timeout))
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait((ending, hurried), return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not ending.done():
+            ending.cancel()
+            await self.public.close(0)
+            return False
+        return ending.result()
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        parts = self.parts
+        await self.public.close(0)
+        await self.admin.close(0)
+        await parts.pool.close()
+        if parts.deep is not None:
+            await parts.deep.close()
+        if parts.copies is not None:
+            await parts.copies.close()
+        parts.watch.stop()
+        self._log.event("info", "process.stopped")
+
+    async def run(self) -> int:
+        """Serve until a signal says otherwise; return the exit status."""
+        loop = asyncio.get_running_loop()
+        signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+
+        def received(which: signal.Signals) -> None:
+            if not signals.empty() or self.parts.health.draining:
+                self._hurry.set()
+            signals.put_nowait(which)
+
+        for which in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(which, received, which)
+        try:
+            await self.start()
+            first = await signals.get()
+            interrupted = first is signal.SIGINT
+            in_time = await self.drain(0.0 if interrupted else self._settings.drain_delay)
+            return 0 if in_time else 1
+        finally:
+            await self.stop()
+
+
+def _limits(settings: Settings, connections: int) -> ClientLimits:
+    return ClientLimits(
+        connections=connections,
+        header_bytes=settings.max_header_bytes,
+        header_timeout=settings.header_timeout,
+        idle_timeout=settings.idle_timeout,
+        send_timeout=settings.send_timeout,
+    )

@@ -1,0 +1,148 @@
+"""One attempt: an exchange with the upstream, then proof that what came is an intact document."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from docwarden.document import Document, Lease, Memory
+from docwarden.errors import Cause, Failure
+from docwarden.integrity.verdict import Finding, Verdict
+from docwarden.integrity.verifier import Verifier
+from docwarden.metrics import Metrics
+from docwarden.request import Wanted
+from docwarden.upstream.connection import Answer
+from docwarden.upstream.pool import Pool
+
+INTACT: Final = "intact"
+_UNKNOWN: Final = "unknown"
+# RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4: the same request may succeed later.
+_AGAIN: Final = frozenset((408, 425, 429))
+_TIER_0: Final = frozenset(
+    ("body-truncated", "bytes-after-body", "content-coded", "empty-body", "body-too-large")
+)
+
+
+class Attempts:
+    """Makes attempts, and counts each under its result."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        verifier: Verifier,
+        memory: Memory,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        forward_deadline: bool,
+    ) -> None:
+        self._pool = pool
+        self._verifier = verifier
+        self._memory = memory
+        self._metrics = metrics
+        self._clock = clock
+        self._forward_deadline = forward_deadline
+
+    async def make(self, wanted: Wanted, timeout: float) -> Document:
+        """Fetch and verify the document within `timeout` seconds.
+
+        The caller releases the lease of the document that it is given.
+
+        Raises:
+            Failure: with the cause; memory is given back.
+        """
+        started = self._clock()
+        lease = self._memory.lease()
+        result = Cause.CLIENT_CLOSED.value
+        try:
+            document = await self._exchange_and_verify(wanted, lease, started, timeout)
+        except Failure as failure:
+            lease.release()
+            result = failure.cause.value
+            self._count_refusal(failure)
+            raise
+        except BaseException:
+            lease.release()
+            raise
+        else:
+            result = INTACT
+            return document
+        finally:
+            seconds = self._clock() - started
+            wanted.attempts.append((result, seconds))
+            self._metrics.attempt(result, seconds, wanted.trace_id)
+
+    async def _exchange_and_verify(
+        self, wanted: Wanted, lease: Lease, started: float, timeout: float
+    ) -> Document:
+        fields = wanted.forward
+        if self._forward_deadline:
+            left = int(1000 * wanted.deadline.bound(timeout, started))
+            fields = b"%bX-Request-Timeout-Ms: %d\r\n" % (fields, left)
+        request = self._pool.origin.request(wanted.document_id.encode("ascii"), fields)
+        try:
+            answer = await self._pool.exchange(request, lease, timeout)
+        finally:
+            received = self._clock()
+            wanted.upstream_seconds += received - started
+        body = self._usable(answer)
+        try:
+            verdict = self._verifier.recall(body)
+            if verdict is None:
+                verdict = await self._verify(body, wanted.deadline.remaining(received))
+            else:
+                self._metrics.verdicts_recalled += 1
+        finally:
+            wanted.verify_seconds += self._clock() - received
+        return self._judge(verdict, body, lease)
+
+    def _usable(self, answer: Answer) -> bytes:
+        """Return the body of an answer whose status promises one.
+
+        Raises:
+            Failure: for every status but 200, and for an empty body.
+        """
+        status = answer.status
+        if status == 200:
+            if not answer.body:
+                raise Failure(Cause.CORRUPT, "empty-body")
+            return answer.body  # type: ignore[return-value]  # a bytearray, read-only by agreement
+        if status in (404, 410):
+            raise Failure(Cause.NOT_FOUND)
+        again = status >= 500 or status in _AGAIN
+        raise Failure(
+            Cause.STATUS if again else Cause.STATUS_FINAL, f"upstream-status-{status:03d}"
+        )
+
+    async def _verify(self, body: bytes, timeout: float) -> Verdict:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._verifier.verify(body)
+        except TimeoutError as error:
+            raise Failure(Cause.DEADLINE, "verification-timeout") from error
+
+    def _judge(self, verdict: Verdict, body: bytes, lease: Lease) -> Document:
+        media_type = verdict.media_type
+        rejected = verdict.rejected
+        if verdict.findings:
+            self._count_observations(verdict.findings, rejected, media_type or _UNKNOWN)
+        if rejected is not None or media_type is None:
+            cause = Cause.UNSUPPORTED if media_type is None else Cause.CORRUPT
+            reason = rejected.reason if rejected is not None else None
+            tier = rejected.tier if rejected is not None else 1
+            self._metrics.finding(media_type or _UNKNOWN, reason or cause.value, tier, refused=True)
+            raise Failure(cause, reason, media_type=media_type)
+        return Document(
+            body, media_type, media_type.extension.encode(), b'"%b"' % verdict.etag.encode(), lease
+        )
+
+    def _count_observations(
+        self, findings: tuple[Finding, ...], rejected: Finding | None, media_type: str
+    ) -> None:
+        for finding in findings:
+            if finding is not rejected:
+                self._metrics.finding(media_type, finding.reason, finding.tier, refused=False)
+
+    def _count_refusal(self, failure: Failure) -> None:
+        """Count what tier 0 refused; higher tiers are counted where they judge."""
+        if failure.media_type is None and failure.reason in _TIER_0:
+            self._metrics.finding(_UNKNOWN, failure.reason, 0, refused=True)

@@ -1,0 +1,141 @@
+"""The composition root: every part is built and joined here, and knows only what it is handed."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+from docwarden import __version__
+from docwarden.admin import AdminSite
+from docwarden.attempt import Attempts
+from docwarden.copies import Copies
+from docwarden.document import Memory, add_holder, give_back
+from docwarden.fetching import Fetching
+from docwarden.health import Health, LoopWatch
+from docwarden.integrity.deep import DeepChecker
+from docwarden.integrity.verifier import Verifier
+from docwarden.logs import Log
+from docwarden.metrics import Metrics, registry_of
+from docwarden.readings import read_all
+from docwarden.request_log import RequestLog
+from docwarden.resilience.breaker import Breaker
+from docwarden.resilience.gradient_limit import GradientLimit
+from docwarden.resilience.hedging import Hedge
+from docwarden.resilience.limiter import AdaptiveLimiter
+from docwarden.resilience.retry import RetryPolicy
+from docwarden.resilience.retry_budget import RetryBudget
+from docwarden.resilience.single_flight import SingleFlight
+from docwarden.routes import PublicSite
+from docwarden.settings import Settings
+from docwarden.store import open_store
+from docwarden.upstream.origin import Origin
+from docwarden.upstream.pool import Pool
+
+# Tiers from here on run in the deep checker's process.
+_DEEP_TIER: Final = 3
+
+
+class Parts:
+    """The parts of one gateway process, for the event loop that runs.
+
+    Raises:
+        RedisMissingError: the store asks for Redis and its client is not installed.
+    """
+
+    def __init__(self, settings: Settings, log: Log) -> None:
+        clock = time.monotonic
+        # Jitter, sampling and request ids: nothing that has to be secret.
+        self.random = random.Random()  # noqa: S311
+        self.log = log
+        self.metrics = Metrics(version=__version__, revision=settings.revision)
+        self.memory = Memory(settings.max_buffered_bytes)
+        self.health = Health(clock=clock, longest_request=settings.request_timeout)
+        self.watch = LoopWatch(asyncio.get_running_loop())
+        self.pool = Pool(
+            Origin.parse(settings.upstream_url, agent=f"docwarden/{__version__}"),
+            most=settings.upstream_connections,
+            max_body=settings.max_document_bytes,
+            connect_timeout=settings.connect_timeout,
+        )
+        self.deep = DeepChecker() if settings.integrity_tier >= _DEEP_TIER else None
+        self._build_policies(settings)
+        self.copies = self._build_copies(settings)
+        self.fetching = self._build_fetching(settings, clock)
+        self.public = PublicSite(
+            fetching=self.fetching,
+            health=self.health,
+            metrics=self.metrics,
+            request_log=RequestLog(
+                log, success_share=settings.log_success_share, random=self.random
+            ),
+            log=log,
+            request_timeout=settings.request_timeout,
+            clock=clock,
+            random=self.random,
+        )
+        self.admin = AdminSite(
+            health=self.health, registry=registry_of(self.metrics), revision=settings.revision
+        )
+        read_all(self)
+
+    def _build_policies(self, settings: Settings) -> None:
+        most = settings.max_concurrency
+        self.limiter = AdaptiveLimiter(
+            GradientLimit(start=min(20, most), least=min(4, most), most=most),
+            longest_wait=settings.queue_timeout,
+        )
+        self.breaker = Breaker(random=self.random.random, opening=settings.breaker_open)
+        self.transport_budget = RetryBudget()
+        self.hedge_budget = RetryBudget(ratio=0.1, floor=1)
+        self.single_flight = (
+            SingleFlight(share=add_holder, discard=give_back) if settings.single_flight else None
+        )
+
+    def _build_copies(self, settings: Settings) -> Copies | None:
+        self.store = open_store(
+            settings.store_url,
+            ttl=settings.stale_if_error,
+            max_bytes=settings.store_max_bytes,
+            clock=time.monotonic,
+            wall_clock=time.time,
+            random=self.random.random,
+        )
+        if self.store is None:
+            return None
+        return Copies(
+            self.store,
+            most_seconds=settings.stale_if_error,
+            memory=self.memory,
+            metrics=self.metrics,
+            wall_clock=time.time,
+        )
+
+    def _build_fetching(self, settings: Settings, clock: Callable[[], float]) -> Fetching:
+        attempts = Attempts(
+            pool=self.pool,
+            verifier=Verifier(policy=settings.policy(), deep=self.deep),
+            memory=self.memory,
+            metrics=self.metrics,
+            clock=clock,
+            forward_deadline=settings.forward_deadline,
+        )
+        return Fetching(
+            attempt=attempts.make,
+            limiter=self.limiter,
+            breaker=self.breaker,
+            retries=RetryPolicy(
+                transport_attempts=settings.transport_attempts,
+                corruption_attempts=settings.corrupt_attempts,
+            ),
+            transport_budget=self.transport_budget,
+            corruption_budget=RetryBudget.for_corruption(),
+            hedge=Hedge(self.hedge_budget) if settings.hedging else None,
+            hedge_budget=self.hedge_budget,
+            single_flight=self.single_flight,
+            copies=self.copies,
+            metrics=self.metrics,
+            attempt_timeout=min(settings.attempt_timeout, settings.request_timeout),
+            clock=clock,
+            random=self.random.random,
+        )

@@ -1,0 +1,244 @@
+"""The order of the policies around an attempt, outermost first.
+
+deadline > single flight > last verified copy > limiter > retry > hedge > breaker > attempt
+
+Each policy is one method that calls the next, in this file's order. The deadline is no method of
+its own: it is a point in time that bounds every wait below. docs/explanation/resilience.md says
+why the order is this one.
+"""
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from docwarden.copies import Copies
+from docwarden.document import Document, give_back
+from docwarden.errors import Cause, Failure, Retry
+from docwarden.metrics import Metrics
+from docwarden.request import Wanted
+from docwarden.resilience.breaker import Breaker
+from docwarden.resilience.hedging import Hedge, race
+from docwarden.resilience.limiter import AdaptiveLimiter, Overloaded
+from docwarden.resilience.retry import RetryPolicy, RetryState
+from docwarden.resilience.retry_budget import RetryBudget
+from docwarden.resilience.single_flight import SingleFlight
+
+# Causes that arise on this side of the connection.
+_SAYS_NOTHING: Final = frozenset((Cause.MEMORY, Cause.DEADLINE))
+
+Attempt = Callable[[Wanted, float], Coroutine[Any, Any, Document]]
+
+
+class Fetching:
+    """Fetches documents under every policy."""
+
+    def __init__(  # noqa: PLR0913 - the policies that it orders
+        self,
+        *,
+        attempt: Attempt,
+        limiter: AdaptiveLimiter,
+        breaker: Breaker,
+        retries: RetryPolicy,
+        hedge: Hedge | None,
+        hedge_budget: RetryBudget,
+        single_flight: SingleFlight[Document] | None,
+        copies: Copies | None,
+        metrics: Metrics,
+        transport_budget: RetryBudget,
+        corruption_budget: RetryBudget,
+        attempt_timeout: float,
+        clock: Callable[[], float],
+        random: Callable[[], float],
+    ) -> None:
+        self._attempt = attempt
+        self._limiter = limiter
+        self._breaker = breaker
+        self._retries = retries
+        self._hedge = hedge
+        self._hedge_budget = hedge_budget
+        self._single_flight = single_flight
+        self._copies = copies
+        self._metrics = metrics
+        self._budgets = {
+            Retry.TRANSPORT: transport_budget,
+            Retry.CORRUPTION: corruption_budget,
+        }
+        self._attempt_timeout = attempt_timeout
+        self._clock = clock
+        self._random = random
+
+    async def fetch(self, wanted: Wanted) -> Document:
+        """Return an intact document before `wanted.deadline`.
+
+        The caller releases the document's lease.
+
+        Raises:
+            Failure: with the cause of the last attempt, or of the policy that refused one.
+        """
+        if self._single_flight is not None:
+            return await self._shared(self._single_flight, wanted)
+        return await self._or_last_copy(wanted)
+
+    async def _shared(self, flight: SingleFlight[Document], wanted: Wanted) -> Document:
+        joined = flight.shared
+        call = functools.partial(self._or_last_copy, wanted)
+        pending = flight.run(
+            wanted.document_id, call, longest_wait=wanted.deadline.remaining(self._clock())
+        )
+        try:
+            return await pending
+        except TimeoutError as error:
+            raise Failure(Cause.DEADLINE, "single-flight-timeout") from error
+        finally:
+            wanted.shared = not wanted.attempts and flight.shared > joined
+
+    async def _or_last_copy(self, wanted: Wanted) -> Document:
+        """Keep what was verified; where nothing can be, return what was kept."""
+        copies = self._copies
+        if copies is None:
+            return await self._within_limit(wanted)
+        try:
+            document = await self._within_limit(wanted)
+        except Failure as failure:
+            copy = await copies.find(wanted) if failure.rule.stale else None
+            if copy is None:
+                raise
+            wanted.replaced = failure
+            return copy
+        copies.keep(wanted.document_id, document)
+        return document
+
+    async def _within_limit(self, wanted: Wanted) -> Document:
+        limiter = self._limiter
+        if not limiter.try_acquire():
+            await self._queue(wanted)
+        started = self._clock()
+        latency = None
+        try:
+            document = await self._with_retries(wanted)
+            if len(wanted.attempts) == 1:
+                latency = self._clock() - started
+            return document
+        finally:
+            limiter.release(latency)
+
+    async def _queue(self, wanted: Wanted) -> None:
+        started = self._clock()
+        try:
+            await self._limiter.acquire(wanted.deadline.remaining(started))
+        except Overloaded as error:
+            raise Failure(Cause.OVERLOADED) from error
+        finally:
+            wanted.queue_seconds = self._clock() - started
+
+    async def _with_retries(self, wanted: Wanted) -> Document:
+        for budget in self._budgets.values():
+            budget.enter()
+        try:
+            try:
+                return await self._hedged(wanted)
+            except Failure as failure:
+                return await self._again(wanted, failure)
+        finally:
+            for budget in self._budgets.values():
+                budget.leave()
+
+    async def _again(self, wanted: Wanted, failure: Failure) -> Document:
+        """Make further attempts after the first failed, as far as limits and budgets allow."""
+        state = RetryState(self._retries)
+        while True:
+            kind = failure.rule.retry
+            remaining = wanted.deadline.remaining(self._clock())
+            delay = state.may_retry(kind, remaining=remaining, random=self._random)
+            if delay is None or not self._budgets[kind].try_take():
+                raise failure
+            try:
+                if delay:
+                    await asyncio.sleep(delay)
+                return await self._hedged(wanted)
+            except Failure as next_failure:
+                # An open breaker ends the request; what made it open is the better answer.
+                if next_failure.cause is Cause.CIRCUIT_OPEN:
+                    raise failure from None
+                failure = next_failure
+            finally:
+                self._budgets[kind].give_back()
+
+    async def _hedged(self, wanted: Wanted) -> Document:
+        hedge = self._hedge
+        if hedge is None:
+            return await self._behind_breaker(wanted)
+        shedding = self._limiter.waiting > 0
+        delay = hedge.delay(shedding=shedding)
+        first = self._observed(hedge, wanted)
+        if delay is None:
+            return await first
+        self._hedge_budget.enter()
+        try:
+            document, second_won = await race(
+                first,
+                lambda: self._second(wanted),
+                delay,
+                settles=lambda error: (
+                    isinstance(error, Failure) and error.rule.retry is Retry.NEVER
+                ),
+                discard=give_back,
+            )
+        finally:
+            self._hedge_budget.leave()
+        if second_won:
+            self._metrics.hedges["won"] = self._metrics.hedges.get("won", 0) + 1
+        return document
+
+    async def _observed(self, hedge: Hedge, wanted: Wanted) -> Document:
+        started = self._clock()
+        try:
+            return await self._behind_breaker(wanted)
+        finally:
+            hedge.observe(self._clock() - started)
+
+    def _second(self, wanted: Wanted) -> Coroutine[Any, Any, Document] | None:
+        """Begin a second attempt, if the budget has a place for it."""
+        if not self._hedge_budget.try_take():
+            return None
+        self._metrics.hedges["started"] = self._metrics.hedges.get("started", 0) + 1
+        return self._second_attempt(wanted)
+
+    async def _second_attempt(self, wanted: Wanted) -> Document:
+        try:
+            return await self._behind_breaker(wanted)
+        finally:
+            self._hedge_budget.give_back()
+
+    async def _behind_breaker(self, wanted: Wanted) -> Document:
+        now = self._clock()
+        permit = self._breaker.try_acquire(now)
+        if permit is None:
+            raise Failure(Cause.CIRCUIT_OPEN, retry_after=self._breaker.retry_after(now))
+        try:
+            document = await self._in_time(wanted, now)
+        except Failure as failure:
+            report = self._breaker.failed if failure.rule.trips else self._breaker.succeeded
+            if failure.cause in _SAYS_NOTHING:
+                report = self._breaker.abandoned
+            report(permit, self._clock())
+            raise
+        except BaseException:
+            self._breaker.abandoned(permit, self._clock())
+            raise
+        self._breaker.succeeded(permit, self._clock())
+        return document
+
+    async def _in_time(self, wanted: Wanted, now: float) -> Document:
+        """Make one attempt, no longer than an attempt may take and never past the deadline."""
+        timeout = wanted.deadline.bound(self._attempt_timeout, now)
+        if timeout <= 0:
+            raise Failure(Cause.DEADLINE)
+        try:
+            return await self._attempt(wanted, timeout)
+        except Failure as failure:
+            # Cut short by the deadline, it tells of this request's past and not of the upstream.
+            if failure.cause is Cause.ATTEMPT_TIMEOUT and timeout < self._attempt_timeout / 2:
+                raise Failure(Cause.DEADLINE) from failure
+            raise

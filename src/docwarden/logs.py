@@ -1,0 +1,133 @@
+"""Log lines: built once, written in batches by a thread, so that a slow reader stalls nobody.
+
+Lines are JSON objects, or text on a terminal. Field names follow OpenTelemetry's semantic
+conventions; docs/reference/log-events.md lists events and fields.
+"""
+
+import os
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from docwarden import __version__
+
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+# At 600 bytes a line, 10,000 lines hold 6 MB and bridge two seconds at 5,000 requests a second.
+QUEUE_LINES: Final = 10_000
+BATCH_SECONDS: Final = 0.1
+_COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31"}
+
+
+class LogWriter:
+    """Writes lines to a file descriptor from a thread of its own.
+
+    Attributes:
+        dropped: lines lost because the reader was too slow.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lines: deque[bytes] = deque()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
+        self.dropped = 0
+        self._thread.start()
+
+    def write(self, line: bytes) -> None:
+        """Queue one line, its line feed included."""
+        if len(self._lines) >= QUEUE_LINES:
+            self.dropped += 1
+        else:
+            self._lines.append(line)
+
+    def close(self) -> None:
+        """Write what is queued, for as long as two seconds, and end the thread."""
+        self._stop.set()
+        self._thread.join(timeout=2.0)
+
+    def _run(self) -> None:
+        while not self._stop.wait(BATCH_SECONDS):
+            self._flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        lines = self._lines
+        while lines:
+            batch = b"".join([lines.popleft() for _ in range(min(len(lines), 1000))])
+            try:
+                while batch:
+                    batch = batch[os.write(self._descriptor, batch) :]
+            except OSError:
+                # Nobody reads any more: the service goes on, and the loss is counted.
+                self.dropped += 1
+                return
+
+
+class Log:
+    """Events above a level, in one format."""
+
+    def __init__(self, writer: LogWriter, *, level: str, console: bool, colour: bool) -> None:
+        self._writer = writer
+        self._least = LEVELS[level]
+        self._console = console
+        self._colour = colour
+
+    @property
+    def dropped(self) -> int:
+        """Lines lost so far."""
+        return self._writer.dropped
+
+    def wants(self, level: str) -> bool:
+        """Whether events of `level` are written."""
+        return LEVELS[level] >= self._least
+
+    def event(self, level: str, name: str, **fields: Any) -> None:
+        """Write one event of the process."""
+        if self.wants(level):
+            self.write(level, name, time.time(), fields)
+
+    def write(self, level: str, name: str, at: float, fields: dict[str, Any]) -> None:
+        """Write one event that happened at epoch second `at`."""
+        moment = datetime.fromtimestamp(at, UTC)
+        if self._console:
+            self._writer.write(self._text(level, name, moment, fields))
+            return
+        record = {"timestamp": moment, "severity": level, "event.name": name, **fields}
+        self._writer.write(orjson.dumps(record, option=_JSON, default=str))
+
+    def _text(self, level: str, name: str, moment: datetime, fields: dict[str, Any]) -> bytes:
+        shown = " ".join(
+            f"{key}={value if isinstance(value, str) else orjson.dumps(value, default=str).decode()}"
+            for key, value in fields.items()
+        )
+        # What came from outside cannot forge a line or steer the terminal.
+        safe = "".join(c if c.isprintable() else "?" for c in f"{name} {shown}")
+        label = f"{level:<7}"
+        if self._colour:
+            label = f"\x1b[{_COLOURS[level]}m{label}\x1b[0m"
+        clock = moment.astimezone().strftime("%H:%M:%S.%f")[:-3]
+        return f"{clock} {label} {safe}\n".encode("utf-8", "replace")
+
+    def close(self) -> None:
+        """Write what is queued and stop."""
+        self._writer.close()
+
+
+_JSON: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
+
+
+def open_log(*, format_name: str, level: str, descriptor: int = 1) -> Log:
+    """Return a log to `descriptor`: `json`, `console`, or `auto` by whether it is a terminal."""
+    terminal = os.isatty(descriptor)
+    console = format_name == "console" or (format_name == "auto" and terminal)
+    colour = console and terminal and "NO_COLOR" not in os.environ
+    return Log(LogWriter(descriptor), level=level, console=console, colour=colour)
+
+
+def service_fields() -> dict[str, str]:
+    """Return the fields that say what runs (OpenTelemetry resource attributes)."""
+    return {"service.name": "docwarden", "service.version": __version__}

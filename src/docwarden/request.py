@@ -1,0 +1,155 @@
+"""One request of a client, from its head to the end of its answer, independent of the server."""
+
+import re
+from random import Random
+from typing import Final, Protocol
+
+from docwarden.errors import Failure, Outcome
+from docwarden.resilience.deadline import Deadline
+from docwarden.responses import Response
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+# W3C Trace Context section 3.2: version 00; all-zero ids are invalid.
+_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACESTATE: Final = re.compile(rb"[\x20-\x7e]{1,512}")
+_PRINTABLE_PATH: Final = re.compile(r"/[A-Za-z0-9._~/-]{0,127}")
+_METHODS: Final = frozenset(
+    ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT")
+)
+
+
+class Request:
+    """What a client asks, and what is known of how it went.
+
+    Attributes:
+        method: as sent.
+        path: the target's path as sent, undecoded, without the query.
+        headers: values by lower-case name; repeated ones joined with a comma.
+        client: address of the peer, without its port.
+        started: monotonic seconds of the head's end.
+        wall: epoch seconds of the same moment.
+        request_id: the client's own, if it is sane, else a new one.
+        trace_id: of the client's traceparent, or empty.
+        forward: header lines that go to the upstream with every attempt.
+        route: the route that answers, for labels.
+        wanted: the fetch that it led to, if any.
+        outcome: how a document request ended, None for other pages.
+        failure: why it failed, if it did.
+        media_type: of what was delivered.
+    """
+
+    __slots__ = (
+        "client", "failure", "forward", "headers", "media_type", "method", "outcome", "path",
+        "request_id", "route", "started", "trace_id", "wall", "wanted",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - what a request line and its connection tell
+        self,
+        method: str,
+        path: str,
+        headers: dict[bytes, bytes],
+        *,
+        client: str,
+        started: float,
+        wall: float,
+        random: Random,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.client = client
+        self.started = started
+        self.wall = wall
+        self.route = "unmatched"
+        self.wanted: Wanted | None = None
+        self.outcome: Outcome | None = None
+        self.failure: Failure | None = None
+        self.media_type = ""
+        given = headers.get(b"x-request-id")
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            self.request_id = given.decode("ascii")
+        else:
+            self.request_id = f"{random.getrandbits(128):032x}"
+        self.trace_id = ""
+        self.forward = b"X-Request-ID: %b\r\n" % self.request_id.encode()
+        parent = headers.get(b"traceparent")
+        if parent is not None:
+            self._join_trace(parent)
+
+    def _join_trace(self, parent: bytes) -> None:
+        match = _TRACEPARENT.fullmatch(parent)
+        if match is None:
+            return
+        self.trace_id = match[1].decode("ascii")
+        self.forward += b"traceparent: %b\r\n" % parent
+        state = self.headers.get(b"tracestate")
+        if state is not None and _TRACESTATE.fullmatch(state):
+            self.forward += b"tracestate: %b\r\n" % state
+
+    @property
+    def method_label(self) -> str:
+        """The method as a bounded label (OpenTelemetry: unknown ones are `_OTHER`)."""
+        return self.method if self.method in _METHODS else "_OTHER"
+
+    @property
+    def instance(self) -> str:
+        """The path if it is short and plain, else `/`: what answers and logs may repeat."""
+        return self.path if _PRINTABLE_PATH.fullmatch(self.path) else "/"
+
+
+class Wanted:
+    """One document to fetch, and what its attempts came to.
+
+    Attributes:
+        document_id: decimal digits.
+        deadline: when the client's patience, as configured, ends.
+        forward: header lines for the upstream.
+        trace_id: for exemplars.
+        attempts: result and seconds of each attempt that ended.
+        queue_seconds: waited for a place under the concurrency limit.
+        upstream_seconds: spent in attempts before verification.
+        verify_seconds: spent in verification.
+        replaced: the failure that a last verified copy stands in for.
+        shared: whether another request's fetch brought the document.
+    """
+
+    __slots__ = (
+        "attempts", "deadline", "document_id", "forward", "queue_seconds", "replaced", "shared",
+        "trace_id", "upstream_seconds", "verify_seconds",
+    )  # fmt: skip
+
+    def __init__(
+        self, document_id: str, deadline: Deadline, *, forward: bytes = b"", trace_id: str = ""
+    ) -> None:
+        self.document_id = document_id
+        self.deadline = deadline
+        self.forward = forward
+        self.trace_id = trace_id
+        self.attempts: list[tuple[str, float]] = []
+        self.queue_seconds = 0.0
+        self.upstream_seconds = 0.0
+        self.verify_seconds = 0.0
+        self.shared = False
+        self.replaced: Failure | None = None
+
+
+class Site(Protocol):
+    """What a server serves: the public pages or the operator's."""
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request. Raises nothing but cancellation, when the client has gone."""
+        ...
+
+    def refuse(self, request: Request, failure: Failure) -> Response:
+        """Answer a request that the server could not even read."""
+        ...
+
+    def ended(self, request: Request, response: Response | None, sent: int) -> None:
+        """Take note that the answer was sent, or the client lost (`response` None or cut short).
+
+        Args:
+            request: what `handle` was given.
+            response: the answer, or None when the client left before there was one.
+            sent: bytes of the body handed to the client's connection; -1 when it was cut off.
+        """
+        ...

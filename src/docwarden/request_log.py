@@ -1,0 +1,82 @@
+"""One event per request, written when it has ended."""
+
+from random import Random
+from typing import Any
+
+from docwarden.errors import Failure, Outcome
+from docwarden.logs import Log
+from docwarden.request import Request
+from docwarden.responses import Response
+
+
+class RequestLog:
+    """Writes the event; successes by the share that is set, failures always."""
+
+    def __init__(self, log: Log, *, success_share: float, random: Random) -> None:
+        self._log = log
+        self._share = success_share
+        self._random = random
+
+    def ended(
+        self, request: Request, response: Response | None, *, status: int, sent: int, seconds: float
+    ) -> None:
+        """Write the event of one request.
+
+        Args:
+            request: the request.
+            response: its answer, or None when the client had gone before.
+            status: of the answer, 499 when the client had gone.
+            sent: bytes of the body that were handed to the connection.
+            seconds: from the request's head to the answer's end.
+        """
+        failure = request.failure
+        level = "info" if failure is None else failure.rule.level
+        if request.outcome is Outcome.DELIVERED_STALE:
+            level = "warning"
+        if not self._log.wants(level):
+            return
+        if failure is None and self._share < 1 and self._random.random() >= self._share:
+            return
+        fields: dict[str, Any] = {
+            "request_id": request.request_id,
+            "http.request.method": request.method_label,
+            "http.route": request.route,
+            "http.response.status_code": status,
+            "http.response.body.size": max(sent, 0),
+            "client.address": request.client,
+            "total_ms": round(seconds * 1000, 3),
+        }
+        if request.trace_id:
+            fields["trace_id"] = request.trace_id
+        if request.media_type:
+            fields["media_type"] = request.media_type
+        self._add_fetch(fields, request)
+        if failure is not None:
+            self._add_failure(fields, failure)
+        self._log.write(level, "request.ended", request.wall + seconds, fields)
+
+    def _add_fetch(self, fields: dict[str, Any], request: Request) -> None:
+        if request.outcome is not None:
+            fields["outcome"] = request.outcome
+        wanted = request.wanted
+        if wanted is None:
+            return
+        fields["document_id"] = wanted.document_id
+        fields["attempts"] = [
+            {"result": result, "ms": round(seconds * 1000, 3)}
+            for result, seconds in wanted.attempts
+        ]
+        fields["upstream_ms"] = round(wanted.upstream_seconds * 1000, 3)
+        fields["verify_ms"] = round(wanted.verify_seconds * 1000, 3)
+        if wanted.queue_seconds:
+            fields["queue_ms"] = round(wanted.queue_seconds * 1000, 3)
+        if wanted.shared:
+            fields["shared"] = True
+        if wanted.replaced is not None:
+            fields["replaced_reason"] = wanted.replaced.reason
+
+    def _add_failure(self, fields: dict[str, Any], failure: Failure) -> None:
+        fields["error.type"] = failure.rule.slug
+        fields["reason"] = failure.reason
+        if failure.media_type:
+            fields["refused_media_type"] = failure.media_type

@@ -1,0 +1,222 @@
+"""The public pages: documents by id, health, the description of the interface, an index."""
+
+import asyncio
+import math
+import re
+import traceback
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+import orjson
+
+from docwarden import conditional, responses
+from docwarden.document import Document, give_back
+from docwarden.errors import Cause, Failure, Outcome
+from docwarden.fetching import Fetching
+from docwarden.health import Health, Phase
+from docwarden.logs import Log
+from docwarden.metrics import Metrics
+from docwarden.openapi import DESCRIPTION, INDEX
+from docwarden.request import Request, Wanted
+from docwarden.request_log import RequestLog
+from docwarden.resilience.deadline import Deadline
+from docwarden.responses import Response
+
+# Decimal digits without leading zeros, 1 to 19 of them: what fits a signed 64-bit integer.
+_DOCUMENT_PATH: Final = re.compile(r"/(0|[1-9][0-9]{0,18})")
+_READ_METHODS: Final = ("GET", "HEAD")
+# SHA-2 of a larger body would hold up the event loop for milliseconds.
+_DIGEST_IN_PLACE: Final = 256 * 1024
+_CLIENT_GONE: Final = Failure(Cause.CLIENT_CLOSED)
+
+
+class PublicSite:
+    """Answers clients; implements `request.Site`."""
+
+    def __init__(  # noqa: PLR0913 - the parts that it joins
+        self,
+        *,
+        fetching: Fetching,
+        health: Health,
+        metrics: Metrics,
+        request_log: RequestLog,
+        log: Log,
+        request_timeout: float,
+        clock: Callable[[], float],
+        random: Random,
+    ) -> None:
+        self._fetching = fetching
+        self._health = health
+        self._metrics = metrics
+        self._request_log = request_log
+        self._log = log
+        self._request_timeout = request_timeout
+        self._clock = clock
+        self._random = random
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        self._health.begin(request, request.started)
+        try:
+            response = await self._route(request)
+        except Failure as failure:
+            response = self.refuse(request, failure)
+        except Exception as error:  # noqa: BLE001 - the boundary: told to the client, log and metrics
+            self._report_defect(request, error)
+            response = self.refuse(request, Failure(Cause.INTERNAL))
+        finally:
+            self._health.end(request)
+        return response if request.method != "HEAD" else responses.without_body(response)
+
+    def refuse(self, request: Request, failure: Failure) -> Response:
+        """Return the problem for `failure` and note it with the request."""
+        rule = failure.rule
+        request.failure = failure
+        request.outcome = rule.outcome
+        retry_after = None
+        if rule.retry_after:
+            least = max(1, math.ceil(failure.retry_after or 0))
+            # Up to half as long again, so that clients do not all come back in one instant.
+            retry_after = least + self._random.randrange(max(2, least // 2) + 1)
+        extra = b""
+        if failure.cause is Cause.METHOD:
+            extra = b"Allow: GET, HEAD\r\n"
+        elif failure.size is not None:
+            extra = b"Content-Range: bytes */%d\r\n" % failure.size
+        return responses.problem(
+            failure,
+            instance=request.instance,
+            request_id=request.request_id,
+            attempts=len(request.wanted.attempts) if request.wanted else 0,
+            retry_after=retry_after,
+            extra=extra,
+        )
+
+    def ended(self, request: Request, response: Response | None, sent: int) -> None:
+        """Count and log the request, and give its document's memory back."""
+        if response is not None and response.lease is not None:
+            response.lease.release()
+        cut_off = response is None or sent < 0
+        if cut_off:
+            request.failure = _CLIENT_GONE
+            request.outcome = _CLIENT_GONE.rule.outcome if request.wanted else None
+        status = _CLIENT_GONE.rule.status if response is None else response.status
+        seconds = self._clock() - request.started
+        self._metrics.request(
+            request.route, request.method_label, status, seconds, request.trace_id
+        )
+        if request.outcome is not None:
+            self._metrics.document(request.outcome)
+        self._request_log.ended(request, response, status=status, sent=sent, seconds=seconds)
+
+    async def _route(self, request: Request) -> Response:
+        match = _DOCUMENT_PATH.fullmatch(request.path)
+        page = None
+        if match is None:
+            page = self._page(request.path)
+            if page is None:
+                raise Failure(Cause.INVALID_ID)
+        request.route = "/{id}" if match else request.path
+        if request.method not in _READ_METHODS:
+            raise Failure(Cause.METHOD)
+        if match is None:
+            assert page is not None  # noqa: S101 - narrowed above
+            return page()
+        if self._health.phase is Phase.CLOSING:
+            raise Failure(Cause.DRAINING)
+        return await self._document(request, match[1])
+
+    def _page(self, path: str) -> Callable[[], Response] | None:
+        match path:
+            case "/healthz":
+                return self._healthz
+            case "/openapi.json":
+                return lambda: responses.page(DESCRIPTION, b"application/json")
+            case "/":
+                return lambda: responses.page(INDEX, b"text/html; charset=utf-8")
+        return None
+
+    def _healthz(self) -> Response:
+        phase = self._health.phase
+        well = phase is Phase.READY and self._health.alive
+        body = orjson.dumps({"status": "ok" if well else phase})
+        return responses.page(body, b"application/json", status=200 if well else 503)
+
+    async def _document(self, request: Request, document_id: str) -> Response:
+        wanted = Wanted(
+            document_id,
+            Deadline.after(self._request_timeout, request.started),
+            forward=request.forward,
+            trace_id=request.trace_id,
+        )
+        request.wanted = wanted
+        found = await self._fetching.fetch(wanted)
+        try:
+            return await self._deliver(request, wanted, found)
+        except BaseException:
+            give_back(found)
+            raise
+
+    async def _deliver(self, request: Request, wanted: Wanted, found: Document) -> Response:
+        request.media_type = found.media_type
+        stale = found.age is not None
+        request.outcome = Outcome.DELIVERED_STALE if stale else Outcome.DELIVERED
+        headers = request.headers
+        timing = b"upstream;dur=%.2f, verify;dur=%.2f" % (
+            wanted.upstream_seconds * 1000,
+            wanted.verify_seconds * 1000,
+        )
+        request_id = request.request_id.encode("ascii")
+        known = headers.get(b"if-none-match")
+        if known is not None and conditional.matches(known, found.etag):
+            if not stale:
+                request.outcome = Outcome.NOT_MODIFIED
+            return responses.not_modified(found, timing=timing, request_id=request_id)
+        span = _span(request, found)
+        response = responses.document(
+            wanted.document_id.encode("ascii"),
+            found,
+            timing=timing,
+            request_id=request_id,
+            span=span,
+        )
+        asked = headers.get(b"want-repr-digest")
+        algorithm = conditional.wanted_digest(asked) if asked is not None else None
+        if algorithm is not None:
+            response.fields += await _digest_line(found, algorithm)
+        return response
+
+    def _report_defect(self, request: Request, error: Exception) -> None:
+        self._log.event(
+            "error",
+            "defect",
+            request_id=request.request_id,
+            **{
+                "exception.type": type(error).__name__,
+                "exception.stacktrace": "".join(traceback.format_exception(error)),
+            },
+        )
+
+
+def _span(request: Request, found: Document) -> conditional.Span | None:
+    """Return the bytes that the client asks for, None for all of them.
+
+    Raises:
+        Failure: when they lie outside the document.
+    """
+    value = request.headers.get(b"range")
+    if value is None or request.method != "GET":
+        return None
+    if not conditional.range_applies(request.headers.get(b"if-range"), found.etag):
+        return None
+    span = conditional.parse_range(value, len(found.body))
+    if isinstance(span, conditional.Unsatisfiable):
+        raise Failure(Cause.RANGE, size=span.size)
+    return span
+
+
+async def _digest_line(found: Document, algorithm: str) -> bytes:
+    if len(found.body) <= _DIGEST_IN_PLACE:
+        return responses.repr_digest(found, algorithm)
+    return await asyncio.to_thread(responses.repr_digest, found, algorithm)

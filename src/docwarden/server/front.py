@@ -1,0 +1,134 @@
+"""The listener: accepts connections, bounds their number, and times them.
+
+One sweep a second looks at all connections instead of a timer for each request: limits of seconds
+need no finer clock.
+"""
+
+import asyncio
+import socket
+import time
+from dataclasses import dataclass
+from email.utils import formatdate
+from random import Random
+
+from docwarden.request import Site
+from docwarden.server.client_connection import ClientConnection
+
+SWEEP_SECONDS = 0.5
+# The kernel's queue of connections that wait to be accepted; Linux caps it at somaxconn, 4096.
+_BACKLOG = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLimits:
+    """What one client connection may take; times in seconds, sizes in bytes."""
+
+    connections: int
+    header_bytes: int
+    header_timeout: float
+    idle_timeout: float
+    send_timeout: float
+
+
+class Front:
+    """Serves a site on one address.
+
+    Attributes:
+        connections: the open client connections.
+        closing: whether answers ask clients to reconnect elsewhere.
+        refused: connections closed at once because too many were open.
+        date: the Date header's line, renewed by the sweep.
+    """
+
+    def __init__(self, site: Site, limits: ClientLimits, *, random: Random) -> None:
+        self.site = site
+        self.limits = limits
+        self.random = random
+        self.connections: set[ClientConnection] = set()
+        self.closing = False
+        self.refused = 0
+        self.date = b""
+        self._server: asyncio.Server | None = None
+        self._sweep_handle: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        assert self._server is not None  # noqa: S101 - asked only between start and close
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def start(self, listener: socket.socket) -> None:
+        """Accept connections from `listener`."""
+        self._sweep()
+        self._server = await self._loop.create_server(
+            lambda: ClientConnection(self), sock=listener, backlog=_BACKLOG
+        )
+
+    def retire(self) -> None:
+        """Ask clients to go elsewhere: each further answer ends its connection."""
+        self.closing = True
+
+    async def stop_accepting(self) -> None:
+        """Close the listener and the connections that idle."""
+        self.closing = True
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.connections):
+            connection.close_if_idle()
+
+    async def close(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for answers under way, then close whatever is left.
+
+        Returns:
+            Whether everything ended in time.
+        """
+        await self.stop_accepting()
+        end = self._loop.time() + timeout
+        while self.connections and self._loop.time() < end:
+            await asyncio.sleep(0.02)
+        in_time = not self.connections
+        left = list(self.connections)
+        for connection in left:
+            connection.abort()
+        # Cancelled requests still take note of their end.
+        tasks = [connection.task for connection in left if connection.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._sweep_handle is not None:
+            self._sweep_handle.cancel()
+        return in_time
+
+    def _sweep(self) -> None:
+        self.date = b"Date: %b\r\n" % formatdate(time.time(), usegmt=True).encode("ascii")
+        now = time.monotonic()
+        for connection in list(self.connections):
+            connection.check_time(now)
+        self._sweep_handle = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a bound, listening-ready socket.
+
+    Args:
+        host: name or address.
+        port: 0 for any free one.
+        shared: let other processes listen on the same port (SO_REUSEPORT).
+
+    Raises:
+        OSError: when the address cannot be used.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,262 @@
+"""One connection to the upstream: one request at a time, every byte of the answer accounted for.
+
+Framing (RFC 9112): a body ends at its Content-Length, at its last chunk, or, where neither is
+given, when the connection closes. Limits hold while the answer is read, not after: a declared
+length beyond the cap is refused before its body is read, and memory is leased before it is filled.
+"""
+
+import asyncio
+from typing import Final, cast
+
+import httptools
+
+from docwarden.document import Lease
+from docwarden.errors import Cause, Failure
+
+# Room for generous headers; nginx allows 8 x 4 or 8 KiB for upstream's, Go's client 1 MiB.
+MAX_HEAD_BYTES: Final = 64 * 1024
+MAX_HEADER_LINES: Final = 128
+# 100 and 103 may come before the answer (RFC 9110 section 15.2); a run of them is hostile.
+MAX_INFORMATIONAL: Final = 8
+# Bytes of framing per byte of body: chunks of one byte carry six, and chunk extensions are legal.
+MAX_OVERHEAD: Final = 8
+# An error's body is read only so that its connection can be kept.
+MAX_DISCARDED_BYTES: Final = 64 * 1024
+# Below this a body comes in one or two reads; above, one buffer of its length saves a copy.
+_PREALLOCATE: Final = 256 * 1024
+
+
+class StaleConnectionError(Exception):
+    """A kept-alive connection had been closed by the upstream before it answered anything."""
+
+
+class Answer:
+    """An upstream's answer: its status and its body in full, which only 200's is of use."""
+
+    __slots__ = ("body", "status")
+
+    def __init__(self, status: int, body: bytes | bytearray) -> None:
+        self.status = status
+        self.body = body
+
+
+class Connection(asyncio.Protocol):
+    """A connection that sends a request and reads its answer under limits.
+
+    Attributes:
+        reusable: whether another request may be sent when the present one has ended.
+        used: whether a request has been answered on it.
+    """
+
+    __slots__ = (
+        "_answer", "_body", "_bytes_read", "_chunked", "_declared", "_filled", "_finished",
+        "_head_done", "_header_lines", "_informational", "_lease", "_max_body", "_parser",
+        "_refused", "_size", "_transport", "closed", "reusable", "used",
+    )  # fmt: skip
+
+    def __init__(self, max_body: int) -> None:
+        self._max_body = max_body
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[Answer] | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self.reusable = False
+        self.used = False
+        self.closed = False
+
+    # --- what the pool calls
+
+    async def exchange(self, request: bytes, lease: Lease, timeout: float) -> Answer:
+        """Send `request` and return its answer; `lease` grows by what the body holds.
+
+        Raises:
+            Failure: with the transport's, the framing's or the limits' cause.
+            StaleConnectionError: when a kept-alive connection turned out to be closed.
+        """
+        transport = self._transport
+        if self.closed or transport is None:
+            raise StaleConnectionError
+        self._begin(lease)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        self._answer = answer
+        timer = loop.call_later(timeout, self._fail, Failure(Cause.ATTEMPT_TIMEOUT))
+        transport.write(request)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        finally:
+            timer.cancel()
+            self._answer = None
+
+    def abort(self) -> None:
+        """Close at once, whatever is under way."""
+        self.reusable = False
+        if self._transport is not None and not self.closed:
+            self._transport.abort()
+        self.closed = True
+
+    def _begin(self, lease: Lease) -> None:
+        self._lease = lease
+        self._head_done = False
+        self._chunked = False
+        self._finished: Answer | None = None
+        self._header_lines = 0
+        self._informational = 0
+        self._bytes_read = 0
+        self._declared: int | None = None
+        self._size = 0
+        self._filled: bytearray | None = None
+        self._body: list[bytes] = []
+        self._refused: Failure | None = None
+        self.reusable = False
+
+    # --- what the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        answer = self._answer
+        if answer is None or answer.done():
+            # Bytes that nobody asked for: what follows on this connection cannot be trusted.
+            self.abort()
+            return
+        self._bytes_read += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._fail(Failure(Cause.PROTOCOL, "upgrade-not-asked-for"))
+        except httptools.HttpParserError as error:
+            self._parse_failed(error)
+        else:
+            if self._finished is not None:
+                self._succeed(self._finished)
+            elif self._bytes_read - self._size > MAX_HEAD_BYTES + MAX_OVERHEAD * self._size:
+                self._fail(Failure(Cause.PROTOCOL, "head-too-large"))
+
+    def _parse_failed(self, error: httptools.HttpParserError) -> None:
+        if isinstance(error.__context__, Failure):
+            self._fail(error.__context__)
+        elif self._finished is not None:
+            self._fail(Failure(Cause.CORRUPT, "bytes-after-body"))
+        else:
+            self._fail(Failure(Cause.PROTOCOL))
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self.reusable = False
+        if self._answer is None or self._answer.done():
+            return
+        if self._bytes_read == 0 and self.used:
+            self._answer.set_exception(StaleConnectionError())
+        elif exc is not None or not self._head_done:
+            self._fail(Failure(Cause.RESET))
+        elif self._declared is None and not self._chunked:
+            self._complete()
+            self._succeed(cast("Answer", self._finished))
+        else:
+            self._fail(Failure(Cause.CORRUPT, "body-truncated"))
+
+    # --- what the parser calls; a Failure raised here comes back as the parser error's context
+
+    def on_message_begin(self) -> None:
+        if self._finished is not None:
+            raise Failure(Cause.CORRUPT, "bytes-after-body")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_lines += 1
+        if self._header_lines > MAX_HEADER_LINES:
+            raise Failure(Cause.PROTOCOL, "head-too-large")
+        length = len(name)
+        if length == 14 and name.lower() == b"content-length":
+            self._declared = int(value)
+        elif length == 16 and name.lower() == b"content-encoding":
+            if value.strip().lower() not in (b"", b"identity"):
+                self._refused = Failure(Cause.CORRUPT, "content-coded")
+        elif length == 17 and name.lower() == b"transfer-encoding":
+            self._chunked = True
+            if value.strip().lower() != b"chunked":
+                self._refused = Failure(Cause.PROTOCOL, "transfer-coding-unknown")
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:
+            return
+        self._head_done = True
+        if status != 200:
+            self._refused = None
+            if self._declared is None or self._declared > MAX_DISCARDED_BYTES:
+                # Not worth reading: answered now, and the connection given up.
+                self._succeed(Answer(status, b""))
+                self.abort()
+        elif self._refused is not None:
+            raise self._refused
+        elif self._declared is not None:
+            self._prepare(self._declared)
+
+    def _prepare(self, declared: int) -> None:
+        """Lease memory for a body of `declared` bytes, or stop reading until there is room."""
+        if declared > self._max_body:
+            raise Failure(Cause.TOO_LARGE)
+        if declared > _PREALLOCATE:
+            self._filled = bytearray(declared)
+        if not self._lease.grow(declared):
+            cast("asyncio.Transport", self._transport).pause_reading()
+            self._lease.grow_later(declared, self._resume)
+
+    def _resume(self) -> None:
+        if not self.closed:
+            cast("asyncio.Transport", self._transport).resume_reading()
+
+    def on_body(self, body: bytes) -> None:
+        before = self._size
+        self._size += len(body)
+        if self._filled is not None:
+            self._filled[before : self._size] = body
+        elif self._declared is not None:
+            self._body.append(body)
+        elif self._size > self._max_body:
+            raise Failure(Cause.TOO_LARGE)
+        elif not self._lease.grow(len(body)):
+            raise Failure(Cause.MEMORY)
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._head_done:
+            self.reusable = self._parser.should_keep_alive()
+            self._complete()
+            return
+        self._informational += 1
+        self._header_lines = 0
+        self._declared = None
+        if self._informational > MAX_INFORMATIONAL:
+            raise Failure(Cause.PROTOCOL, "endless-informational")
+
+    # --- how an answer ends
+
+    def _complete(self) -> None:
+        body: bytes | bytearray
+        if self._filled is not None:
+            body = self._filled
+        elif len(self._body) == 1:
+            body = self._body[0]
+        else:
+            body = b"".join(self._body)
+        self._body = []
+        self._finished = Answer(self._parser.get_status_code(), body)
+
+    def _succeed(self, answer: Answer) -> None:
+        self.used = True
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(answer)
+
+    def _fail(self, failure: Failure) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(failure)
+        self.abort()
