@@ -1,4 +1,7 @@
-"""The operator's pages: health, metrics, version. They are never shed and never ask the upstream."""
+"""The operator's pages: health, metrics, version.
+
+They are never shed and never ask the upstream.
+"""
 
 import platform
 from collections.abc import Callable

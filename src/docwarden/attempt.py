@@ -25,7 +25,7 @@ _TIER_0: Final = frozenset(
 class Attempts:
     """Makes attempts, and counts each under its result."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that an attempt joins
         self,
         *,
         pool: Pool,

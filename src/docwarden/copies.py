@@ -45,9 +45,7 @@ class Copies:
         copy = await self._store.get(wanted.document_id)
         age = 0.0 if copy is None else max(0.0, self._wall_clock() - copy.stored_at)
         usable = copy is not None and age <= self._most_seconds and copy.media_type in _MEDIA_TYPES
-        lookups = self._metrics.store_lookups
-        result = "hit" if usable else "miss"
-        lookups[result] = lookups.get(result, 0) + 1
+        self._metrics.store_lookups["hit" if usable else "miss"] += 1
         if copy is None or not usable:
             return None
         lease = self._memory.lease()

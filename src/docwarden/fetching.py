@@ -188,7 +188,7 @@ class Fetching:
         finally:
             self._hedge_budget.leave()
         if second_won:
-            self._metrics.hedges["won"] = self._metrics.hedges.get("won", 0) + 1
+            self._metrics.hedges["won"] += 1
         return document
 
     async def _observed(self, hedge: Hedge, wanted: Wanted) -> Document:
@@ -202,7 +202,7 @@ class Fetching:
         """Begin a second attempt, if the budget has a place for it."""
         if not self._hedge_budget.try_take():
             return None
-        self._metrics.hedges["started"] = self._metrics.hedges.get("started", 0) + 1
+        self._metrics.hedges["started"] += 1
         return self._second_attempt(wanted)
 
     async def _second_attempt(self, wanted: Wanted) -> Document:

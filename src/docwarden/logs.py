@@ -101,7 +101,7 @@ class Log:
 
     def _text(self, level: str, name: str, moment: datetime, fields: dict[str, Any]) -> bytes:
         shown = " ".join(
-            f"{key}={value if isinstance(value, str) else orjson.dumps(value, default=str).decode()}"
+            f"{key}={value if isinstance(value, str) else _compact(value)}"
             for key, value in fields.items()
         )
         # What came from outside cannot forge a line or steer the terminal.
@@ -118,6 +118,10 @@ class Log:
 
 
 _JSON: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
+
+
+def _compact(value: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
 
 
 def open_log(*, format_name: str, level: str, descriptor: int = 1) -> Log:

@@ -20,6 +20,8 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector, CollectorRegistry
 from prometheus_client.samples import Exemplar
 
+from docwarden.errors import Outcome
+
 # The buckets that OpenTelemetry recommends for http.server.request.duration, in seconds.
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _BOUNDS: Final = (*map(str, map(float, BUCKETS)), "+Inf")
@@ -91,7 +93,12 @@ DECLARED: Final[tuple[Declared, ...]] = (
     Declared("docwarden_breaker_openings", "counter", (), "Times the circuit breaker opened."),
     Declared("docwarden_buffered_bytes", "gauge", (), "Memory that documents in progress hold."),
     Declared("docwarden_client_connections", "gauge", (), "Open client connections."),
-    Declared("docwarden_hedges", "counter", ("result",), "Second attempts, by which one won."),
+    Declared(
+        "docwarden_hedges",
+        "counter",
+        ("result",),
+        "Second attempts that were started, and that won.",
+    ),
     Declared(
         "docwarden_single_flight_shared", "counter", (), "Requests that shared another's fetch."
     ),
@@ -158,13 +165,13 @@ class Metrics(Collector):
 
     def __init__(self, *, version: str, revision: str) -> None:
         self.requests: dict[tuple[str, str, int], Histogram] = {}
-        self.documents: dict[str, int] = {}
+        self.documents: dict[str, int] = dict.fromkeys(Outcome, 0)
         self.integrity: dict[tuple[str, str, str], int] = {}
         self.observations: dict[tuple[str, str, str], int] = {}
         self.attempts: dict[str, Histogram] = {}
         self.verdicts_recalled = 0
-        self.hedges: dict[str, int] = {}
-        self.store_lookups: dict[str, int] = {}
+        self.hedges: dict[str, int] = {"started": 0, "won": 0}
+        self.store_lookups: dict[str, int] = {"hit": 0, "miss": 0}
         self._readings: dict[str, Reading] = {}
         self.read(
             "docwarden_build_info",
@@ -191,9 +198,9 @@ class Metrics(Collector):
             histogram = self.requests[key] = Histogram()
         histogram.observe(seconds, trace_id)
 
-    def document(self, outcome: str) -> None:
+    def document(self, outcome: Outcome) -> None:
         """Count one ended request for a document."""
-        self.documents[outcome] = self.documents.get(outcome, 0) + 1
+        self.documents[outcome] += 1
 
     def attempt(self, result: str, seconds: float, trace_id: str) -> None:
         """Count one ended attempt."""
@@ -237,22 +244,22 @@ class Metrics(Collector):
     def _rows(self, name: str) -> Iterable[tuple[tuple[str, ...], float]]:
         if name in self._readings:
             return self._readings[name]()
-        match name:
-            case "docwarden_documents":
-                return [((outcome,), n) for outcome, n in self.documents.items()]
-            case "docwarden_integrity_failures":
-                return list(self.integrity.items())
-            case "docwarden_integrity_observations":
-                return list(self.observations.items())
-            case "docwarden_upstream_attempts":
-                return [((result,), sum(h.counts)) for result, h in self.attempts.items()]
-            case "docwarden_hedges":
-                return [((result,), n) for result, n in self.hedges.items()]
-            case "docwarden_store_lookups":
-                return [((result,), n) for result, n in self.store_lookups.items()]
-            case "docwarden_verdicts_recalled":
-                return [((), self.verdicts_recalled)]
-        return []
+        counted: dict[str, Iterable[tuple[tuple[str, ...], float]]] = {
+            "docwarden_documents": _by_label(self.documents),
+            "docwarden_integrity_failures": self.integrity.items(),
+            "docwarden_integrity_observations": self.observations.items(),
+            "docwarden_upstream_attempts": [
+                ((result,), sum(histogram.counts)) for result, histogram in self.attempts.items()
+            ],
+            "docwarden_hedges": _by_label(self.hedges),
+            "docwarden_store_lookups": _by_label(self.store_lookups),
+            "docwarden_verdicts_recalled": [((), self.verdicts_recalled)],
+        }
+        return counted.get(name, ())
+
+
+def _by_label(counts: dict[str, int]) -> list[tuple[tuple[str, ...], float]]:
+    return [((label,), count) for label, count in counts.items()]
 
 
 def registry_of(metrics: Metrics) -> CollectorRegistry:

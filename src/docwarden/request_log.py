@@ -6,7 +6,6 @@ from typing import Any
 from docwarden.errors import Failure, Outcome
 from docwarden.logs import Log
 from docwarden.request import Request
-from docwarden.responses import Response
 
 
 class RequestLog:
@@ -17,14 +16,11 @@ class RequestLog:
         self._share = success_share
         self._random = random
 
-    def ended(
-        self, request: Request, response: Response | None, *, status: int, sent: int, seconds: float
-    ) -> None:
+    def ended(self, request: Request, *, status: int, sent: int, seconds: float) -> None:
         """Write the event of one request.
 
         Args:
             request: the request.
-            response: its answer, or None when the client had gone before.
             status: of the answer, 499 when the client had gone.
             sent: bytes of the body that were handed to the connection.
             seconds: from the request's head to the answer's end.

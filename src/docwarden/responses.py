@@ -101,7 +101,7 @@ def repr_digest(found: Document, algorithm: str) -> bytes:
     return b"Repr-Digest: %b=:%b:\r\n" % (algorithm.encode(), base64.b64encode(digest))
 
 
-def problem(
+def problem(  # noqa: PLR0913 - the members of a problem (RFC 9457 section 3.1) and its headers
     failure: Failure,
     *,
     instance: str,

@@ -108,7 +108,7 @@ class PublicSite:
         )
         if request.outcome is not None:
             self._metrics.document(request.outcome)
-        self._request_log.ended(request, response, status=status, sent=sent, seconds=seconds)
+        self._request_log.ended(request, status=status, sent=sent, seconds=seconds)
 
     async def _route(self, request: Request) -> Response:
         match = _DOCUMENT_PATH.fullmatch(request.path)

@@ -117,7 +117,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it went is no news
         self.lost = True
-        self._front.connections.discard(self)
+        self._front.forget(self)
         self._pending.clear()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)

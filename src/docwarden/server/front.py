@@ -49,6 +49,7 @@ class Front:
         self.refused = 0
         self.date = b""
         self._server: asyncio.Server | None = None
+        self._empty: asyncio.Future[None] | None = None
         self._sweep_handle: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -85,9 +86,9 @@ class Front:
             Whether everything ended in time.
         """
         await self.stop_accepting()
-        end = self._loop.time() + timeout
-        while self.connections and self._loop.time() < end:
-            await asyncio.sleep(0.02)
+        if self.connections:
+            self._empty = self._loop.create_future()
+            await asyncio.wait((self._empty,), timeout=timeout)
         in_time = not self.connections
         left = list(self.connections)
         for connection in left:
@@ -98,6 +99,12 @@ class Front:
         if self._sweep_handle is not None:
             self._sweep_handle.cancel()
         return in_time
+
+    def forget(self, connection: ClientConnection) -> None:
+        """Note that a connection is gone."""
+        self.connections.discard(connection)
+        if self._empty is not None and not self.connections and not self._empty.done():
+            self._empty.set_result(None)
 
     def _sweep(self) -> None:
         self.date = b"Date: %b\r\n" % formatdate(time.time(), usegmt=True).encode("ascii")
