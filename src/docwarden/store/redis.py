@@ -40,7 +40,7 @@ class RedisStore:
         url: See `docwarden.store.redis_url`.
         ttl: Seconds that a copy may be served after it was stored.
         max_bytes: Bytes that may wait to be written, and so the largest copy.
-        timeout: Seconds that one use of the server may take, connecting included.
+        timeout: Seconds that one use of the server may take, connecting and TLS included.
         clock: Monotonic seconds.
         wall_clock: Seconds since the epoch.
         random: Draws uniformly from [0, 1).
@@ -64,7 +64,7 @@ class RedisStore:
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         random: Callable[[], float],
-        timeout: float = 0.100,
+        timeout: float = 0.250,
     ) -> None:
         self._address = address(url)
         self._ttl = ttl
@@ -72,7 +72,7 @@ class RedisStore:
         self._timeout = timeout
         self._clock = clock
         self._wall_clock = wall_clock
-        self._client = _connect(url, timeout)
+        self._client, self._refusal = _connect(url, timeout)
         # Away means away for a second or a few, not for the half minute of an upstream.
         self._breaker = Breaker(
             random=random, consecutive_failures=3, opening=1.0, longest_opening=10.0
@@ -154,6 +154,11 @@ class RedisStore:
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await call()
+        except self._refusal as error:
+            # The server is there and refuses: out of memory, read-only, another type of value.
+            self._count(operation, error)
+            self._breaker.succeeded(permit, self._clock())
+            return None
         except Exception as error:  # noqa: BLE001 - a hostile server can make the parser raise any
             self._count(operation, error)
             self._breaker.failed(permit, self._clock())
@@ -169,12 +174,14 @@ class RedisStore:
         self.last_error = type(error).__name__
 
 
-def _connect(url: str, timeout: float) -> Any:
+def _connect(url: str, timeout: float) -> tuple[Any, type[Exception]]:
+    """Return a client, and the type of the errors that a server answers."""
     try:
         # Only who asks for Redis needs its client: the extra docwarden[redis].
         from redis.asyncio import BlockingConnectionPool, Redis  # noqa: PLC0415 - see above
         from redis.asyncio.retry import Retry  # noqa: PLC0415 - see above
         from redis.backoff import NoBackoff  # noqa: PLC0415 - see above
+        from redis.exceptions import ResponseError  # noqa: PLC0415 - see above
     except ImportError as error:
         raise RedisMissingError(
             "a Redis store needs the Redis client: pip install 'docwarden[redis]'"
@@ -187,4 +194,4 @@ def _connect(url: str, timeout: float) -> Any:
         socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), 0),
     )
-    return Redis.from_pool(pool)
+    return Redis.from_pool(pool), ResponseError
