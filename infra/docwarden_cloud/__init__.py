@@ -1,0 +1,1 @@
+"""The AWS environment of docwarden: one construct a capability, composed in short stacks."""

@@ -1,0 +1,1 @@
+"""What the tests of the AWS environment share: synthesis, moto's server, readings of templates."""

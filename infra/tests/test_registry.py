@@ -1,0 +1,30 @@
+"""The image registry, by type and property."""
+
+import json
+
+from testkit.assembly import Assembly
+
+
+def test_pushed_tags_never_change(assembly: Assembly):
+    repository = assembly["registry"].only("AWS::ECR::Repository")
+    assert repository["RepositoryName"] == "docwarden"
+    assert repository["ImageTagMutability"] == "IMMUTABLE"
+
+
+def test_images_are_scanned_on_push_and_encrypted_with_a_key_of_the_account(assembly: Assembly):
+    repository = assembly["registry"].only("AWS::ECR::Repository")
+    assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
+    assert repository["EncryptionConfiguration"]["EncryptionType"] == "KMS"
+    assert assembly["registry"].only("AWS::KMS::Key")["EnableKeyRotation"] is True
+
+
+def test_untagged_images_go_before_old_releases_do(assembly: Assembly):
+    repository = assembly["registry"].only("AWS::ECR::Repository")
+    rules = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
+    assert [rule["selection"]["tagStatus"] for rule in rules] == ["untagged", "any"]
+
+
+def test_images_outlive_the_stack_in_production_only(staging: Assembly, production: Assembly):
+    for assembly, policy in ((staging, "Delete"), (production, "Retain")):
+        (repository,) = assembly["registry"].resources("AWS::ECR::Repository").values()
+        assert repository["DeletionPolicy"] == policy
