@@ -305,6 +305,15 @@ def test_reset_is_a_reset_and_not_a_close(simulator: Process, fault: str, body: 
     assert (seen.ending, seen.body) == ("reset", body)
 
 
+def test_reset_comes_only_after_all_that_was_to_be_sent() -> None:
+    process = Process("--control", "off", "--size", "16MiB")
+    with process.connect() as sock:
+        send(sock, "/fault/reset-body/0.5/1")
+        seen = read_to_the_end(sock)
+    process.stop()
+    assert (seen.ending, len(seen.body)) == ("reset", 8 << 20)
+
+
 @pytest.mark.parametrize("fault", ["endless-chunked", "endless-headers"])
 def test_endless_answer_stops_when_the_peer_leaves(simulator: Process, fault: str) -> None:
     with simulator.connect() as sock:
@@ -323,7 +332,7 @@ def test_endless_answer_to_a_peer_that_does_not_read_takes_no_memory(simulator: 
     before = resident()
     with simulator.connect() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        send(sock, "/fault/endless-chunked/1")
+        send(sock, "/fault/endless-headers/1")
         sock.recv(1)
         for _ in range(50):
             simulator.state()  # gives it turns in which it could send more
