@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import pytest
@@ -213,3 +216,130 @@ def record_upstream(
         return upstream
 
     return start
+
+
+class KeptConnection:
+    """A client connection that is kept alive."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def open(cls, port: int) -> "KeptConnection":
+        return cls(*await asyncio.open_connection("127.0.0.1", port))
+
+    async def get(self, path: str) -> Answer:
+        started = time.monotonic()
+        self.writer.write(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+        return await self.read(started)
+
+    async def read(self, started: float = 0.0) -> Answer:
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)
+        answer = parse(head)
+        length = int(answer.headers.get("content-length", 0))
+        answer.body = await asyncio.wait_for(self.reader.readexactly(length), PATIENCE)
+        answer.seconds = time.monotonic() - started
+        return answer
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+class Process:
+    """A docwarden command in a process of its own."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, ports: list[int], output: Path
+    ) -> None:
+        self.process = process
+        self.ports = ports
+        self.output = output
+
+    @property
+    def port(self) -> int:
+        return self.ports[0]
+
+    @property
+    def admin_port(self) -> int:
+        return self.ports[1]
+
+    def memory(self, of: str = "VmRSS") -> int:
+        """Bytes of resident memory: now (VmRSS) or at its highest (VmHWM)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith(of))
+        return int(line.split()[1]) * 1024
+
+    async def stop(self, signal_number: int = signal.SIGTERM) -> int:
+        if self.process.returncode is None:
+            self.process.send_signal(signal_number)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE)
+
+
+class StartProcess(Protocol):
+    def __call__(self, *words: str, env: Mapping[str, str] = ...) -> Awaitable[Process]: ...
+
+
+@pytest.fixture
+def start_process(stack: contextlib.AsyncExitStack, tmp_path: Path) -> StartProcess:
+    """Start `docwarden simulate` or `docwarden serve` and wait until it listens."""
+
+    async def start(*words: str, env: Mapping[str, str] = MappingProxyType({})) -> Process:
+        output = tmp_path / f"{words[0]}-{len(list(tmp_path.iterdir()))}.out"
+        with output.open("ab") as file:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "docwarden", *words,
+                stdout=file, stderr=asyncio.subprocess.DEVNULL, env={**os.environ, **env},
+            )  # fmt: skip
+        stack.push_async_callback(_end, process)
+        ports: list[int] = []
+
+        def listening() -> bool:
+            assert process.returncode is None, output.read_text()
+            ports[:] = _ports(output.read_text())
+            return bool(ports)
+
+        await until(listening, f"{words[0]} listens")
+        return Process(process, ports, output)
+
+    return start
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
+def _ports(output: str) -> list[int]:
+    for line in output.splitlines():
+        if line.startswith("listening on "):
+            return [int(line.rsplit(":", 1)[1])]
+        if '"process.ready"' in line:
+            event = json.loads(line)
+            return [int(event[name].rsplit(":", 1)[1]) for name in ("listen", "admin_listen")]
+    return []
+
+
+ANY_PORT = ("--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+
+
+@pytest.fixture
+def serve(start_process: StartProcess) -> Callable[..., Awaitable[Process]]:
+    """Start `docwarden serve` in front of an upstream."""
+
+    async def start(upstream: str, **settings: str) -> Process:
+        env = {f"DOCWARDEN_{name.upper()}": value for name, value in settings.items()}
+        return await start_process("serve", *ANY_PORT, "--upstream-url", upstream, env=env)
+
+    return start
+
+
+@pytest.fixture
+async def simulator_process(start_process: StartProcess) -> Process:
+    return await start_process("simulate", "--listen", "127.0.0.1:0", "--control", "off")
+
+
+@pytest.fixture
+def connect() -> Callable[[int], Awaitable[KeptConnection]]:
+    return KeptConnection.open
