@@ -107,6 +107,13 @@ def test_probe_that_nobody_reports_on_does_not_block_for_ever(breaker):
     assert breaker.state(140.2) is State.CLOSED
 
 
+def test_late_end_of_a_lost_probe_does_not_free_the_place_of_the_next(breaker):
+    lost = half_open_probe(breaker)
+    acquire(breaker, 140.0)
+    breaker.abandoned(lost, 140.1)
+    assert breaker.try_acquire(140.1) is None
+
+
 def test_openings_in_a_row_grow_up_to_five_minutes(breaker):
     now = 100.0
     trip(breaker, now)

@@ -82,6 +82,16 @@ def test_hanging_minority_does_not_lower_the_limit():
     assert simulation.run(5.0, arrivals=100, base=lambda draw: 2.0 * (draw.random() < 0.3)) > 0.98
 
 
+def test_past_overload_does_not_hide_the_next_one():
+    limit = GradientLimit(start=100)
+    for latency in [2.0] * 50 + [0.05] * 100:
+        limit.learn(latency, 200)
+    assert limit.limit == 200
+    for _ in range(3):
+        limit.learn(1.0, 200)
+    assert limit.limit < 200
+
+
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_ceiling_below_the_usual_floor_holds(most):
     limit = GradientLimit(most=most)

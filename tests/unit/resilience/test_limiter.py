@@ -142,6 +142,15 @@ def test_release_without_latency_teaches_nothing():
     assert limiter.limit == 20
 
 
+def test_slow_minority_of_a_step_does_not_count():
+    learned = GradientLimit(start=10)
+    limiter = AdaptiveLimiter(learned)
+    for latency in [2.0, 0.05, 2.0, 0.05, 0.05, 2.0, 0.05, 0.05, 2.0, 0.05]:
+        limiter.try_acquire()
+        limiter.release(latency)
+    assert learned.latency == 0.05
+
+
 async def test_raised_limit_lets_the_queue_in():
     limiter = AdaptiveLimiter(GradientLimit(start=10))
     for _ in range(10):

@@ -88,6 +88,21 @@ async def test_silent_store_costs_its_timeout_and_no_more():
         assert store.errors["get"] == 1
 
 
+async def test_store_that_answers_byte_by_byte_costs_its_timeout_and_no_more():
+    async def drip(_reader, writer):
+        writer.write(b"$1000\r\n")
+        for _ in range(200):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with server_that(drip) as port, store_at(port) as store:
+        began = time.monotonic()
+        assert await store.get("7") is None
+        assert time.monotonic() - began < 0.5
+        assert store.last_error == "TimeoutError"
+
+
 async def test_after_three_failures_the_store_is_left_alone_and_tried_again_later(closed_port):
     clock = Clock()
     async with store_at(closed_port, clock=clock, random=lambda: 0.0) as store:
