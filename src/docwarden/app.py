@@ -8,15 +8,19 @@ the delay, and a second signal the rest.
 import asyncio
 import contextlib
 import signal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from docwarden import __version__
 from docwarden.composition import Parts
 from docwarden.health import Phase
 from docwarden.logs import Log
-from docwarden.server.front import ClientLimits, Front, bind
+from docwarden.server.front import Front, bind
+from docwarden.server.limits import ClientLimits
 from docwarden.settings import PREFIX, Settings
 from docwarden.units import Address
+
+if TYPE_CHECKING:
+    from docwarden.server.asgi import UvicornFront
 
 # Probes and scrapes: a handful of clients, so a flood there cannot take the process's descriptors.
 _ADMIN_CONNECTIONS: Final = 100
@@ -34,14 +38,12 @@ class App:
         self._settings = settings
         self._log = log
         self.parts = Parts(settings, log)
-        self.public = Front(
-            self.parts.public,
-            _limits(settings, settings.max_client_connections),
-            random=self.parts.random,
-        )
-        self.admin = Front(
-            self.parts.admin, _limits(settings, _ADMIN_CONNECTIONS), random=self.parts.random
-        )
+        front = _front_class(settings.server)
+        random = self.parts.random
+        limits = _limits(settings, settings.max_client_connections)
+        self.public = front(self.parts.public, limits, random=random)
+        limits = _limits(settings, _ADMIN_CONNECTIONS)
+        self.admin = front(self.parts.admin, limits, random=random)
         self.parts.metrics.gauge(
             "docwarden_client_connections", lambda: len(self.public.connections)
         )
@@ -74,7 +76,7 @@ class App:
             },
         )
 
-    async def _listen(self, front: Front, address: Address, setting: str) -> None:
+    async def _listen(self, front: "Front | UvicornFront", address: Address, setting: str) -> None:
         try:
             await front.start(bind(address.host, address.port))
         except OSError as error:
@@ -138,6 +140,14 @@ class App:
             return 0 if in_time else 1
         finally:
             await self.stop()
+
+
+def _front_class(server: str) -> "type[Front | UvicornFront]":
+    if server == "native":
+        return Front
+    from docwarden.server.asgi import UvicornFront  # noqa: PLC0415 - costs start-up time and memory
+
+    return UvicornFront
 
 
 def _limits(settings: Settings, connections: int) -> ClientLimits:

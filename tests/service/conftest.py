@@ -249,9 +249,7 @@ class KeptConnection:
 class Process:
     """A docwarden command in a process of its own."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, ports: list[int], output: Path
-    ) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, ports: list[int], output: Path) -> None:
         self.process = process
         self.ports = ports
         self.output = output
@@ -343,3 +341,13 @@ async def simulator_process(start_process: StartProcess) -> Process:
 @pytest.fixture
 def connect() -> Callable[[int], Awaitable[KeptConnection]]:
     return KeptConnection.open
+
+
+@pytest.fixture(name="talk")
+def talk_fixture() -> Callable[[int, bytes], Awaitable[bytes]]:
+    return talk
+
+
+@pytest.fixture(name="until")
+def until_fixture() -> Callable[[Callable[[], Any], str], Awaitable[None]]:
+    return until

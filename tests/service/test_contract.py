@@ -116,7 +116,18 @@ async def test_digest_of_a_part_is_that_of_the_whole(pdf_gateway):
 
 @pytest.mark.parametrize(
     "path",
-    ["/01", "/-1", "/1.5", "/abc", "/1/2", "/12345678901234567890", "/%31", "/1%00", "/../1", "//1"],
+    [
+        "/01",
+        "/-1",
+        "/1.5",
+        "/abc",
+        "/1/2",
+        "/12345678901234567890",
+        "/%31",
+        "/1%00",
+        "/../1",
+        "//1",
+    ],
 )
 async def test_what_is_no_document_id_is_404_and_reaches_no_upstream(path, gateway, simulator):
     answer = await gateway.get(path)
@@ -176,7 +187,11 @@ async def test_trace_context_is_passed_on_and_logged(start_gateway, record_upstr
 
 @pytest.mark.parametrize(
     "parent",
-    ["00-" + "0" * 32 + "-b7ad6b7169203331-01", "00-xyz", "ff-" + "1" * 32 + "-" + "1" * 16 + "-01"],
+    [
+        "00-" + "0" * 32 + "-b7ad6b7169203331-01",
+        "00-xyz",
+        "ff-" + "1" * 32 + "-" + "1" * 16 + "-01",
+    ],
 )
 async def test_broken_trace_context_is_dropped(parent, start_gateway, record_upstream):
     upstream = await record_upstream()

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
@@ -33,6 +34,7 @@ def main() -> int:
     limits = parser.parse_args()
     jobs, answers = _take_pipes()
     _limit_process(limits.memory)
+    warnings.simplefilter("ignore")  # nobody would read them
     protocol.write(answers, protocol.READY)
     loaded: dict[MediaType, Judge] = {}
     for job in iter(lambda: protocol.read(jobs), None):

@@ -20,6 +20,8 @@ MAX_STREAMS: Final = 2_000
 MAX_INFLATED: Final = 64 << 20
 """Bytes that tier 4 inflates in one document."""
 
+# qpdf's warnings that mean a lost object; the others tell of oddities that harm nothing.
+_DAMAGE: Final = ("expected n n obj", "expected endstream", "EOF", "lacks /Length")
 _PIECE: Final = 1 << 20
 _FAST_TIERS: Final = 3
 
@@ -30,7 +32,7 @@ def judge_pdf(data: bytes, tier: int) -> list[tuple[Reason, str]]:
     source = BytesIO(data[: pdf_extent(data)])
     try:
         with pikepdf.open(source, attempt_recovery=False, suppress_warnings=True) as pdf:
-            failures = _judge_pages(pdf)
+            failures = _judge_pages(pdf) or _judge_warnings(pdf)
             if tier > _FAST_TIERS:
                 failures += _judge_streams(pdf)
             return failures
@@ -67,6 +69,7 @@ def _walk_pages(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
             waiting.extend(kids)
             continue
         pages += 1
+        _resolve_resources(node, seen)
         if not _contents_resolve(node.get("/Contents")):
             return [(Reason.PDF_PAGES_BROKEN, f"the contents of page {pages} do not resolve")]
     if not pages and root.get("/Count", 0) > 0:
@@ -74,7 +77,30 @@ def _walk_pages(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
     return []
 
 
-def _words(error: Exception) -> str:
+def _resolve_resources(page: pikepdf.Object, seen: set[tuple[int, int]]) -> None:
+    """Have qpdf read the fonts and images of a page; it warns of what it cannot read."""
+    resources = page.get("/Resources")
+    if not isinstance(resources, pikepdf.Dictionary):
+        return
+    if resources.is_indirect and resources.objgen in seen:
+        return
+    seen.add(resources.objgen)
+    for kind in ("/Font", "/XObject"):
+        named = resources.get(kind)
+        if isinstance(named, pikepdf.Dictionary):
+            for _ in named.items():
+                pass
+
+
+def _judge_warnings(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
+    """Without recovery, qpdf takes a damaged object for null and leaves a warning."""
+    for warning in pdf.get_warnings():
+        if any(words in str(warning) for words in _DAMAGE):
+            return [(Reason.PDF_PAGES_BROKEN, _words(warning))]
+    return []
+
+
+def _words(error: object) -> str:
     """Return qpdf's words without the name that pikepdf gives to a stream."""
     return re.sub(r"^stream <[^>]*> ", "", str(error))
 

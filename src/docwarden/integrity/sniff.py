@@ -26,7 +26,6 @@ _SIGNATURES: Final = (
 _HTML: Final = re.compile(
     rb"<!doctype html|<html|<head|<body|<title|<h1|<!--|<script", re.IGNORECASE
 )
-_TEXT: Final = re.compile(rb"[\t\n\r\x20-\x7e]{1,64}")
 # The PNG and JPEG signatures as UTF-8 with replacements, as Latin-1 turned UTF-8, and as text with
 # changed line ends or without its top bits; the rest of a signature is ASCII and survives.
 _DAMAGED: Final = re.compile(
@@ -55,13 +54,13 @@ def explain_unknown(data: bytes) -> Finding:
     head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not data:
         return Finding.of(Reason.EMPTY_BODY, "no bytes")
-    if not head.strip(b"\0"):
+    if not data[:512].strip(b"\0"):
         return Finding.of(Reason.ZEROS_INSTEAD, "the first bytes are all zero")
     if _HTML.match(head):
         return Finding.of(Reason.HTML_INSTEAD, "begins like an HTML page")
     if _DAMAGED.match(data):
         return Finding.of(Reason.SIGNATURE_DAMAGED, "a signature that went through a text decoder")
-    if _TEXT.match(head) and len(head) == len(_printable(head)):
+    if len(head) == len(_printable(head)):
         return Finding.of(Reason.TEXT_INSTEAD, "begins like text")
     return Finding.of(Reason.TYPE_UNKNOWN, f"begins with {data[:8].hex(' ')}")
 

@@ -27,6 +27,8 @@ MAX_PIPELINED: Final = 64
 MAX_BODY_BYTES: Final = 64 * 1024
 # Above this the memory of a body counts as held until the client has read it.
 _WRITE_HIGH: Final = 64 * 1024
+# How long a refused client may go on sending before it is cut off.
+LINGER_SECONDS: Final = 2.0
 # Copying this little costs less than a second buffer to write.
 _JOIN_BELOW: Final = 2048
 _STATUS_LINES: Final = {
@@ -235,12 +237,17 @@ class ClientConnection(asyncio.Protocol):
             self.task = None
         if self.lost:
             return
+        self._since = time.monotonic()
         if keep:
-            self._since = time.monotonic()
             self._next()
-        else:
-            self._last = True
+            return
+        self._last = True
+        if failure is None:
             self._transport.close()
+        else:
+            # Closing while the client still sends would reset the connection, and the reset may
+            # overtake the answer (RFC 9112 section 9.6): read on, and throw away, for a moment.
+            self._transport.write_eof()
 
     async def _send(self, response: Response, connection: bytes) -> int:
         """Write the answer; return how much of its body, -1 when the client was lost."""
@@ -285,7 +292,10 @@ class ClientConnection(asyncio.Protocol):
     def check_time(self, now: float) -> None:
         """Close the connection if it has idled, sent its head or read its answer too slowly."""
         limits = self._front.limits
-        if self.task is not None:
+        if self._last and self.task is None:
+            if now - self._since > LINGER_SECONDS:
+                self.abort()
+        elif self.task is not None:
             if self._paused and self._stalled(now):
                 self.abort()
         elif self._in_head:
@@ -305,7 +315,7 @@ class ClientConnection(asyncio.Protocol):
 
     def close_if_idle(self) -> None:
         """Close the connection unless a request is under way on it."""
-        if self.task is None and not self._pending and not self._in_head:
+        if self.task is None and not self._pending and (self._last or not self._in_head):
             self._transport.close()
 
     def abort(self) -> None:

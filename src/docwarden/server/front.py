@@ -7,27 +7,16 @@ need no finer clock.
 import asyncio
 import socket
 import time
-from dataclasses import dataclass
 from email.utils import formatdate
 from random import Random
 
 from docwarden.request import Site
 from docwarden.server.client_connection import ClientConnection
+from docwarden.server.limits import ClientLimits
 
 SWEEP_SECONDS = 0.5
 # The kernel's queue of connections that wait to be accepted; Linux caps it at somaxconn, 4096.
 _BACKLOG = 4096
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientLimits:
-    """What one client connection may take; times in seconds, sizes in bytes."""
-
-    connections: int
-    header_bytes: int
-    header_timeout: float
-    idle_timeout: float
-    send_timeout: float
 
 
 class Front:

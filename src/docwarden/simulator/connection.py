@@ -1,8 +1,10 @@
 """One connection: parses requests, sends prompt answers at once, performs slow ones in a task."""
 
 import asyncio
+import fcntl
 import socket
 import struct
+import termios
 from collections import deque
 from collections.abc import Callable
 from typing import cast
@@ -16,6 +18,7 @@ from docwarden.simulator.steps import End, Pause, Refuse, Steps
 # A peer that sends more than this is no client of ours; it is cut off.
 _LONGEST_TARGET = 64 * 1024
 _MOST_QUEUED = 100
+_DELIVERY_POLL_SECONDS = 0.001
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # struct linger: closing sends RST, socket(7)
 
@@ -167,6 +170,7 @@ class Connection(asyncio.Protocol):
                     self._transport.close()
                     return
                 case End.RESET:
+                    await self._delivered()
                     self.reset()
                     return
 
@@ -177,3 +181,12 @@ class Connection(asyncio.Protocol):
             await self._sent
         else:
             await asyncio.sleep(0)  # an endless answer to a fast reader must let others in
+
+    async def _delivered(self) -> None:
+        """Wait until the peer's kernel has it all: a reset throws away what is still here."""
+        unsent = bytearray(4)
+        while not self._transport.is_closing():
+            fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, unsent)
+            if not any(unsent):
+                return
+            await asyncio.sleep(_DELIVERY_POLL_SECONDS)

@@ -1,0 +1,160 @@
+"""The same sites as ASGI applications, and uvicorn as the server that runs them.
+
+`DOCWARDEN_SERVER=uvicorn` selects it. It costs more per request and has fewer limits of its own
+(docs/decisions/0003-http-server.md); everything behind the listener is the same.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from random import Random
+from typing import Any
+
+import uvicorn
+
+from docwarden.request import Request, Site
+from docwarden.responses import Response
+from docwarden.server.limits import ClientLimits
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class AsgiApplication:
+    """A site as an ASGI 3 application."""
+
+    def __init__(self, site: Site, *, random: Random, closing: Callable[[], bool]) -> None:
+        self._site = site
+        self._random = random
+        self._closing = closing
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = self._request(scope)
+        response: Response | None = None
+        sent = -1
+        try:
+            response = await self._unless_gone(request, receive)
+            if response is not None:
+                sent = await self._send(response, send)
+        finally:
+            self._site.ended(request, response, sent)
+
+    def _request(self, scope: Message) -> Request:
+        headers: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            headers[name] = headers[name] + b", " + value if name in headers else value
+        client = scope.get("client")
+        return Request(
+            scope["method"],
+            scope["raw_path"].partition(b"?")[0].decode("latin-1"),
+            headers,
+            client=client[0] if client else "unix",
+            started=time.monotonic(),
+            wall=time.time(),
+            random=self._random,
+        )
+
+    async def _unless_gone(self, request: Request, receive: Receive) -> Response | None:
+        """Answer the request, but stop when the client goes away before."""
+        answering = asyncio.ensure_future(self._site.handle(request))
+        leaving = asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+            return answering.result() if answering.done() else None
+        finally:
+            tasks = [task for task in (answering, leaving) if not task.done()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send(self, response: Response, send: Send) -> int:
+        fields = [line.split(b": ", 1) for line in response.fields.split(b"\r\n") if line]
+        headers = [(name.lower(), value) for name, value in fields]
+        if self._closing():
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        if response.stream is None:
+            await send({"type": "http.response.body", "body": bytes(response.body)})
+            return len(response.body)
+        sent = 0
+        async for piece in response.stream:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            sent += len(piece)
+        await send({"type": "http.response.body"})
+        return sent
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the process has one life, not one per listener."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class UvicornFront:
+    """Serves a site with uvicorn; the counterpart of `front.Front`.
+
+    Attributes:
+        closing: whether answers ask clients to reconnect elsewhere.
+    """
+
+    def __init__(self, site: Site, limits: ClientLimits, *, random: Random) -> None:
+        self.closing = False
+        self._random = random
+        config = uvicorn.Config(
+            AsgiApplication(site, random=random, closing=lambda: self.closing),
+            http="httptools",
+            loop="none",
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=int(limits.idle_timeout),
+        )
+        self._server = _Server(config)
+        self._serving: asyncio.Task[None] | None = None
+        self.port = 0
+
+    @property
+    def connections(self) -> set[Any]:
+        """The open client connections."""
+        return self._server.server_state.connections
+
+    async def start(self, listener: socket.socket) -> None:
+        """Accept connections from `listener`."""
+        self.port = listener.getsockname()[1]
+        listener.listen(self._server.config.backlog)
+        self._serving = asyncio.ensure_future(self._server.serve([listener]))
+        while not self._server.started and not self._serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.001)
+
+    def retire(self) -> None:
+        """Ask clients to go elsewhere: each further answer ends its connection."""
+        self.closing = True
+
+    async def close(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for answers under way, then close whatever is left.
+
+        Returns:
+            Whether everything ended in time.
+        """
+        if self._serving is None:
+            return True
+        self._server.should_exit = True
+        _, late = await asyncio.wait((self._serving,), timeout=timeout)
+        if late:
+            self._server.force_exit = True
+            await self._serving
+        self._serving = None
+        return not late

@@ -1,0 +1,225 @@
+"""Clients that misbehave, against both servers: neither may be smuggled through nor worn down."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+
+import pytest
+
+HEAD = b"Host: test\r\n"
+PDF = "/document/pdf/{id}"
+
+MALFORMED = {
+    "length-and-chunked": b"GET /1 HTTP/1.1\r\n" + HEAD
+    + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "two-lengths": b"GET /1 HTTP/1.1\r\n" + HEAD
+    + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+    "signed-length": b"GET /1 HTTP/1.1\r\n" + HEAD + b"Content-Length: +3\r\n\r\nabc",
+    "unknown-coding": b"GET /1 HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: xchunked\r\n\r\nabc",
+    "coding-after-chunked": b"GET /1 HTTP/1.1\r\n" + HEAD
+    + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "folded-line": b"GET /1 HTTP/1.1\r\n" + HEAD + b"X: a\r\n b\r\n\r\n",
+    "bare-lf": b"GET /1 HTTP/1.1\n" + b"Host: test\n\n",
+    "bare-lf-in-head": b"GET /1 HTTP/1.1\r\nHost: test\nX: y\r\n\r\n",
+    "bare-cr": b"GET /1 HTTP/1.1\r\n" + HEAD + b"X: a\rb\r\n\r\n",
+    "space-before-colon": b"GET /1 HTTP/1.1\r\nHost : test\r\n\r\n",
+    "nul-in-value": b"GET /1 HTTP/1.1\r\n" + HEAD + b"X: a\0b\r\n\r\n",
+    "space-in-target": b"GET /1 2 HTTP/1.1\r\n" + HEAD + b"\r\n",
+    "no-http": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 100 + b"\r\n\r\n",
+    "unknown-version": b"GET /1 HTTP/7.3\r\n" + HEAD + b"\r\n",
+}  # fmt: skip
+# What our own server refuses beyond that.
+STRICTER = {
+    "two-hosts": b"GET /1 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "no-host": b"GET /1 HTTP/1.1\r\n\r\n",
+    "http-2-without-preface": b"GET /1 HTTP/2.0\r\n" + HEAD + b"\r\n",
+    "body-too-large": b"GET /1 HTTP/1.1\r\n" + HEAD + b"Content-Length: 99999999\r\n\r\n"
+    + b"x" * 100_000,
+}  # fmt: skip
+
+
+@pytest.fixture(params=["native", "uvicorn"])
+async def either(request, start_gateway, simulator):
+    return await start_gateway(simulator.url + PDF, server=request.param)
+
+
+@pytest.fixture
+async def native(start_gateway, simulator):
+    return await start_gateway(
+        simulator.url + PDF,
+        header_timeout="200ms",
+        idle_timeout="300ms",
+        send_timeout="300ms",
+        max_header_bytes="4KiB",
+        max_client_connections="50",
+    )
+
+
+async def answers(talk, port, request):
+    raw = await talk(port, request)
+    return [int(part.split(b" ", 1)[0]) for part in raw.split(b"HTTP/1.1 ")[1:]]
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+async def test_malformed_request_is_refused_and_nothing_after_it_is_read(
+    name, either, simulator, talk
+):
+    smuggled = MALFORMED[name] + b"GET /2 HTTP/1.1\r\n" + HEAD + b"\r\n"
+    assert await answers(talk, either.port, smuggled) == [400]
+    assert simulator.counters.requests == 0
+
+
+@pytest.mark.parametrize("name", STRICTER)
+async def test_native_server_refuses_more(name, native, simulator, talk):
+    smuggled = STRICTER[name] + b"GET /2 HTTP/1.1\r\n" + HEAD + b"\r\n"
+    assert await answers(talk, native.port, smuggled) == [400]
+    assert simulator.counters.requests == 0
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /1 HTTP/1.0\r\n\r\n",
+        b"GET http://test/1 HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n",
+        b"\r\nGET /1 HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n",
+        b"GET /1 HTTP/1.1\r\n" + HEAD + b"Connection: close\r\nContent-Length: 3\r\n\r\nabc",
+        b"GET /1 HTTP/1.1\r\n" + HEAD + b"Connection: close, Upgrade\r\nUpgrade: h2c\r\n\r\n",
+        b"GET /1 HTTP/1.1\r\nhOsT: test\r\ncOnNeCtIoN: cLoSe\r\n\r\n",
+    ],
+)
+async def test_unusual_but_valid_request_is_served(request_, native, talk):
+    assert await answers(talk, native.port, request_) == [200]
+
+
+async def test_pipelined_requests_are_answered_in_order(either, talk):
+    paths = [b"/1", b"/abc", b"/2", b"/healthz"]
+    requests = [b"GET " + path + b" HTTP/1.1\r\n" + HEAD + b"\r\n" for path in paths]
+    last = b"GET /3 HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n"
+    assert await answers(talk, either.port, b"".join(requests) + last) == [200, 404, 200, 200, 200]
+
+
+async def test_pipelining_without_reading_is_bounded(native, talk):
+    flood = b"GET /abc HTTP/1.1\r\n" + HEAD + b"\r\n"
+    statuses = await answers(talk, native.port, flood * 5000)
+    assert statuses[-1] == 400
+    assert len(statuses) <= 100
+
+
+async def test_request_line_and_head_have_a_limit(native, talk):
+    for request in (
+        b"GET /" + b"1" * 5000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n",
+        b"GET /1 HTTP/1.1\r\n" + HEAD + b"X: " + b"a" * 5000 + b"\r\n\r\n",
+        b"GET /1 HTTP/1.1\r\n" + HEAD + b"X: y\r\n" * 2000 + b"\r\n",
+        b"GET /1 HTTP/1.1\r\n" + HEAD + b"X: " + b"a" * 1_000_000,
+    ):
+        assert await answers(talk, native.port, request) == [431]
+
+
+async def test_slow_head_is_cut_off(native):
+    reader, writer = await asyncio.open_connection("127.0.0.1", native.port)
+    writer.write(b"GET /1 HTT")
+    raw = await asyncio.wait_for(reader.read(), 5)
+    assert raw.startswith(b"HTTP/1.1 408 ")
+    writer.close()
+
+
+async def test_head_that_drips_is_cut_off_although_bytes_keep_coming(native):
+    reader, writer = await asyncio.open_connection("127.0.0.1", native.port)
+    writer.write(b"GET /1 HTTP/1.1\r\nHost: test\r\n")
+    reading = asyncio.ensure_future(reader.read())
+    while not reading.done():
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"X: y\r\n")
+        await asyncio.wait((reading,), timeout=0.05)
+    assert reading.result().startswith(b"HTTP/1.1 408 ")
+    writer.close()
+
+
+async def test_idle_connection_is_closed(native, connect):
+    connection = await connect(native.port)
+    assert (await connection.get("/1")).status == 200
+    assert await asyncio.wait_for(connection.reader.read(), 5) == b""
+    connection.close()
+
+
+async def test_connections_beyond_the_limit_are_closed_at_once(native, until):
+    kept = [await asyncio.open_connection("127.0.0.1", native.port) for _ in range(50)]
+    await until(lambda: len(native.app.public.connections) == 50, "50 connections")
+    reader, writer = await asyncio.open_connection("127.0.0.1", native.port)
+    with contextlib.suppress(ConnectionResetError):
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert native.app.public.refused == 1
+    assert (await native.admin("/livez")).status == 200
+    for _, other in [*kept, (reader, writer)]:
+        other.close()
+
+
+async def test_thousands_of_idle_connections_leave_others_served(start_gateway, simulator):
+    gateway = await start_gateway(simulator.url + PDF)
+    kept = [await asyncio.open_connection("127.0.0.1", gateway.port) for _ in range(2000)]
+    answer = await gateway.get("/1")
+    assert answer.status == 200
+    assert answer.seconds < 1
+    for _, writer in kept:
+        writer.close()
+
+
+async def test_slow_reader_of_a_large_body_is_cut_off_and_its_memory_freed(
+    start_gateway, start_simulator, until
+):
+    simulator = await start_simulator(size=8 << 20)
+    gateway = await start_gateway(simulator.url + PDF, send_timeout="300ms")
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(client, ("127.0.0.1", gateway.port))
+    await loop.sock_sendall(client, b"GET /1 HTTP/1.1\r\nHost: test\r\n\r\n")
+    memory = gateway.app.parts.memory
+    await until(lambda: memory.held >= 8 << 20, "the body is held")
+    await until(lambda: memory.held == 0, "the body is let go")
+    client.close()
+    (event,) = await gateway.events("request.ended", 1)
+    assert event["outcome"] == "client_closed"
+
+
+async def test_patient_reader_of_a_large_body_gets_all_of_it(
+    start_gateway, start_simulator, connect
+):
+    simulator = await start_simulator(size=8 << 20)
+    gateway = await start_gateway(simulator.url + PDF, send_timeout="300ms")
+    connection = await connect(gateway.port)
+    answer = await connection.get("/1")
+    assert (answer.status, len(answer.body)) == (200, 8 << 20)
+    connection.close()
+
+
+@pytest.mark.parametrize("server", ["native", "uvicorn"])
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+async def test_client_that_leaves_cancels_its_upstream_work(
+    reset, server, start_gateway, simulator, until
+):
+    gateway = await start_gateway(
+        simulator.url + "/fault/hang/{id}",
+        request_timeout="30s",
+        attempt_timeout="30s",
+        server=server,
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(b"GET /1 HTTP/1.1\r\nHost: test\r\n\r\n")
+    pool = gateway.app.parts.pool
+    await until(lambda: pool.open == 1 and simulator.counters.requests == 1, "work upstream")
+    if reset:
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
+    await until(lambda: pool.open == 0, "the upstream connection is closed")
+    await until(lambda: gateway.app.parts.limiter.in_flight == 0, "the place is free")
+    (event,) = await gateway.events("request.ended", 1)
+    assert event["outcome"] == "client_closed"
+    assert event["http.response.status_code"] == 499
+    metrics = await gateway.metrics()
+    assert metrics['docwarden_documents_total{outcome="client_closed"}'] == 1
+    assert metrics["docwarden_buffered_bytes"] == 0
+    await reader.read()
