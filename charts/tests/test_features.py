@@ -1,6 +1,7 @@
 """Each feature on and off, and what it looks like when on."""
 
 import pytest
+import yaml
 
 GATEWAY = {
     "app.kubernetes.io/name": "docwarden",
@@ -255,6 +256,16 @@ def test_pod_annotations_are_added_to_the_chart_s_own(external):
     assert "checksum/config" in annotations
 
 
+@pytest.mark.parametrize("most", [1, "25%"])
+def test_the_disruption_budget_limits_pods_that_serve_only(external, most):
+    budget = external(podDisruptionBudget={"maxUnavailable": most})
+    assert budget["PodDisruptionBudget", "r-docwarden"]["spec"] == {
+        "maxUnavailable": most,
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        "selector": {"matchLabels": GATEWAY},
+    }
+
+
 # Scaling
 
 
@@ -476,8 +487,6 @@ def test_helm_test_runs_the_script_as_it_is(external, chart):
     ],
 )
 def test_the_notes_say_what_matters_about_this_installation(helm, chart, tmp_path, values, said):
-    import yaml  # noqa: PLC0415
-
     values.setdefault("upstream", {"url": "" if "simulator" in values else "http://d:3000/{id}"})
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump(values))
@@ -487,3 +496,12 @@ def test_the_notes_say_what_matters_about_this_installation(helm, chart, tmp_pat
     assert done.returncode == 0, done.stderr
     notes = done.stdout.partition("NOTES:")[2]
     assert said in notes
+
+
+def test_the_packaged_chart_renders_what_the_folder_renders(helm, chart, tmp_path):
+    done = helm("package", chart, "--destination", tmp_path)
+    assert done.returncode == 0, done.stderr
+    (archive,) = tmp_path.glob("docwarden-*.tgz")
+    options = ("--set=simulator.enabled=true", "--set=serviceMonitor.enabled=true")
+    from_folder, from_archive = (helm("template", "r", each, *options) for each in (chart, archive))
+    assert from_archive.stdout == from_folder.stdout != ""
