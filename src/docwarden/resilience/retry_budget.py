@@ -22,8 +22,8 @@ class RetryBudget:
       upstream sees at most 1.25 times the load.
     * corruption: ratio 0.4, floor 10. At 10 % corruption a request makes 1.111 attempts, so of N
       requests in flight 10 % are in a retry: binomial with p = 0.1. The worst N is 27 (limit
-      still 10): 10 of the 26 others hold a place with probability 0.00013, times 0.111 retries a
-      request = 0.0014 % of the requests refused, beside the 0.01 % that exhaust four attempts;
+      still 10): 10 of the 26 others hold a place with probability 0.00012, times 0.111 retries a
+      request = 0.0013 % of the requests refused, beside the 0.01 % that exhaust four attempts;
       0.03 % is allowed. A wholly corrupt upstream sees at most 1.67 times the load instead of 4.
 
     Attributes:
