@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+Talk = Callable[[int, bytes], Awaitable[bytes]]
 HEAD = b"Host: test\r\n"
 PDF = "/document/pdf/{id}"
 
@@ -56,7 +58,7 @@ async def native(start_gateway, simulator):
     )
 
 
-async def answers(talk, port, request):
+async def answers(talk: Talk, port: int, request: bytes) -> list[int]:
     raw = await talk(port, request)
     return [int(part.split(b" ", 1)[0]) for part in raw.split(b"HTTP/1.1 ")[1:]]
 

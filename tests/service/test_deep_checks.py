@@ -1,0 +1,264 @@
+"""The deep checker with real processes: what crashes, hangs or eats memory is a failed check."""
+
+import asyncio
+import io
+import os
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pikepdf
+import pytest
+import uvloop
+from PIL import Image
+
+from docwarden.integrity.deep import DeepChecker
+from docwarden.integrity.deep_process import WorkerFailedError
+from docwarden.integrity.policy import Policy
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.verdict import MediaType
+from docwarden.integrity.verifier import Verifier
+
+POLICY = Policy()
+
+
+@pytest.fixture(scope="session")
+def png():
+    target = io.BytesIO()
+    Image.linear_gradient("L").save(target, "PNG")
+    return target.getvalue()
+
+
+@pytest.fixture(scope="session")
+def pdf():
+    document = pikepdf.new()
+    page = document.add_blank_page()
+    page.Contents = document.make_stream(b"0 0 m 100 700 l S\n" * 200)
+    target = io.BytesIO()
+    document.save(target)
+    return target.getvalue()
+
+
+@pytest.fixture
+def hostile_command(tmp_path):
+    """Return the command of a worker whose PNG judge obeys the document's last bytes."""
+    script = tmp_path / "hostile.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os, signal, sys, time
+            from docwarden.integrity import deep_worker
+            from docwarden.integrity.reasons import Reason
+
+            def judge(data, tier):
+                if data.endswith(b"crash"):
+                    os.kill(os.getpid(), signal.SIGSEGV)
+                if data.endswith(b"raise"):
+                    raise RuntimeError("a bug of a library")
+                if data.endswith(b"hang"):
+                    time.sleep(3600)
+                if data.endswith(b"spin"):
+                    while True:
+                        pass
+                if data.endswith(b"eat"):
+                    hoard = [bytearray(64 << 20) for _ in range(64)]
+                if data.endswith(b"slow"):
+                    time.sleep(0.3)
+                if data.endswith(b"talk"):
+                    print("words of a library", flush=True)
+                    os.write(1, b"more of them")
+                if data.endswith(b"lie"):
+                    os.write(int(sys.argv[0] == ""), b"")
+                    deep_worker.protocol.write(ANSWERS, b'[["no-such-reason", "x"]]')
+                if data.endswith(b"shout"):
+                    deep_worker.protocol.write(ANSWERS, b"x" * 100_000)
+                if data.endswith(b"tell"):
+                    secret = sorted(os.environ) + os.listdir("/proc/self/fd")
+                    return [(Reason.IMAGE_UNDECODABLE, " ".join(secret))]
+                return []
+
+            real_pipes = deep_worker._take_pipes
+            def pipes():
+                global ANSWERS
+                jobs, ANSWERS = real_pipes()
+                return jobs, ANSWERS
+            deep_worker._take_pipes = pipes
+            deep_worker.judge_for = lambda media_type: judge
+            sys.exit(deep_worker.main())
+            """
+        )
+    )
+    return (sys.executable, "-s", "-P", str(script))
+
+
+@pytest.fixture
+async def hostile(hostile_command):
+    deep = DeepChecker(command=hostile_command, job_limit=1.0, memory_limit=300 << 20)
+    await deep.start()
+    yield deep
+    await deep.close()
+    assert children() == []
+
+
+def children():
+    """Return the processes of this one that run a deep worker, zombies included."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+            command = (stat.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        own = int(fields[1]) == os.getpid()
+        if own and (fields[0] == "Z" or b"deep_worker" in command or b"hostile" in command):
+            found.append(int(stat.parent.name))
+    return found
+
+
+async def look(deep, data):
+    return [finding.reason for finding in await deep.check(data, MediaType.PNG, POLICY)]
+
+
+async def test_intact_documents_pass_and_broken_ones_are_found(png, pdf):
+    deep = DeepChecker()
+    await deep.start()
+    try:
+        assert await deep.check(png, MediaType.PNG, POLICY) == ()
+        assert await deep.check(pdf, MediaType.PDF, POLICY) == ()
+        damaged = pdf[:200] + pdf[240:]
+        findings = await deep.check(damaged, MediaType.PDF, POLICY)
+        assert [finding.reason for finding in findings] == [Reason.PDF_UNREADABLE]
+        assert "0x" not in findings[0].detail
+        assert (deep.crashes, deep.timeouts, deep.memory_failures, deep.restarts) == (0, 0, 0, 0)
+    finally:
+        await deep.close()
+    assert children() == []
+
+
+def test_deep_checks_work_under_uvloop(png):
+    async def once():
+        deep = DeepChecker()
+        await deep.start()
+        try:
+            return await deep.check(png, MediaType.PNG, POLICY)
+        finally:
+            await deep.close()
+
+    assert uvloop.run(once()) == ()
+    assert children() == []
+
+
+@pytest.mark.parametrize(
+    ("order", "reason", "counter"),
+    [
+        (b"crash", Reason.DEEP_CHECK_CRASHED, "crashes"),
+        (b"raise", Reason.DEEP_CHECK_CRASHED, "crashes"),
+        (b"lie", Reason.DEEP_CHECK_CRASHED, "crashes"),
+        (b"shout", Reason.DEEP_CHECK_CRASHED, "crashes"),
+        (b"hang", Reason.DEEP_CHECK_TIMEOUT, "timeouts"),
+        (b"spin", Reason.DEEP_CHECK_TIMEOUT, "timeouts"),
+        (b"eat", Reason.DEEP_CHECK_MEMORY, "memory_failures"),
+    ],
+)
+async def test_failure_is_a_finding_and_the_next_document_passes(hostile, order, reason, counter):
+    assert await look(hostile, order) == [reason]
+    assert getattr(hostile, counter) == 1
+    assert await look(hostile, b"fine") == []
+    assert hostile.restarts == 1
+
+
+async def test_hanging_document_is_given_up_at_its_limit(hostile):
+    began = time.monotonic()
+    await look(hostile, b"hang")
+    assert 0.9 < time.monotonic() - began < 5
+
+
+async def test_failures_in_a_row_do_not_stop_the_checker(hostile):
+    for _ in range(4):
+        assert await look(hostile, b"crash") == [Reason.DEEP_CHECK_CRASHED]
+    assert await look(hostile, b"fine") == []
+    assert (hostile.crashes, hostile.restarts) == (4, 4)
+
+
+async def test_cancelled_check_does_not_put_the_pipe_out_of_step(hostile):
+    slow = asyncio.create_task(look(hostile, b"slow"))
+    await asyncio.sleep(0.05)
+    waiting = asyncio.create_task(look(hostile, b"crash"))
+    await asyncio.sleep(0)
+    for task in (slow, waiting):
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await look(hostile, b"tell") == [Reason.IMAGE_UNDECODABLE]
+    assert await look(hostile, b"fine") == []
+    assert (hostile.crashes, hostile.restarts) == (0, 0)
+
+
+async def test_what_a_library_prints_stays_out_of_the_answers(hostile):
+    assert await look(hostile, b"talk") == []
+    assert await look(hostile, b"fine") == []
+
+
+async def test_worker_inherits_neither_environment_nor_descriptors(hostile, tmp_path):
+    os.environ["DOCWARDEN_TEST_SECRET"] = "hidden"
+    with (tmp_path / "open").open("w") as open_file:
+        os.set_inheritable(open_file.fileno(), True)
+        deep = DeepChecker(command=hostile._command)
+        await deep.start()
+        try:
+            (finding,) = await deep.check(b"tell", MediaType.PNG, POLICY)
+        finally:
+            await deep.close()
+            del os.environ["DOCWARDEN_TEST_SECRET"]
+    words = finding.detail.split()
+    assert "DOCWARDEN_TEST_SECRET" not in words
+    # The three standard ones, the two pipes, and the one that listing the folder takes.
+    assert sum(word.isdigit() for word in words) == 6
+
+
+async def test_killed_worker_is_replaced(hostile):
+    (victim,) = children()
+    os.kill(victim, 9)
+    assert await look(hostile, b"fine") == [Reason.DEEP_CHECK_CRASHED]
+    assert await look(hostile, b"fine") == []
+
+
+async def test_close_answers_what_waits_and_ends_every_process(hostile_command):
+    deep = DeepChecker(command=hostile_command, workers=2)
+    await deep.start()
+    assert len(children()) == 2
+    tasks = [asyncio.create_task(look(deep, b"hang")) for _ in range(4)]
+    await asyncio.sleep(0.05)
+    await deep.close()
+    assert await asyncio.gather(*tasks) == [[Reason.DEEP_CHECK_CRASHED]] * 4
+    assert children() == []
+    assert await look(deep, b"fine") == [Reason.DEEP_CHECK_CRASHED]
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+async def test_worker_that_cannot_start_is_said_so(tmp_path):
+    for command in ((str(tmp_path / "missing"),), ("/bin/false",), ("/bin/echo",)):
+        with pytest.raises(WorkerFailedError):
+            await DeepChecker(command=command).start()
+    assert children() == []
+
+
+async def test_large_document_goes_through_the_pipe(png):
+    deep = DeepChecker()
+    await deep.start()
+    try:
+        assert await deep.check(png + bytes(32 << 20), MediaType.PNG, POLICY) == ()
+    finally:
+        await deep.close()
+
+
+async def test_verifier_rejects_what_crashes_the_checker_and_tries_again(hostile, png):
+    verifier = Verifier(policy=POLICY, deep=hostile)
+    document = png + b"crash"
+    for attempt in (1, 2):
+        verdict = await verifier.verify(document)
+        assert verdict.rejected is not None
+        assert verdict.rejected.reason == Reason.DEEP_CHECK_CRASHED
+        assert hostile.crashes == attempt
+    assert (await verifier.verify(png)).intact
