@@ -44,7 +44,8 @@ def _skip_companions(data: bytes, end: int) -> int:
     """Return where bytes begin that belong to nothing known."""
     for _ in range(MAX_PICTURES):
         end = len(data) - len(data[end:].lstrip(b"\0"))
-        if data.startswith(b"ftyp", end + 4):  # ISO base media: the film of a motion photo
+        # ISO base media, the film of a motion photo; its first box's length begins with zeros.
+        if b"ftyp" in data[end : end + 8]:
             return len(data)
         if not data.startswith(_SOI, end):
             break

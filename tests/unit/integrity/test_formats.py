@@ -1,0 +1,200 @@
+"""Valid but unusual documents pass; broken ones are told apart by their reason."""
+
+import re
+from struct import pack
+
+import pytest
+
+from docwarden.integrity.policy import Policy
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.tiers import inspect_bytes
+from docwarden.integrity.verdict import MediaType
+
+IHDR = b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0"
+IDAT = b"x\x9cc\xf8\x0f\0\x01\x01\x01\0"
+PALETTE_IHDR = b"\0\0\0\x01\0\0\0\x01\x08\x03\0\0\0"
+
+
+def reasons(data):
+    return [finding.reason for finding in inspect_bytes(data, Policy())[1]]
+
+
+def test_png_with_one_byte_chunks_and_ancillary_chunks_passes(png_of):
+    parts = [(b"IDAT", bytes([byte])) for byte in IDAT]
+    chunks = [(b"IHDR", IHDR), (b"tEXt", b"a\0b"), *parts, (b"tIME", bytes(7)), (b"IEND", b"")]
+    assert reasons(png_of(*chunks)) == []
+
+
+@pytest.mark.parametrize(
+    ("chunks", "reason"),
+    [
+        ([(b"IHDR", IHDR), (b"IEND", b"")], Reason.PNG_ORDER_INVALID),
+        ([(b"IHDR", bytes(13)), (b"IDAT", IDAT), (b"IEND", b"")], Reason.PNG_HEADER_INVALID),
+        ([(b"tEXt", b"a\0" + bytes(20)), (b"IEND", b"")], Reason.PNG_HEADER_INVALID),
+        (
+            [(b"IHDR", IHDR), (b"IDAT", IDAT), (b"tEXt", b"a\0"), (b"IDAT", b""), (b"IEND", b"")],
+            Reason.PNG_ORDER_INVALID,
+        ),
+        ([(b"IHDR", PALETTE_IHDR), (b"IDAT", IDAT), (b"IEND", b"")], Reason.PNG_ORDER_INVALID),
+        (
+            [(b"IHDR", IHDR), (b"CgBI", b""), (b"IDAT", IDAT), (b"IEND", b"")],
+            Reason.PNG_CHUNK_INVALID,
+        ),
+        ([(b"IHDR", IHDR), (b"IDAT", IDAT), (b"IHDR", IHDR), (b"IEND", b"")], "png-chunk-invalid"),
+    ],
+)
+def test_png_that_breaks_a_rule_is_rejected_for_it(png_of, chunks, reason):
+    assert reasons(png_of(*chunks)) == [reason]
+
+
+def test_png_of_endless_chunks_is_refused_in_bounded_time(png_of):
+    flood = png_of((b"IHDR", IHDR), *[(b"IDAT", b"")] * 70_000, (b"IEND", b""))
+    assert reasons(flood) == [Reason.PNG_TOO_MANY_CHUNKS]
+
+
+def test_jpeg_with_fill_bytes_comments_and_restarts_passes(saved, picture):
+    data = saved(picture(), "JPEG", restart_marker_rows=1, comment=b"\xff\xd9 in a comment")
+    filled = data[:2] + b"\xff\xff\xff" + data[2:]
+    assert reasons(filled) == []
+
+
+@pytest.mark.parametrize(
+    "companion",
+    [b"\0" * 4096, b"second", b"\0\0\0\x18ftypmp42" + bytes(100), b"\0" * 8 + b"second"],
+)
+def test_jpeg_with_companions_of_a_phone_camera_passes(documents, companion):
+    companion = companion.replace(b"second", documents["jpeg-progressive"])
+    assert reasons(documents["jpeg"] + companion) == []
+
+
+def test_jpeg_with_cut_companion_counts_as_trailing_bytes(documents):
+    assert reasons(documents["jpeg"] + documents["jpeg"][:-40]) == [Reason.TRAILING_BYTES]
+
+
+def test_jpeg_with_height_in_a_later_segment_passes(documents):
+    data = documents["jpeg"]
+    frame = data.index(b"\xff\xc0") + 5
+    zeroed = data[:frame] + b"\0\0" + data[frame + 2 :]
+    assert reasons(zeroed) == [Reason.JPEG_FRAME_INVALID]
+    announced = zeroed[:-2] + b"\xff\xdc\0\x04\0\x53" + zeroed[-2:]
+    assert reasons(announced) == []
+
+
+def test_jpeg_without_scan_or_frame_is_rejected():
+    assert reasons(b"\xff\xd8\xff\xd9") == [Reason.JPEG_SCAN_MISSING]
+    scan = b"\xff\xd8\xff\xda\0\x08\x01\x01\0\0\x3f\0\0\xff\xd9"
+    assert reasons(scan) == [Reason.JPEG_FRAME_INVALID]
+
+
+def test_gif_without_image_is_rejected():
+    assert reasons(b"GIF89a\x01\0\x01\0\0\0\0;") == [Reason.GIF_IMAGE_MISSING]
+
+
+def test_webp_without_its_last_padding_byte_passes(documents):
+    data = documents["webp-lossy"] + b"note" + pack("<I", 5) + b"12345\0"
+    counted = data[:4] + pack("<I", len(data) - 8) + data[8:]
+    uncounted = data[:4] + pack("<I", len(data) - 9) + data[8:]
+    for variant in (counted, counted[:-1], uncounted, uncounted[:-1]):
+        assert reasons(variant) == []
+    assert reasons(counted[:-2]) == [Reason.WEBP_SIZE_WRONG]
+
+
+def test_other_kinds_of_riff_are_of_no_allowed_type():
+    assert inspect_bytes(b"RIFF\x24\0\0\0WAVEfmt " + bytes(28), Policy())[0] is None
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiff_of_both_byte_orders_and_widths_passes_and_loops_are_found(order, big):
+    def make(following, strip=8):
+        number = "Q" if big else "I"
+        entries = [(256, 1), (257, 1), (273, strip), (279, 1)]
+        magic = (b"II" if order == "<" else b"MM") + pack(order + "H", 43 if big else 42)
+        head = magic + (pack(order + "HHQ", 8, 0, 24) if big else pack(order + "I", 16))
+        head = head.ljust(24 if big else 16, b"\0")
+        body = pack(order + ("Q" if big else "H"), len(entries))
+        for tag, value in entries:
+            kind = 16 if big else 4
+            body += pack(f"{order}HH{number}{number}", tag, kind, 1, value)
+        return head + body + pack(order + number, following)
+
+    start = 24 if big else 16
+    assert inspect_bytes(make(0), Policy()) == (MediaType.TIFF, ())
+    assert reasons(make(start)) == [Reason.TIFF_DIRECTORY_LOOP]
+    assert reasons(make(999_999)) == [Reason.TIFF_DIRECTORY_TRUNCATED]
+    assert reasons(make(0, strip=999_999)) == [Reason.TIFF_DATA_OUTSIDE]
+
+
+@pytest.mark.parametrize("junk", [b"\n", b" \r\n\t", b"x" * 1023])
+def test_pdf_behind_leading_bytes_passes_with_offsets_of_either_base(documents, junk):
+    shifted = junk + documents["pdf-table"]
+    assert reasons(shifted) == [Reason.LEADING_BYTES]
+    data = documents["pdf-table"]
+    offset = int(data[data.rfind(b"startxref") + 9 :].split()[0])
+    from_start = shifted.replace(b"startxref\n%d" % offset, b"startxref\n%d" % (offset + len(junk)))
+    assert reasons(from_start) == [Reason.LEADING_BYTES]
+
+
+def test_pdf_header_beyond_the_first_kilobyte_is_no_pdf(documents):
+    assert inspect_bytes(b"x" * 1024 + documents["pdf-table"], Policy())[0] is None
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n", b"\r", b"\0" * 3000, b"\x1a", b"\n\n \n"])
+def test_pdf_with_padding_after_its_end_passes(documents, ending):
+    assert reasons(documents["pdf-streams"].rstrip() + ending) == []
+
+
+def test_pdf_with_other_bytes_after_its_end_is_observed(documents):
+    assert reasons(documents["pdf-streams"] + b"<!-- served by a proxy -->") == ["trailing-bytes"]
+
+
+def test_pdf_with_white_space_before_its_table_passes(documents):
+    data = documents["pdf-table"]
+    table = data.rfind(b"xref\n0")
+    offset = int(data[data.rfind(b"startxref") + 9 :].split()[0])
+    assert table == offset
+    spaced = data[:table] + b"\r\n  " + data[table:]
+    assert reasons(spaced) == []
+
+
+def test_pdf_whose_chain_of_sections_is_a_loop_ends(documents):
+    data = documents["pdf-updated"]
+    newest = data[data.rfind(b"startxref") + 9 :].split()[0]
+    looped = re.sub(rb"/Prev \d+", b"/Prev " + newest, data)
+    assert reasons(looped) == []
+
+
+def test_pdf_whose_older_section_is_gone_is_rejected(documents):
+    data = documents["pdf-updated"]
+    lost = re.sub(rb"/Prev \d+", lambda match: b"/Prev 17".ljust(len(match[0])), data)
+    assert reasons(lost) == [Reason.PDF_SECTION_WRONG]
+
+
+def test_pdf_without_catalog_is_rejected(documents):
+    assert reasons(documents["pdf-table"].replace(b"/Root", b"/Ruut")) == ["pdf-trailer-broken"]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty-body"),
+        (b"\0" * 100, "zeros-instead"),
+        (b"<!DOCTYPE HTML><p>no", "html-instead"),
+        (b"\xef\xbb\xbf \n<html>", "html-instead"),
+        (b'{"error": "not found"}', "text-instead"),
+        (b"\n\n\n", "text-instead"),
+        (b"\xef\xbf\xbdPNG\r\n\x1a\n", "signature-damaged"),
+        (b"PK\x03\x04\x14\0\x06\0", "type-unknown"),
+        (b"\x1f\x8b\x08\0\0\0\0\0", "type-unknown"),
+    ],
+)
+def test_what_came_instead_of_a_document_is_named(data, reason):
+    assert inspect_bytes(data, Policy())[0] is None
+    assert reasons(data) == [reason]
+
+
+def test_text_mangling_is_named_in_the_detail(documents):
+    mangled = documents["pdf-table"].decode("utf-8", "replace").encode()
+    finding = inspect_bytes(mangled, Policy())[1][0]
+    assert finding.reason == Reason.PDF_STARTXREF_WRONG
+    assert "U+FFFD" in finding.detail

@@ -1,0 +1,179 @@
+import asyncio
+
+import pytest
+import xxhash
+
+from docwarden.integrity.policy import Policy
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.verdict import Finding, MediaType
+from docwarden.integrity.verifier import THREAD_FROM, Verifier
+
+
+class Deep:
+    """Stands for the deep checker's processes: counts, waits when told, answers as told."""
+
+    def __init__(self, *findings):
+        self.findings = findings
+        self.calls = 0
+        self.cancelled = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def check(self, data, media_type, policy):
+        self.calls += 1
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return self.findings
+
+
+async def _until(condition):
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_verdict_of_an_intact_document_says_type_and_etag(documents):
+    verdict = await Verifier(policy=Policy()).verify(documents["png"])
+    assert verdict.intact
+    assert verdict.media_type is MediaType.PNG
+    assert verdict.etag == xxhash.xxh3_128_hexdigest(documents["png"])
+
+
+async def test_equal_bytes_are_checked_once(documents):
+    deep = Deep()
+    verifier = Verifier(policy=Policy(), deep=deep)
+    assert verifier.recall(documents["png"]) is None
+    first = await verifier.verify(documents["png"])
+    assert await verifier.verify(bytes(bytearray(documents["png"]))) is first
+    assert verifier.recall(documents["png"]) is first
+    assert deep.calls == 1
+
+
+async def test_equal_bytes_at_the_same_moment_share_one_check(documents):
+    deep = Deep()
+    deep.gate.clear()
+    verifier = Verifier(policy=Policy(), deep=deep)
+    tasks = [asyncio.create_task(verifier.verify(documents["png"])) for _ in range(5)]
+    await _until(lambda: deep.calls)
+    deep.gate.set()
+    verdicts = await asyncio.gather(*tasks)
+    assert deep.calls == 1
+    assert len({id(verdict) for verdict in verdicts}) == 1
+
+
+async def test_shared_check_goes_on_when_its_first_caller_leaves(documents):
+    deep = Deep()
+    deep.gate.clear()
+    verifier = Verifier(policy=Policy(), deep=deep)
+    first = asyncio.create_task(verifier.verify(documents["png"]))
+    await _until(lambda: deep.calls)
+    second = asyncio.create_task(verifier.verify(documents["png"]))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    deep.gate.set()
+    assert (await second).intact
+    assert deep.cancelled == 0
+
+
+async def test_check_that_nobody_waits_for_is_cancelled_and_a_newcomer_starts_anew(documents):
+    deep = Deep()
+    deep.gate.clear()
+    verifier = Verifier(policy=Policy(), deep=deep)
+    only = asyncio.create_task(verifier.verify(documents["png"]))
+    await _until(lambda: deep.calls)
+    only.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await only
+    deep.gate.set()
+    assert (await verifier.verify(documents["png"])).intact
+    await _until(lambda: deep.cancelled == 1)
+    assert deep.calls == 2
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [Reason.DEEP_CHECK_CRASHED, Reason.DEEP_CHECK_TIMEOUT, Reason.DEEP_CHECK_MEMORY],
+)
+async def test_verdict_that_rests_on_a_failed_deep_check_is_not_remembered(documents, reason):
+    deep = Deep(Finding.of(reason, "a bad moment"))
+    verifier = Verifier(policy=Policy(), deep=deep)
+    verdict = await verifier.verify(documents["png"])
+    assert verdict.rejected is not None
+    assert verdict.rejected.reason == reason
+    assert verifier.recall(documents["png"]) is None
+    deep.findings = ()
+    assert (await verifier.verify(documents["png"])).intact
+
+
+async def test_broken_document_is_remembered_and_never_reaches_the_deep_check(documents):
+    deep = Deep()
+    verifier = Verifier(policy=Policy(), deep=deep)
+    broken = documents["png"][:-20]
+    assert not (await verifier.verify(broken)).intact
+    assert verifier.recall(broken) is not None
+    assert deep.calls == 0
+
+
+async def test_tier_two_policy_asks_for_no_deep_check(documents):
+    deep = Deep()
+    verifier = Verifier(policy=Policy.parse(tier=2), deep=deep)
+    assert (await verifier.verify(documents["pdf-table"])).intact
+    assert deep.calls == 0
+
+
+async def test_observed_finding_is_reported_and_delivered(documents):
+    verdict = await Verifier(policy=Policy()).verify(documents["gif"] + b"junk")
+    assert verdict.intact
+    assert [finding.reason for finding in verdict.findings] == [Reason.TRAILING_BYTES]
+
+
+async def test_enforced_finding_rejects(documents):
+    policy = Policy.parse("trailing-bytes=enforce")
+    verdict = await Verifier(policy=policy).verify(documents["gif"] + b"junk")
+    assert verdict.rejected is not None
+    assert verdict.rejected.reason == Reason.TRAILING_BYTES
+
+
+async def test_least_recently_used_verdict_is_forgotten_first(documents):
+    verifier = Verifier(policy=Policy(), remembered=2)
+    one, two, three = (documents[name] for name in ("png", "gif", "jpeg"))
+    await verifier.verify(one)
+    await verifier.verify(two)
+    verifier.recall(one)
+    await verifier.verify(three)
+    assert verifier.recall(two) is None
+    assert verifier.recall(one) is not None
+    assert verifier.recall(three) is not None
+
+
+async def test_large_document_is_looked_at_outside_the_event_loop(saved, picture, monkeypatch):
+    import threading
+
+    from docwarden.integrity import verifier as module
+
+    threads = []
+    real = module.inspect_bytes
+
+    def spy(data, policy):
+        threads.append(threading.current_thread())
+        return real(data, policy)
+
+    monkeypatch.setattr(module, "inspect_bytes", spy)
+    verifier = Verifier(policy=Policy())
+    large = saved(picture(size=(700, 600)), "TIFF")
+    assert len(large) >= THREAD_FROM
+    assert (await verifier.verify(large)).intact
+    assert (await verifier.verify(saved(picture(), "PNG"))).intact
+    assert threads[0] is not threading.main_thread()
+    assert threads[1] is threading.main_thread()
+
+
+async def test_nothing_is_pending_after_all_verifications(documents):
+    verifier = Verifier(policy=Policy(), deep=Deep())
+    await asyncio.gather(*(verifier.verify(document) for document in documents.values()))
+    assert not verifier._pending
