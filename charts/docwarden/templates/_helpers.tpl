@@ -80,10 +80,17 @@ http://{{ include "docwarden.fullname" . }}-simulator:{{ (include "docwarden.por
 {{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
 {{- end }}
 
-{{/* Pod Security "restricted", and more: no token, no service links, one fixed user. */}}
-{{- define "docwarden.podSecurity" -}}
+{{/* What every pod says: Pod Security "restricted", and more: no token, no service links. */}}
+{{- define "docwarden.everyPod" -}}
+serviceAccountName: {{ include "docwarden.serviceAccountName" . }}
 automountServiceAccountToken: false
 enableServiceLinks: false
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
 securityContext:
   runAsNonRoot: true
   runAsUser: 65532
@@ -93,7 +100,10 @@ securityContext:
     type: RuntimeDefault
 {{- end }}
 
-{{- define "docwarden.containerSecurity" -}}
+{{/* What every container says: the one image, and Pod Security "restricted" again. */}}
+{{- define "docwarden.everyContainer" -}}
+image: {{ include "docwarden.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false
   privileged: false
@@ -106,19 +116,4 @@ securityContext:
       - ALL
   seccompProfile:
     type: RuntimeDefault
-{{- end }}
-
-{{/* What every pod of the chart says about its image. */}}
-{{- define "docwarden.containerImage" -}}
-image: {{ include "docwarden.image" . | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
-{{- end }}
-
-{{- define "docwarden.pullSecrets" -}}
-{{- with .Values.image.pullSecrets }}
-imagePullSecrets:
-  {{- range . }}
-  - name: {{ . }}
-  {{- end }}
-{{- end }}
 {{- end }}
