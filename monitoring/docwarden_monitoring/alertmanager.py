@@ -1,0 +1,104 @@
+"""An Alertmanager configuration in which one fault causes one page."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from docwarden_monitoring.causes import CAUSES
+from docwarden_monitoring.objectives import BURNS
+from docwarden_monitoring.spans import Scale
+
+_INSTALLATION: Final = ["namespace", "job"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receivers:
+    """Webhooks: who is woken, where tickets go, who watches for the dead-man's switch."""
+
+    pager: str = "http://pager.example/docwarden"
+    tickets: str = "http://tickets.example/docwarden"
+    heartbeat: str = "http://heartbeat.example/docwarden"
+
+
+def configuration(receivers: Receivers, scale: Scale) -> dict[str, Any]:
+    """Return the content of alertmanager.yaml."""
+    return {
+        "route": _route(scale),
+        "inhibit_rules": _inhibit_rules(),
+        "receivers": [
+            {"name": name, "webhook_configs": [{"url": url, "send_resolved": resolved}]}
+            for name, url, resolved in (
+                ("pager", receivers.pager, True),
+                ("tickets", receivers.tickets, True),
+                ("heartbeat", receivers.heartbeat, False),
+            )
+        ],
+    }
+
+
+def _route(scale: Scale) -> dict[str, Any]:
+    return {
+        "receiver": "tickets",
+        "group_by": ["namespace", "job", "alertname"],
+        "group_wait": scale("30s"),
+        "group_interval": scale("5m"),
+        "repeat_interval": "12h",
+        "routes": [
+            {
+                "matchers": ['severity="none"'],
+                "receiver": "heartbeat",
+                "group_wait": "0s",
+                # The watcher raises the alarm after three of these without a call.
+                "group_interval": scale("1m"),
+                "repeat_interval": scale("1m"),
+            },
+            {
+                "matchers": ['severity="critical"'],
+                "receiver": "pager",
+                # Long enough for both alerts of one evaluation, short enough for a night.
+                "group_wait": scale("15s"),
+                "repeat_interval": "4h",
+            },
+        ],
+    }
+
+
+def _inhibit_rules() -> list[dict[str, Any]]:
+    critical, warning = 'severity="critical"', 'severity="warning"'
+    rules = []
+    for cause in CAUSES:
+        if not cause.explains:
+            continue
+        # `absent` knows no namespace, so DocwardenDown can be matched by its job only.
+        equal = ["job"] if cause.alert == "DocwardenDown" else _INSTALLATION
+        rules.append(
+            {
+                "source_matchers": [f'alertname="{cause.alert}"', critical],
+                "target_matchers": [f'alertname=~"{"|".join(cause.explains)}"'],
+                "equal": equal,
+            }
+        )
+    fast, slow = (each.long for each in BURNS if each.severity == "critical")
+    rules.append(
+        {
+            "source_matchers": [critical, f'long_window="{fast}"'],
+            "target_matchers": [critical, f'long_window="{slow}"'],
+            "equal": [*_INSTALLATION, "slo"],
+        }
+    )
+    # A page silences the tickets on the same thing. Alertmanager takes two absent labels for
+    # equal, hence one rule for alerts with an objective and one for those without.
+    rules.append(
+        {
+            "source_matchers": [critical, 'slo!=""'],
+            "target_matchers": [warning, 'slo!=""'],
+            "equal": [*_INSTALLATION, "slo"],
+        }
+    )
+    rules.append(
+        {
+            "source_matchers": [critical, 'slo=""'],
+            "target_matchers": [warning, 'slo=""'],
+            "equal": [*_INSTALLATION, "alertname"],
+        }
+    )
+    return rules

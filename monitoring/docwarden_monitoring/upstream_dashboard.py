@@ -1,0 +1,205 @@
+"""The dashboard for the upstream's owner: how their service looks from where it is used."""
+
+from typing import Final
+
+from docwarden_monitoring.causes import (
+    ANSWERED,
+    CORRUPTION_PAGE,
+    CORRUPTION_TICKET,
+    NORMAL_CORRUPTION,
+    REFUSED,
+    TRANSPORT,
+)
+from docwarden_monitoring.panels import (
+    GREEN,
+    ORANGE,
+    RED,
+    SELECTED,
+    YELLOW,
+    Dashboard,
+    Panel,
+    Query,
+    Row,
+    level,
+    quantile,
+    rate,
+)
+
+_ATTEMPTS: Final = "docwarden_upstream_attempts_total"
+_SECONDS: Final = "docwarden_upstream_attempt_duration_seconds"
+_ANSWERED: Final = f'result=~"{"|".join(ANSWERED)}"'
+_REFUSED: Final = f'result=~"{"|".join(REFUSED)}"'
+_BROKEN: Final = f'result=~"{"|".join(TRANSPORT)}"'
+_OURS: Final = "client-closed|deadline-passed|memory-limit"
+
+
+def _over_range(more: str) -> str:
+    return f"sum (increase({_ATTEMPTS}{{{SELECTED},{more}}}[$__range]))"
+
+
+def _summary() -> Row:
+    theirs = f'result!~"{_OURS}"'
+    return Row(
+        "At a glance",
+        (
+            Panel(
+                title="Requests answered", unit="percentunit", kind="stat", width=6, height=5,
+                about="Share of requests that were answered with a document or with the"
+                " information that there is none, over the time shown.",
+                least=None, below=RED,
+                queries=(
+                    Query(f"1 - {_over_range(_BROKEN)} / {_over_range(theirs)}", "answered"),
+                ),
+                steps=((0.99, YELLOW), (0.999, GREEN)),
+            ),
+            Panel(
+                title="Documents intact", unit="percentunit", kind="stat", width=6, height=5,
+                about="Share of the documents sent that were intact, over the time shown.",
+                least=None, below=RED,
+                queries=(
+                    Query(f"1 - {_over_range(_REFUSED)} / {_over_range(_ANSWERED)}", "intact"),
+                ),
+                steps=(
+                    (1 - CORRUPTION_PAGE, ORANGE),
+                    (1 - CORRUPTION_TICKET, YELLOW),
+                    (0.999, GREEN),
+                ),
+            ),
+            Panel(
+                title="Requests sent to you", unit="reqps", kind="stat", width=6, height=5,
+                about="Retries included.",
+                queries=(Query(rate(_ATTEMPTS), "requests"),),
+            ),
+            Panel(
+                title="Processes that hold you for down", unit="none", kind="stat", width=6,
+                height=5,
+                about="They ask again every half minute to five minutes, one request at a time.",
+                queries=(
+                    Query(
+                        level("docwarden_breaker_state", more='state!="closed"'), "not closed"
+                    ),
+                ),
+                steps=((1, RED),),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _availability() -> Row:
+    return Row(
+        "Answers",
+        (
+            Panel(
+                title="Requests by result", unit="reqps", stacked=True, width=12,
+                about="`intact` is what clients want. connect-failed, connection-lost,"
+                " protocol-violation, attempt-timeout and upstream-status (5xx, 408, 425, 429) are"
+                " failures of the service.",
+                queries=(Query(rate(_ATTEMPTS, "result"), "{{result}}"),),
+            ),
+            Panel(
+                title="Failed share of requests", unit="percentunit", stacked=True, width=12,
+                about="At 85 % in ten seconds, or five failures in a row, requests stop.",
+                queries=(
+                    Query(
+                        f"{rate(_ATTEMPTS, 'result', _BROKEN)}"
+                        f" / on () group_left () {rate(_ATTEMPTS)}",
+                        "{{result}}",
+                    ),
+                ),
+                steps=((0.01, YELLOW), (0.85, RED)),
+            ),
+            Panel(
+                title="Time to answer", unit="s", width=12,
+                about="Connection, answer and verification. Verification takes well below 1 ms for"
+                " most documents.",
+                queries=tuple(
+                    Query(quantile(share, _SECONDS, f"{SELECTED},{_ANSWERED}"), label)
+                    for share, label in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %"))
+                ),
+                steps=((0.5, YELLOW),),
+            ),
+            Panel(
+                title="Time to answer, distribution", unit="s", kind="heatmap", width=12,
+                least=None, about="Requests a second in each bucket.",
+                queries=(
+                    Query(
+                        f"sum by (le) (rate({_SECONDS}_bucket{{{SELECTED}}}[$__rate_interval]))",
+                        "{{le}}",
+                    ),
+                ),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _integrity() -> Row:
+    return Row(
+        "Documents",
+        (
+            Panel(
+                title="Corrupt share of documents", unit="percentunit", width=8,
+                about=f"{NORMAL_CORRUPTION:.0%} is what it has always been.",
+                queries=(
+                    Query(
+                        f"{rate(_ATTEMPTS, more=_REFUSED)} / {rate(_ATTEMPTS, more=_ANSWERED)}",
+                        "corrupt",
+                    ),
+                ),
+                steps=((CORRUPTION_TICKET, YELLOW), (CORRUPTION_PAGE, RED)),
+            ),
+            Panel(
+                title="Corrupt documents by type", unit="ops", stacked=True, width=8,
+                about="By the type that the bytes are of; unknown where they are of none.",
+                queries=(
+                    Query(
+                        rate("docwarden_integrity_failures_total", "media_type"), "{{media_type}}"
+                    ),
+                ),
+            ),
+            Panel(
+                title="Corrupt documents by finding", unit="ops", stacked=True, width=8,
+                about="What was found wrong. `docwarden inspect FILE` finds the same in a file.",
+                queries=(
+                    Query(rate("docwarden_integrity_failures_total", "reason"), "{{reason}}"),
+                ),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _load() -> Row:
+    return Row(
+        "Load that docwarden puts on you",
+        (
+            Panel(
+                title="Requests and documents", unit="reqps", width=8,
+                about="The distance between the two is retries and hedges.",
+                queries=(
+                    Query(rate(_ATTEMPTS), "requests to you"),
+                    Query(rate("docwarden_documents_total"), "requests of clients"),
+                ),
+            ),
+            Panel(
+                title="Connections", unit="none", stacked=True, width=8,
+                about="Kept alive and reused.",
+                queries=(
+                    Query(
+                        level("docwarden_upstream_connections", "state"), "{{state}}"
+                    ),
+                ),
+            ),
+            Panel(
+                title="Kept-alive connections you had closed", unit="ops", width=8,
+                about="A longer idle timeout on your side saves these.",
+                queries=(Query(rate("docwarden_upstream_stale_connections_total"), "closed"),),
+            ),
+        ),
+    )  # fmt: skip
+
+
+UPSTREAM: Final = Dashboard(
+    name="upstream",
+    title="docwarden / Upstream",
+    about="The document service as docwarden sees it: for the people who run that service.",
+    rows=(_summary(), _availability(), _integrity(), _load()),
+)

@@ -1,0 +1,22 @@
+##@ Monitoring
+
+MONITORING := PYTHONPATH=monitoring $(BIN)/python -m docwarden_monitoring
+# Where annotations and dashboards lead to; the defaults are names that nobody owns.
+MONITORING_URLS = $(if $(RUNBOOKS_URL),--runbooks $(RUNBOOKS_URL)) $(if $(DASHBOARDS_URL),--dashboards $(DASHBOARDS_URL))
+
+.PHONY: monitoring
+monitoring: $(READY) ## Renew rules, dashboards and the alerts' page (RUNBOOKS_URL=, DASHBOARDS_URL=)
+	$(MONITORING) monitoring/generated --reference docs/reference/alerts.md $(MONITORING_URLS)
+
+.PHONY: monitoring-tools
+monitoring-tools:
+	@for tool in prometheus promtool prometheus-alertmanager amtool; do \
+		command -v $$tool >/dev/null && continue; \
+		echo "Installing Prometheus and Alertmanager, whose services are left alone ..."; \
+		monitoring/install_tools.sh; break; \
+	done
+
+.PHONY: test-observability
+test-observability: $(READY) monitoring-tools ## Check rules, alerts end to end, dashboards, runbooks, logs and the console
+	$(BIN)/pytest -c monitoring/pytest.ini monitoring/tests
+	$(if $(wildcard tests/console),$(BIN)/pytest tests/console)
