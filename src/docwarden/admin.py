@@ -1,8 +1,9 @@
-"""The operator's pages: health, metrics, version.
+"""The operator's pages: health, metrics, version, and the console.
 
 They are never shed and never ask the upstream.
 """
 
+import math
 import platform
 from collections.abc import Callable
 from typing import Final
@@ -12,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
 from docwarden import __version__, responses
+from docwarden.console.site import Console
 from docwarden.errors import Cause, Failure
 from docwarden.health import Health, Phase
 from docwarden.request import Request
@@ -23,8 +25,11 @@ _JSON: Final = b"application/json"
 class AdminSite:
     """Answers operators and their machines; implements `request.Site`."""
 
-    def __init__(self, *, health: Health, registry: CollectorRegistry, revision: str) -> None:
+    def __init__(
+        self, *, health: Health, registry: CollectorRegistry, console: Console, revision: str
+    ) -> None:
         self._health = health
+        self._console = console
         self._registry = registry
         self._revision = revision
         self._pages: dict[str, Callable[[Request], Response]] = {
@@ -33,6 +38,7 @@ class AdminSite:
             "/startupz": self._startupz,
             "/metrics": self._metrics,
             "/version": self._version,
+            **console.pages,
         }
 
     async def handle(self, request: Request) -> Response:
@@ -42,7 +48,10 @@ class AdminSite:
             return self.refuse(request, Failure(Cause.NO_SUCH_PAGE))
         if request.method not in ("GET", "HEAD"):
             return self.refuse(request, Failure(Cause.METHOD))
-        response = page(request)
+        try:
+            response = page(request)
+        except Failure as failure:
+            return self.refuse(request, failure)
         return response if request.method == "GET" else responses.without_body(response)
 
     def refuse(self, request: Request, failure: Failure) -> Response:
@@ -53,11 +62,18 @@ class AdminSite:
             instance=request.instance,
             request_id=request.request_id,
             attempts=0,
+            retry_after=None if failure.retry_after is None else math.ceil(failure.retry_after),
             extra=extra,
         )
 
-    def ended(self, request: Request, response: Response | None, sent: int) -> None:
-        """Nothing is counted here: scrapes and probes would drown what clients do."""
+    def ended(
+        self,
+        request: Request,  # noqa: ARG002 - the protocol's; nothing is counted here
+        response: Response | None,
+        sent: int,  # noqa: ARG002 - as above
+    ) -> None:
+        """Count nothing, as scrapes and probes would drown what clients do; end event streams."""
+        self._console.ended(response)
 
     def _livez(self, _: Request) -> Response:
         stuck = self._health.stuck_seconds()

@@ -9,6 +9,10 @@ from typing import Final
 from docwarden import __version__
 from docwarden.admin import AdminSite
 from docwarden.attempt import Attempts
+from docwarden.console.failures import RecentFailures
+from docwarden.console.feed import Feed
+from docwarden.console.site import Console
+from docwarden.console.standing import read_details
 from docwarden.copies import Copies
 from docwarden.document import Memory, add_holder, give_back
 from docwarden.fetching import Fetching
@@ -27,7 +31,7 @@ from docwarden.resilience.retry import RetryPolicy
 from docwarden.resilience.retry_budget import RetryBudget
 from docwarden.resilience.single_flight import SingleFlight
 from docwarden.routes import PublicSite
-from docwarden.settings import Settings
+from docwarden.settings import Settings, describe
 from docwarden.store import open_store
 from docwarden.upstream.origin import Origin
 from docwarden.upstream.pool import Pool
@@ -62,22 +66,38 @@ class Parts:
         self._build_policies(settings)
         self.copies = self._build_copies(settings)
         self.fetching = self._build_fetching(settings, clock)
+        self.failures = RecentFailures()
         self.public = PublicSite(
             fetching=self.fetching,
             health=self.health,
             metrics=self.metrics,
             request_log=RequestLog(
-                log, success_share=settings.log_success_share, random=self.random
+                log,
+                success_share=settings.log_success_share,
+                recent=self.failures,
+                random=self.random,
             ),
             log=log,
             request_timeout=settings.request_timeout,
             clock=clock,
             random=self.random,
         )
-        self.admin = AdminSite(
-            health=self.health, registry=registry_of(self.metrics), revision=settings.revision
-        )
+        self.admin = self._build_admin(settings, clock)
         read_all(self)
+
+    def _build_admin(self, settings: Settings, clock: Callable[[], float]) -> AdminSite:
+        registry = registry_of(self.metrics)
+        self.feed = Feed(
+            registry=registry,
+            details=lambda: read_details(self, clock()),
+            failures=self.failures,
+            clock=clock,
+            wall_clock=time.time,
+        )
+        console = Console(feed=self.feed, settings=describe(settings), revision=settings.revision)
+        return AdminSite(
+            health=self.health, registry=registry, console=console, revision=settings.revision
+        )
 
     def _build_policies(self, settings: Settings) -> None:
         most = settings.max_concurrency
@@ -87,6 +107,7 @@ class Parts:
         )
         self.breaker = Breaker(random=self.random.random, opening=settings.breaker_open)
         self.transport_budget = RetryBudget()
+        self.corruption_budget = RetryBudget.for_corruption()
         self.hedge_budget = RetryBudget(ratio=0.1, floor=1)
         self.single_flight = (
             SingleFlight(share=add_holder, discard=give_back) if settings.single_flight else None
@@ -129,7 +150,7 @@ class Parts:
                 corruption_attempts=settings.corrupt_attempts,
             ),
             transport_budget=self.transport_budget,
-            corruption_budget=RetryBudget.for_corruption(),
+            corruption_budget=self.corruption_budget,
             hedge=Hedge(self.hedge_budget) if settings.hedging else None,
             hedge_budget=self.hedge_budget,
             single_flight=self.single_flight,

@@ -3,16 +3,23 @@
 from random import Random
 from typing import Any
 
+from docwarden.console.failures import RecentFailures
 from docwarden.errors import Failure, Outcome
 from docwarden.logs import Log
 from docwarden.request import Request
 
 
 class RequestLog:
-    """Writes the event; successes by the share that is set, failures always."""
+    """Writes the event; successes by the share that is set, failures always.
 
-    def __init__(self, log: Log, *, success_share: float, random: Random) -> None:
+    What is worth a warning or more is also remembered in `recent`, whatever the log's level.
+    """
+
+    def __init__(
+        self, log: Log, *, success_share: float, recent: RecentFailures, random: Random
+    ) -> None:
         self._log = log
+        self._recent = recent
         self._share = success_share
         self._random = random
 
@@ -29,6 +36,8 @@ class RequestLog:
         level = "info" if failure is None else failure.rule.level
         if request.outcome is Outcome.DELIVERED_STALE:
             level = "warning"
+        if level in ("warning", "error"):
+            self._remember(request, status, seconds)
         if not self._log.wants(level):
             return
         if failure is None and self._share < 1 and self._random.random() >= self._share:
@@ -50,6 +59,13 @@ class RequestLog:
         if failure is not None:
             self._add_failure(fields, failure)
         self._log.write(level, "request.ended", request.wall + seconds, fields)
+
+    def _remember(self, request: Request, status: int, seconds: float) -> None:
+        failure = request.failure
+        if failure is None and request.wanted is not None:
+            failure = request.wanted.replaced
+        if failure is not None:
+            self._recent.note(request, failure, status=status, seconds=seconds)
 
     def _add_fetch(self, fields: dict[str, Any], request: Request) -> None:
         if request.outcome is not None:
