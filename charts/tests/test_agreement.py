@@ -125,6 +125,15 @@ def test_copies_of_rules_and_dashboards_are_the_originals(chart, repository):
         assert copy.read_text() == originals[name].read_text(), f"{name}: make chart-files"
 
 
+def test_the_rules_select_the_job_that_the_service_monitor_names(render, chart):
+    values = {"simulator": {"enabled": True}, "serviceMonitor": {"enabled": True}}
+    objects = render(values=values)
+    label = objects["ServiceMonitor", "r-docwarden"]["spec"]["jobLabel"]
+    job = objects["Service", "r-docwarden-metrics"]["metadata"]["labels"][label]
+    rules = (chart / "files/rules.yaml").read_text()
+    assert set(re.findall(r'\bjob="([^"]*)"', rules)) == {job}
+
+
 def test_rules_and_dashboards_arrive_in_the_cluster_as_they_are(render, chart):
     values = {
         "simulator": {"enabled": True},
