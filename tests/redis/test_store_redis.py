@@ -14,7 +14,7 @@ import pytest
 
 import redis
 from docwarden.store.entry import Copy, encode
-from docwarden.store.redis import PREFIX, RedisStore
+from docwarden.store.redis import PREFIX, READS_AT_ONCE, RedisStore
 
 PASSWORD = "correct-horse"
 
@@ -155,7 +155,7 @@ async def test_wrong_bytes_are_refused_and_counted(server, spoil):
     async with store_of(server) as store:
         server.client().set(PREFIX + "7", spoil(encode("7", copy_of(bytes(100)))))
         assert await store.get("7") is None
-        assert store.errors == {"get": 0, "put": 0, "decode": 1}
+        assert store.errors == {"get": 0, "put": 0, "decode": 1, "busy": 0}
 
 
 async def test_value_of_another_type_is_no_copy(server):
@@ -182,6 +182,15 @@ async def test_killed_server_is_no_store_and_a_restarted_one_is_again(server):
         # The breaker of the store looks again after a second.
         assert await eventually(written)
         assert 3 <= store.errors["get"] + store.errors["put"] <= 6
+
+
+async def test_crowd_of_reads_does_not_make_a_healthy_server_look_dead(server):
+    async with store_of(server) as store:
+        server.client().set(PREFIX + "7", encode("7", copy_of(bytes(50_000))))
+        found = await asyncio.gather(*(store.get("7") for _ in range(2000)))
+        assert sum(copy is not None for copy in found) == READS_AT_ONCE
+        assert store.errors == {"get": 0, "put": 0, "decode": 0, "busy": 2000 - READS_AT_ONCE}
+        assert await store.get("7")
 
 
 async def test_server_that_hangs_costs_no_more_than_the_timeout(server):

@@ -25,6 +25,9 @@ PREFIX: Final = f"docwarden:copy:{VERSION}:"
 CONNECTIONS: Final = 8
 """Connections to Redis at most; a round trip takes well under a millisecond."""
 
+READS_AT_ONCE: Final = 256
+"""Reads under way beyond which one finds no copy: waiting longer would look like a dead server."""
+
 DRAIN: Final = 1.0
 """Seconds that closing waits for what is still to be written."""
 
@@ -46,7 +49,8 @@ class RedisStore:
         random: Draws uniformly from [0, 1).
 
     Attributes:
-        errors: Failed uses by operation: `get`, `put`, and `decode` for wrong bytes.
+        errors: Failed uses by operation: `get`, `put`, `decode` for wrong bytes, and `busy` for
+            reads that were not made because too many were under way.
         dropped: Copies not written because too much waited or the server was away.
         last_error: Type of the last failure, empty before the first.
 
@@ -80,7 +84,8 @@ class RedisStore:
         self._unwritten: OrderedDict[str, Copy] = OrderedDict()
         self._unwritten_bytes = 0
         self._writer: asyncio.Task[None] | None = None
-        self.errors: dict[str, int] = {"get": 0, "put": 0, "decode": 0}
+        self.errors: dict[str, int] = {"get": 0, "put": 0, "decode": 0, "busy": 0}
+        self._reads = 0
         self.dropped = 0
         self.last_error = ""
 
@@ -89,11 +94,16 @@ class RedisStore:
 
     async def get(self, document_id: str) -> Copy | None:
         """Return the copy of the document if there is an intact one that is not too old."""
-        # A range, so that whatever lies there no more is read than a copy can have.
-        data = await self._use(
-            "get",
-            lambda: self._client.getrange(PREFIX + document_id, 0, self._max_bytes + OVERHEAD),
-        )
+        if self._reads >= READS_AT_ONCE:
+            self.errors["busy"] += 1
+            return None
+        key, last = PREFIX + document_id, self._max_bytes + OVERHEAD
+        self._reads += 1
+        try:
+            # A range, so that whatever lies there no more is read than a copy can have.
+            data = await self._use("get", lambda: self._client.getrange(key, 0, last))
+        finally:
+            self._reads -= 1
         if not data:
             return None
         try:
