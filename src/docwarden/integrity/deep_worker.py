@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from docwarden.integrity.verdict import MediaType
 
 _OPEN_FILES = 64
+_ALL_FILES = 1 << 20
 _LOADING_SECONDS = 30
 
 
@@ -57,13 +58,16 @@ def main() -> int:
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Keep the pipes for the protocol alone: libraries print to wherever they like."""
-    jobs = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
+    jobs, answers = os.dup(0), os.dup(1)
+    # Not every event loop closes what is inheritable before it starts a process.
+    os.closerange(3, min(jobs, answers))
+    os.closerange(min(jobs, answers) + 1, max(jobs, answers))
+    os.closerange(max(jobs, answers) + 1, _ALL_FILES)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
     os.close(nowhere)
-    return jobs, answers
+    return os.fdopen(jobs, "rb"), os.fdopen(answers, "wb")
 
 
 def _limit_process(memory: int) -> None:

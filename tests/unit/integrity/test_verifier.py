@@ -1,8 +1,10 @@
 import asyncio
+import threading
 
 import pytest
 import xxhash
 
+from docwarden.integrity import verifier as module
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verdict import Finding, MediaType
@@ -19,7 +21,7 @@ class Deep:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def check(self, data, media_type, policy):
+    async def check(self, *_document):
         self.calls += 1
         try:
             await self.gate.wait()
@@ -31,7 +33,7 @@ class Deep:
 
 async def _until(condition):
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the condition is no event
             await asyncio.sleep(0)
 
 
@@ -152,10 +154,6 @@ async def test_least_recently_used_verdict_is_forgotten_first(documents):
 
 
 async def test_large_document_is_looked_at_outside_the_event_loop(saved, picture, monkeypatch):
-    import threading
-
-    from docwarden.integrity import verifier as module
-
     threads = []
     real = module.inspect_bytes
 
