@@ -8,12 +8,11 @@ from docwarden.document import Document, Lease, Memory
 from docwarden.errors import Cause, Failure
 from docwarden.integrity.verdict import Finding, Verdict
 from docwarden.integrity.verifier import Verifier
-from docwarden.metrics import Metrics
+from docwarden.metrics import INTACT, Metrics
 from docwarden.request import Wanted
 from docwarden.upstream.connection import Answer
 from docwarden.upstream.pool import Pool
 
-INTACT: Final = "intact"
 _UNKNOWN: Final = "unknown"
 # RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4: the same request may succeed later.
 _AGAIN: Final = frozenset((408, 425, 429))
@@ -57,6 +56,8 @@ class Attempts:
             document = await self._exchange_and_verify(wanted, lease, started, timeout)
         except Failure as failure:
             lease.release()
+            # Its frames hold the refused body, and the cycle through them would keep it.
+            failure.__traceback__ = None
             result = failure.cause.value
             self._count_refusal(failure)
             raise

@@ -20,11 +20,35 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector, CollectorRegistry
 from prometheus_client.samples import Exemplar
 
-from docwarden.errors import Outcome
+from docwarden.errors import Cause, Outcome
 
 # The buckets that OpenTelemetry recommends for http.server.request.duration, in seconds.
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _BOUNDS: Final = (*map(str, map(float, BUCKETS)), "+Inf")
+
+INTACT: Final = "intact"
+ATTEMPT_RESULTS: Final = (
+    INTACT,
+    *(
+        cause.value
+        for cause in (
+            Cause.NOT_FOUND,
+            Cause.CORRUPT,
+            Cause.UNSUPPORTED,
+            Cause.TOO_LARGE,
+            Cause.STATUS,
+            Cause.STATUS_FINAL,
+            Cause.CONNECT,
+            Cause.RESET,
+            Cause.PROTOCOL,
+            Cause.ATTEMPT_TIMEOUT,
+            Cause.DEADLINE,
+            Cause.MEMORY,
+            Cause.CLIENT_CLOSED,
+        )
+    ),
+)
+"""How an attempt can end; counted from zero, since a rate misses the first of a new series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +272,10 @@ class Metrics(Collector):
             "docwarden_documents": _by_label(self.documents),
             "docwarden_integrity_failures": self.integrity.items(),
             "docwarden_integrity_observations": self.observations.items(),
-            "docwarden_upstream_attempts": [
-                ((result,), sum(histogram.counts)) for result, histogram in self.attempts.items()
-            ],
+            "docwarden_upstream_attempts": _by_label(
+                dict.fromkeys(ATTEMPT_RESULTS, 0)
+                | {result: sum(seen.counts) for result, seen in self.attempts.items()}
+            ),
             "docwarden_hedges": _by_label(self.hedges),
             "docwarden_store_lookups": _by_label(self.store_lookups),
             "docwarden_verdicts_recalled": [((), self.verdicts_recalled)],

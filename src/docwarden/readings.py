@@ -42,7 +42,10 @@ def _read_resilience(parts: "Parts") -> None:
     store = parts.store
     metrics.read(
         "docwarden_store_errors",
-        lambda: [((operation,), n) for operation, n in store.errors.items()] if store else [],
+        lambda: [
+            ((operation,), store.errors.get(operation, 0) if store else 0)
+            for operation in ("get", "put", "decode")
+        ],
     )
 
 
