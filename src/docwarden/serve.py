@@ -5,6 +5,7 @@ import asyncio
 
 import uvloop
 
+from docwarden.allocator import tune_allocator
 from docwarden.app import App, StartError
 from docwarden.cli import complain
 from docwarden.logs import Log, open_log
@@ -35,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings = load(overrides(arguments))
     except SettingError as error:
         return complain(str(error))
+    tune_allocator()
     log = open_log(format_name=settings.log_format, level=settings.log_level)
     try:
         return uvloop.run(_serve(settings, log))

@@ -351,3 +351,8 @@ def talk_fixture() -> Callable[[int, bytes], Awaitable[bytes]]:
 @pytest.fixture(name="until")
 def until_fixture() -> Callable[[Callable[[], Any], str], Awaitable[None]]:
     return until
+
+
+@pytest.fixture(name="ask")
+def ask_fixture() -> Callable[..., Awaitable[Answer]]:
+    return ask

@@ -24,6 +24,8 @@ MAX_OVERHEAD: Final = 8
 MAX_DISCARDED_BYTES: Final = 64 * 1024
 # Below this a body comes in one or two reads; above, one buffer of its length saves a copy.
 _PREALLOCATE: Final = 256 * 1024
+# A read this long means that more is waiting.
+_FLOOD: Final = 128 * 1024
 
 
 class StaleConnectionError(Exception):
@@ -51,7 +53,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_answer", "_body", "_bytes_read", "_chunked", "_declared", "_filled", "_finished",
         "_head_done", "_header_lines", "_informational", "_lease", "_max_body", "_parser",
-        "_refused", "_size", "_transport", "closed", "reusable", "used",
+        "_refused", "_size", "_transport", "_waits_for_memory", "closed", "reusable", "used",
     )  # fmt: skip
 
     def __init__(self, max_body: int) -> None:
@@ -89,6 +91,8 @@ class Connection(asyncio.Protocol):
         finally:
             timer.cancel()
             self._answer = None
+            self._finished = None
+            self._drop_body()
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
@@ -110,6 +114,7 @@ class Connection(asyncio.Protocol):
         self._filled: bytearray | None = None
         self._body: list[bytes] = []
         self._refused: Failure | None = None
+        self._waits_for_memory = False
         self.reusable = False
 
     # --- what the event loop calls
@@ -135,6 +140,14 @@ class Connection(asyncio.Protocol):
                 self._succeed(self._finished)
             elif self._bytes_read - self._size > MAX_HEAD_BYTES + MAX_OVERHEAD * self._size:
                 self._fail(Failure(Cause.PROTOCOL, "head-too-large"))
+            elif len(data) >= _FLOOD and not self._waits_for_memory:
+                self._let_others_read()
+
+    def _let_others_read(self) -> None:
+        """Go on in the loop's next turn; libuv reads one ready socket up to 32 times in a row."""
+        transport = cast("asyncio.Transport", self._transport)
+        transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._resume)
 
     def _parse_failed(self, error: httptools.HttpParserError) -> None:
         if isinstance(error.__context__, Failure):
@@ -207,25 +220,39 @@ class Connection(asyncio.Protocol):
             self._filled = bytearray(declared)
         if not self._lease.grow(declared):
             cast("asyncio.Transport", self._transport).pause_reading()
-            self._lease.grow_later(declared, self._resume)
+            self._waits_for_memory = True
+            self._lease.grow_later(declared, self._granted)
+
+    def _granted(self) -> None:
+        self._waits_for_memory = False
+        self._resume()
 
     def _resume(self) -> None:
-        if not self.closed:
+        if not self.closed and not self._waits_for_memory:
             cast("asyncio.Transport", self._transport).resume_reading()
 
     def on_body(self, body: bytes) -> None:
         before = self._size
         self._size += len(body)
-        if self._filled is not None:
-            self._filled[before : self._size] = body
-        elif self._declared is not None:
+        if self._declared is None:
+            self._grow(len(body))
+        if self._filled is None:
             self._body.append(body)
-        elif self._size > self._max_body:
-            raise Failure(Cause.TOO_LARGE)
-        elif not self._lease.grow(len(body)):
-            raise Failure(Cause.MEMORY)
+        elif self._declared is None:
+            self._filled += body
         else:
-            self._body.append(body)
+            self._filled[before : self._size] = body
+
+    def _grow(self, more: int) -> None:
+        """Lease memory for a body of unknown length as it comes."""
+        if self._size > self._max_body:
+            raise Failure(Cause.TOO_LARGE)
+        if not self._lease.grow(more):
+            raise Failure(Cause.MEMORY)
+        if self._filled is None and self._size > _PREALLOCATE:
+            # Pieces to be joined in the end would take their memory twice.
+            self._filled = bytearray().join(self._body)
+            self._body = []
 
     def on_message_complete(self) -> None:
         if self._head_done:
@@ -248,7 +275,6 @@ class Connection(asyncio.Protocol):
             body = self._body[0]
         else:
             body = b"".join(self._body)
-        self._body = []
         self._finished = Answer(self._parser.get_status_code(), body)
 
     def _succeed(self, answer: Answer) -> None:
@@ -259,4 +285,10 @@ class Connection(asyncio.Protocol):
     def _fail(self, failure: Failure) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(failure)
+        self._drop_body()
         self.abort()
+
+    def _drop_body(self) -> None:
+        """Let go of the body now: tracebacks keep this object alive until garbage is collected."""
+        self._body = []
+        self._filled = None

@@ -1,0 +1,30 @@
+"""How glibc's malloc treats buffers of document size.
+
+By default it hands memory back to the kernel after each large buffer and faults it in again for
+the next, and it lets large buffers fragment the heap once one of them has been freed (mallopt(3)).
+docs/explanation/performance.md has what this costs.
+"""
+
+import ctypes
+from typing import Final
+
+_M_TRIM_THRESHOLD: Final = -1
+_M_TOP_PAD: Final = -2
+_M_MMAP_THRESHOLD: Final = -3
+_KEEP: Final = 16 * 1024 * 1024
+_PAD: Final = 1024 * 1024
+# Buffers from here on get pages of their own, which go back to the kernel whole.
+_OWN_PAGES: Final = 1024 * 1024
+
+
+def tune_allocator() -> None:
+    """Keep up to 16 MiB of freed memory, and give buffers of 1 MiB and more pages of their own.
+
+    Does nothing where the C library has no mallopt, such as musl.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return
+    mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES)
+    mallopt(_M_TRIM_THRESHOLD, _KEEP)
+    mallopt(_M_TOP_PAD, _PAD)
