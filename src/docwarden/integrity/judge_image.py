@@ -57,6 +57,11 @@ def _decode_frames(image: ImageFile.ImageFile) -> list[tuple[Reason, str]]:
             image.seek(number)
         except EOFError:
             break
+        except (SyntaxError, OSError) as error:
+            # A PNG whose animation is out of order shows its first image (APNG, "error handling").
+            if number and isinstance(image, PngImagePlugin.PngImageFile):
+                break
+            return [(Reason.IMAGE_UNDECODABLE, f"frame {number}: {error}")]
         left -= image.width * image.height
         if left < 0 or not _supported(image):
             break

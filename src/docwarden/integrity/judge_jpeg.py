@@ -20,6 +20,7 @@ _NO_DAMAGE: Final = (
     "not implemented",
     "sorry",
     "precision",
+    "bad icc marker",
     "unknown jfif revision",
     "unknown adobe color transform",
     "invalid sos parameters",

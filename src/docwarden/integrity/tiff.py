@@ -5,7 +5,7 @@ A TIFF has no closing mark and may hold private data anywhere, so bytes after it
 nothing, and truncation shows in what then lies outside.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import Struct, unpack_from
 from types import MappingProxyType
@@ -76,21 +76,32 @@ class _Walk:
         self._images = 0
 
     def run(self) -> None:
-        """Follow every directory once. Raises `BrokenError`."""
-        waiting = [self._number_at(self._first_at)]
+        """Follow the chain of pages, then what the pages refer to. Raises `BrokenError`."""
         seen: set[int] = set()
-        while waiting:
-            at = waiting.pop()
-            if at in seen or len(seen) >= MAX_DIRECTORIES:
-                raise BrokenError(Reason.TIFF_DIRECTORY_LOOP, f"the directory at {at} comes again")
-            seen.add(at)
-            entries, following = self._directory(at)
-            self._images += self._image(entries)
-            waiting += self._sub_directories(entries, seen)
-            if following:
-                waiting.append(following)
+        aside: list[int] = []
+        at = self._number_at(self._first_at)
+        while at:
+            if at in seen:
+                raise BrokenError(Reason.TIFF_DIRECTORY_LOOP, f"the page at {at} comes again")
+            at = self._visit(at, seen, aside)
+        # Directories beside the chain may be referred to twice.
+        while aside:
+            at = aside.pop()
+            if at not in seen and (following := self._visit(at, seen, aside)):
+                aside.append(following)
         if not self._images:
             raise BrokenError(Reason.TIFF_IMAGE_MISSING, "no directory describes an image")
+
+    def _visit(self, at: int, seen: set[int], aside: list[int]) -> int:
+        """Look at one directory, and return where the next one is; 0 for none."""
+        if len(seen) >= MAX_DIRECTORIES:
+            raise BrokenError(Reason.TIFF_DIRECTORY_LOOP, f"more than {MAX_DIRECTORIES}")
+        seen.add(at)
+        entries, following = self._directory(at)
+        self._images += self._image(entries)
+        for tag in _SUB_DIRECTORIES:
+            aside += filter(None, self._numbers(entries.get(tag))[:MAX_DIRECTORIES])
+        return following
 
     def _number_at(self, at: int) -> int:
         if at + self._layout.offset.size > len(self._data):
@@ -140,15 +151,6 @@ class _Walk:
             if max(ends, default=0) > len(self._data):
                 raise BrokenError(Reason.TIFF_DATA_OUTSIDE, "a strip or tile lies outside")
         return found and _WIDTH in entries and _LENGTH in entries
-
-    def _sub_directories(self, entries: dict[int, _Entry], seen: set[int]) -> Iterable[int]:
-        for tag in _SUB_DIRECTORIES:
-            # Two directories may share one; only the chain itself must not come back.
-            yield from (
-                at
-                for at in set(self._numbers(entries.get(tag))[:MAX_DIRECTORIES])
-                if at and at not in seen
-            )
 
     def _numbers(self, entry: _Entry | None) -> tuple[int, ...]:
         if entry is None or entry.kind not in _NUMBERS or not entry.count:
