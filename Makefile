@@ -22,6 +22,12 @@ demo: $(READY) ## Set everything up, run gateway and simulator, print what to op
 test: $(READY) ## Set everything up and run all tests that need only Python
 	$(BIN)/pytest
 
+.PHONY: test-redis
+test-redis: $(READY) ## Test the store in Redis against a real server
+	@command -v redis-server >/dev/null || { apt-get update -qq && apt-get install -y -qq redis-server >/dev/null; }
+	@command -v openssl >/dev/null || apt-get install -y -qq openssl >/dev/null
+	$(BIN)/pytest tests/redis
+
 ##@ Check
 
 .PHONY: check

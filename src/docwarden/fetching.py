@@ -26,6 +26,8 @@ from docwarden.resilience.single_flight import SingleFlight
 
 # Causes that arise on this side of the connection.
 _SAYS_NOTHING: Final = frozenset((Cause.MEMORY, Cause.DEADLINE))
+# Causes that are the upstream's answer, which a second attempt would only hear again.
+_ANSWERS: Final = frozenset((Cause.NOT_FOUND, Cause.TOO_LARGE, Cause.STATUS_FINAL))
 
 Attempt = Callable[[Wanted, float], Coroutine[Any, Any, Document]]
 
@@ -180,9 +182,7 @@ class Fetching:
                 first,
                 lambda: self._second(wanted),
                 delay,
-                settles=lambda error: (
-                    isinstance(error, Failure) and error.rule.retry is Retry.NEVER
-                ),
+                settles=_is_answer,
                 discard=give_back,
             )
         finally:
@@ -192,11 +192,17 @@ class Fetching:
         return document
 
     async def _observed(self, hedge: Hedge, wanted: Wanted) -> Document:
+        """Make the first attempt, and learn what it took unless it failed early."""
         started = self._clock()
+        early = False
         try:
             return await self._behind_breaker(wanted)
+        except Failure as failure:
+            early = failure.cause is not Cause.ATTEMPT_TIMEOUT
+            raise
         finally:
-            hedge.observe(self._clock() - started)
+            if not early:
+                hedge.observe(self._clock() - started)
 
     def _second(self, wanted: Wanted) -> Coroutine[Any, Any, Document] | None:
         """Begin a second attempt, if the budget has a place for it."""
@@ -242,3 +248,7 @@ class Fetching:
             if failure.cause is Cause.ATTEMPT_TIMEOUT and timeout < self._attempt_timeout / 2:
                 raise Failure(Cause.DEADLINE) from failure
             raise
+
+
+def _is_answer(error: Exception) -> bool:
+    return isinstance(error, Failure) and error.cause in _ANSWERS

@@ -44,7 +44,7 @@ def _read_resilience(parts: "Parts") -> None:
         "docwarden_store_errors",
         lambda: [
             ((operation,), store.errors.get(operation, 0) if store else 0)
-            for operation in ("get", "put", "decode")
+            for operation in ("get", "put", "decode", "busy")
         ],
     )
 

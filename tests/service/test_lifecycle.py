@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -28,63 +29,78 @@ async def test_idle_process_is_small_and_starts_fast(serve, upstream, ask):
     assert gateway.memory() + sum(child_memory(gateway.process.pid)) < 80 * 2**20
 
 
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
 def child_memory(pid):
     """Resident bytes of the children, deep-check process among them."""
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        for child in children.read().split():
-            with open(f"/proc/{child}/status") as status:
-                line = next(line for line in status if line.startswith("VmRSS"))
-            yield int(line.split()[1]) * 1024
+    for child in children(pid):
+        lines = Path(f"/proc/{child}/status").read_text().splitlines()
+        yield int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) * 1024
+
+
+async def not_ready(ask, gateway):
+    while (await ask(gateway.admin_port, "/readyz")).status != 503:
+        await asyncio.sleep(0.01)
+
+
+class Load:
+    """Clients that go on until told, and what they saw."""
+
+    def __init__(self, port, connect, ask):
+        self.port = port
+        self.connect = connect
+        self.ask = ask
+        self.seen: list[str] = []
+        self.failed: list[str] = []
+        self.over = False
+
+    def note(self, answer):
+        (self.seen if answer.status == 200 else self.failed).append(answer.headers["x-request-id"])
+
+    async def kept(self):
+        """Reconnect when told that the connection closes, as HTTP clients do."""
+        closes = True
+        while not self.over:
+            if closes:
+                try:
+                    connection = await self.connect(self.port)
+                except ConnectionRefusedError:
+                    return
+            answer = await connection.get("/1")
+            self.note(answer)
+            closes = answer.headers.get("connection") == "close"
+            if closes:
+                connection.close()
+        connection.close()
+
+    async def fresh(self):
+        """Come anew for each request, as through a balancer that has not noticed yet."""
+        with contextlib.suppress(ConnectionRefusedError):
+            while not self.over:
+                self.note(await self.ask(self.port, "/2"))
+
+    async def more(self, count):
+        enough = len(self.seen) + count
+        while len(self.seen) < enough:
+            await asyncio.sleep(0.01)
 
 
 async def test_sigterm_under_load_fails_no_request(serve, upstream, connect, ask):
     gateway = await serve(f"{upstream}/{PDF}", drain_delay="500ms", drain_timeout="5s")
-    seen: list[str] = []
-    failed: list[object] = []
-    ended = asyncio.Event()
-
-    def note(answer):
-        (seen if answer.status == 200 else failed).append(answer.headers["x-request-id"])
-
-    async def kept():
-        """Reconnect when told that the connection closes, as HTTP clients do."""
-        connection = await connect(gateway.port)
-        while not ended.is_set():
-            answer = await connection.get("/1")
-            note(answer)
-            if answer.headers.get("connection") == "close":
-                connection.close()
-                if ended.is_set():
-                    return
-                try:
-                    connection = await connect(gateway.port)
-                except ConnectionRefusedError:
-                    return
-        connection.close()
-
-    async def fresh():
-        """Come anew for each request, as through a balancer that has not noticed yet."""
-        while not ended.is_set():
-            try:
-                note(await ask(gateway.port, "/2"))
-            except ConnectionRefusedError:
-                return
-
-    load = [asyncio.ensure_future(kind()) for kind in (kept, kept, kept, fresh, fresh, fresh)]
-    while len(seen) < 200:
-        await asyncio.sleep(0.01)
+    load = Load(gateway.port, connect, ask)
+    clients = [asyncio.ensure_future(kind()) for kind in (load.kept, load.fresh) * 3]
+    await load.more(200)
     gateway.process.send_signal(signal.SIGTERM)
-    while (await ask(gateway.admin_port, "/readyz")).status != 503:
-        await asyncio.sleep(0.01)
-    before = len(seen)
-    while len(seen) < before + 20:
-        await asyncio.sleep(0.01)
-    ended.set()
-    await asyncio.gather(*load)
+    await not_ready(ask, gateway)
+    await load.more(20)
+    load.over = True
+    await asyncio.gather(*clients)
     assert await asyncio.wait_for(gateway.process.wait(), 10) == 0
-    assert failed == []
+    assert load.failed == []
     logged = {e["request_id"] for e in events(gateway) if e["event.name"] == "request.ended"}
-    assert set(seen) == logged
+    assert set(load.seen) == logged
     names = [e["event.name"] for e in events(gateway)]
     assert names[0] == "process.ready"
     assert names[-1] == "process.stopped"
@@ -109,9 +125,9 @@ async def test_draining_answers_ask_clients_to_reconnect_elsewhere(serve, upstre
     connection = await connect(gateway.port)
     assert "connection" not in (await connection.get("/1")).headers
     gateway.process.send_signal(signal.SIGTERM)
-    while (await ask(gateway.admin_port, "/readyz")).status != 503:
-        await asyncio.sleep(0.01)
+    await not_ready(ask, gateway)
     answer = await connection.get("/1")
+    connection.close()
     assert (answer.status, answer.headers["connection"]) == (200, "close")
     assert (await ask(gateway.port, "/healthz")).status == 503
     assert (await ask(gateway.admin_port, "/livez")).status == 200
@@ -139,8 +155,7 @@ async def test_second_signal_cuts_off_what_would_not_end(serve, upstream, ask):
     hanging = asyncio.ensure_future(ask(gateway.port, "/1"))
     await in_flight(ask, gateway, 1)
     gateway.process.send_signal(signal.SIGTERM)
-    while (await ask(gateway.admin_port, "/readyz")).status != 503:
-        await asyncio.sleep(0.01)
+    await not_ready(ask, gateway)
     gateway.process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(gateway.process.wait(), 10) == 1
     with contextlib.suppress(ConnectionError, IndexError):
@@ -166,13 +181,12 @@ async def test_drain_timeout_cuts_off_what_does_not_end(serve, upstream, ask):
 
 async def test_nothing_is_left_of_the_process(serve, upstream):
     gateway = await serve(f"{upstream}/{PDF}")
-    with open(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children") as children:
-        left = children.read().split()
+    left = children(gateway.process.pid)
     assert left, "there is a deep-check process to leave behind"
     await gateway.stop(signal.SIGINT)
     for pid in left:
-        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/cmdline") as line:
-            assert "deep_worker" not in line.read()
+        with contextlib.suppress(FileNotFoundError):
+            assert "deep_worker" not in Path(f"/proc/{pid}/cmdline").read_text()
 
 
 async def test_peak_memory_stays_bounded_under_endless_bodies_and_headers(serve, upstream, ask):

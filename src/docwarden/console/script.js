@@ -1,0 +1,344 @@
+// The operator console: listens to the gateway's events and shows them.
+
+import { Board } from "./charts.js";
+import { bytes, clock, count, fill, make, milliseconds, percent, put, rate, seconds, span, units, wait } from "./write.js";
+
+const $ = (id) => document.getElementById(id);
+// Events come every second; after this many without one, the connection counts as lost.
+const SILENCE = 5000;
+const AGAIN = 2000;
+
+const TONES = { good: "#1f9d61", warn: "#c98a06", bad: "#d5433b", unknown: "#78828e" };
+const BREAKER = { closed: "closed", open: "open", half_open: "half open" };
+const GOOD = ["delivered", "delivered_stale", "not_modified", "not_found"];
+const REFUSED = ["overloaded", "circuit_open"];
+const ANSWERED = ["intact", "upstream-not-found"];
+
+let last = null;
+let about = null;
+let paused = false;
+let held = {};
+
+// --- theme
+
+function showTheme(name) {
+  if (name === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = name;
+  put($("theme"), `Theme: ${name}`);
+}
+
+// Storage may be switched off; the choice then lasts as long as the page.
+const memory = {
+  read: () => { try { return localStorage.getItem("theme") ?? "system"; } catch { return "system"; } },
+  write: (name) => { try { localStorage.setItem("theme", name); } catch { /* as above */ } },
+};
+const THEMES = ["system", "light", "dark"];
+let theme = THEMES.includes(memory.read()) ? memory.read() : "system";
+showTheme(theme);
+$("theme").addEventListener("click", () => {
+  theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+  memory.write(theme);
+  showTheme(theme);
+});
+
+// --- charts
+
+const board = new Board($("charts"), [
+  {
+    title: "Requests", unit: "per second", least: 1, write: rate,
+    series: [
+      { key: "good", label: "ended well", tone: "tone-good", kind: "area" },
+      { key: "refused", label: "refused", tone: "tone-warn", kind: "area" },
+      { key: "failed", label: "failed", tone: "tone-bad", kind: "area" },
+    ],
+  },
+  {
+    title: "Delivery time", unit: "milliseconds", least: 0.01, write: milliseconds,
+    series: [
+      { key: "p50", label: "median", tone: "tone-low", kind: "line" },
+      { key: "p95", label: "95 %", tone: "tone-mid", kind: "line" },
+      { key: "p99", label: "99 %", tone: "tone-high", kind: "line" },
+    ],
+  },
+  {
+    title: "Upstream attempts", unit: "per second", least: 1, write: rate,
+    series: [
+      { key: "answered", label: "intact", tone: "tone-good", kind: "area" },
+      { key: "damaged", label: "damaged", tone: "tone-damaged", kind: "area" },
+      { key: "broken", label: "no answer", tone: "tone-bad", kind: "area" },
+    ],
+  },
+  {
+    title: "Concurrency", unit: "requests", least: 4, write: count,
+    series: [
+      { key: "requests_in_flight", label: "in flight", tone: "tone-mid", kind: "area" },
+      { key: "requests_waiting", label: "waiting", tone: "tone-warn", kind: "area" },
+      { key: "concurrency_limit", label: "limit", tone: "tone-limit", kind: "dashed" },
+    ],
+  },
+]);
+
+// --- what the events bring
+
+function rows(name) {
+  return last.metrics[name] ?? [];
+}
+
+function sample(name, labels = "") {
+  const row = rows(name).find((each) => each.slice(0, -1).join("|") === labels);
+  return row?.at(-1);
+}
+
+function showNumber(element, value, name, labels) {
+  put(element, value === null || value === undefined || value === "" ? "–" : typeof value === "string" ? value.replace("_", " ") : (units[element.dataset.unit] ?? count)(value));
+  if (value != null) element.dataset.value = value;
+  element.title = labels ? `${name} (${labels})` : name;
+}
+
+function showBound() {
+  for (const element of document.querySelectorAll("[data-metric]")) {
+    const { metric, labels } = element.dataset;
+    showNumber(element, sample(metric, labels), metric, labels);
+  }
+  for (const element of document.querySelectorAll("[data-sum]")) {
+    const each = rows(element.dataset.sum).map((row) => row.at(-1));
+    showNumber(element, each.reduce((sum, value) => sum + value, 0), element.dataset.sum);
+  }
+  for (const element of document.querySelectorAll("[data-detail]")) {
+    put(element, "");
+    const value = last.details[element.dataset.detail];
+    showNumber(element, value, "");
+    element.removeAttribute("title");
+  }
+}
+
+function showVerdict() {
+  const { verdict, details, point } = last;
+  $("standing").dataset.level = verdict.level;
+  put($("verdict"), verdict.title);
+  document.title = `${verdict.title} · docwarden`;
+  const icon = $("icon");
+  const href = icon.href.replace(/%23[0-9a-f]{6}/, `%23${TONES[verdict.level].slice(1)}`);
+  if (icon.href !== href) icon.href = href;
+  const list = $("reasons");
+  while (list.children.length > verdict.reasons.length) list.lastChild.remove();
+  verdict.reasons.forEach((reason, index) => {
+    const item = list.children[index] ?? list.appendChild(make("li", {}, make("b"), make("span")));
+    item.dataset.level = reason.level;
+    // The first one's title is the heading already.
+    put(item.firstChild, index === 0 ? "" : `${reason.title}. `);
+    put(item.lastChild, reason.text);
+  });
+  showState($("liveness"), details.stuck ? `stuck for ${seconds(details.stuck)}` : "alive", details.stuck ? "bad" : "good");
+  const state = { closed: "good", half_open: "warn", open: "bad" }[details.breaker];
+  for (const id of ["breaker-word", "breaker-state"]) showState($(id), BREAKER[details.breaker], state);
+  put($("uptime"), span(point.t - sample("process_start_time_seconds")));
+}
+
+function showState(element, text, level) {
+  put(element, text);
+  element.dataset.level = level;
+}
+
+function showTiles() {
+  const { point, short, long } = last;
+  put($("tile-rate"), short.seconds ? rate(short.good + short.failed + short.refused) : "–");
+  put($("tile-good"), percent(long.good_share));
+  for (const name of ["p50", "p95", "p99"]) put($(`tile-${name}`), milliseconds(point[name]));
+}
+
+function showOutcomes() {
+  const tone = (outcome) => (GOOD.includes(outcome) ? "good" : REFUSED.includes(outcome) ? "warn" : outcome === "client_closed" ? "unknown" : "bad");
+  fill($("outcomes").tBodies[0], rows("docwarden_documents_total").map(([outcome, total]) => ({
+    key: outcome,
+    state: total ? tone(outcome) : "none",
+    cells: [
+      { text: outcome.replaceAll("_", " ") },
+      { text: count(total), className: "n", value: total, title: `docwarden_documents_total{outcome="${outcome}"}`, metric: "docwarden_documents_total" },
+      { text: rate(last.short.outcomes[outcome] ?? 0), className: "n" },
+    ],
+  })));
+}
+
+function showAttempts() {
+  const name = "docwarden_upstream_attempts_total";
+  const tone = (result) => (ANSWERED.includes(result) ? "good" : result === "client-closed" ? "unknown" : "bad");
+  const sorted = rows(name).toSorted((a, b) => b.at(-1) - a.at(-1));
+  fill($("attempts").tBodies[0], sorted.map(([result, total]) => ({
+    key: result,
+    state: total ? tone(result) : "none",
+    cells: [
+      { text: result.replaceAll("-", " ") },
+      { text: count(total), className: "n", value: total, title: `${name}{result="${result}"}`, metric: name },
+      { text: rate(last.short.attempts[result] ?? 0), className: "n" },
+      { text: total ? seconds(sample("docwarden_upstream_attempt_duration_seconds_sum", result) / total) : "–", className: "n", title: "docwarden_upstream_attempt_duration_seconds" },
+    ],
+  })));
+}
+
+function showFindings() {
+  const found = new Map();
+  for (const [place, name] of [[3, "docwarden_integrity_failures_total"], [4, "docwarden_integrity_observations_total"]]) {
+    for (const [type, reason, tier, total] of rows(name)) {
+      const key = `${type} ${reason} ${tier}`;
+      const row = found.get(key) ?? [type, reason, tier, 0, 0];
+      row[place] += total;
+      found.set(key, row);
+    }
+  }
+  const sorted = [...found].sort(([, a], [, b]) => b[3] + b[4] - a[3] - a[4]).slice(0, 20);
+  fill($("findings").tBodies[0], sorted.map(([key, row]) => ({
+    key,
+    cells: row.map((value, index) => ({ text: index < 3 ? value : count(value), className: index > 1 ? "n" : "" })),
+  })));
+  $("findings").hidden = !sorted.length;
+}
+
+function showProcessor(before) {
+  const name = "process_cpu_seconds_total";
+  const [now, then] = [sample(name), before?.metrics[name]?.[0]?.at(-1)];
+  const elapsed = before ? last.point.t - before.point.t : 0;
+  put($("processor"), elapsed > 0 && then !== undefined ? `${((100 * (now - then)) / elapsed).toFixed(1)} %` : "–");
+  $("processor").title = name;
+}
+
+function showSample(data) {
+  const before = last;
+  last = data;
+  showVerdict();
+  showTiles();
+  board.render();
+  showOutcomes();
+  showAttempts();
+  showFindings();
+  showBound();
+  showProcessor(before);
+  put($("read-at"), clock(data.point.t));
+}
+
+const FAILURES = ["Ended", "Status", "Outcome", "Reason", "Attempts", "Took", "Document", "Request id"];
+
+function showFailures(failures) {
+  const shortened = (attempts) => {
+    const same = attempts.length > 1 && attempts.every((each) => each === attempts[0]);
+    return same ? `${attempts.length} × ${attempts[0]}` : attempts.join(", ") || "none";
+  };
+  fill($("failures").tBodies[0], failures.map((each) => ({
+    key: `${each.at} ${each.request_id}`,
+    state: each.status < 500 ? "unknown" : REFUSED.includes(each.outcome) ? "warn" : "bad",
+    cells: [
+      { text: clock(each.at) },
+      { text: each.status, className: "n" },
+      { text: each.outcome.replaceAll("_", " ") || "–" },
+      { text: each.media_type ? `${each.reason} (${each.media_type})` : each.reason },
+      { text: shortened(each.attempts) },
+      { text: seconds(each.seconds), className: "n" },
+      { text: each.document_id || "–", className: "n" },
+      { text: each.request_id, className: "id" },
+    ],
+  })), FAILURES);
+  $("no-failures").hidden = failures.length > 0;
+  $("failures").hidden = !failures.length;
+}
+
+function showAbout(data) {
+  about = data;
+  put($("version"), data.revision === "unknown" ? data.version : `${data.version} · ${data.revision.slice(0, 12)}`);
+  const setting = Object.fromEntries(data.settings.map((each) => [each.variable, each]));
+  for (const element of document.querySelectorAll("[data-setting]")) {
+    put(element, setting[element.dataset.setting]?.value ?? "–");
+    element.title = element.dataset.setting;
+  }
+  const kept = setting.DOCWARDEN_STALE_IF_ERROR?.value;
+  put($("store-kept"), kept === "0s" ? "off" : kept);
+  $("store-kept").title = "DOCWARDEN_STALE_IF_ERROR";
+  const changed = data.settings.filter((each) => each.origin !== "default");
+  put($("changed-count"), changed.length);
+  showSettings();
+}
+
+function showSettings() {
+  const chosen = about.settings.filter((each) => !$("changed-only").checked || each.origin !== "default");
+  fill($("settings").tBodies[0], chosen.map((each) => ({
+    key: each.variable,
+    state: each.origin === "default" ? "none" : "changed",
+    cells: [
+      { text: each.variable, className: "id" },
+      { text: each.value || "–", className: "id" },
+      { text: each.origin },
+      { text: each.about },
+    ],
+  })), ["Variable", "Value", "From", "What it does"]);
+}
+$("changed-only").addEventListener("change", () => about && showSettings());
+
+// --- the connection
+
+let source = null;
+let heard = 0;
+
+function showLink(state) {
+  $("link").dataset.state = state;
+  put($("link-text"), { connecting: "Connecting", live: "Live", lost: "Connection lost", paused: "Paused" }[state]);
+}
+
+function lose() {
+  if ($("link").dataset.state === "lost") return;
+  showLink("lost");
+  const since = last ? ` The numbers below are those of ${clock(last.point.t)}.` : "";
+  put($("lost"), `The gateway does not answer.${since} Trying again every ${AGAIN / 1000} seconds.`);
+  $("lost").hidden = false;
+  document.body.classList.add("old");
+}
+
+function hear() {
+  heard = performance.now();
+  if ($("link").dataset.state === "lost" || $("link").dataset.state === "connecting") {
+    showLink(paused ? "paused" : "live");
+    $("lost").hidden = true;
+    document.body.classList.remove("old");
+  }
+}
+
+const SHOW = {
+  about: showAbout,
+  history: (points) => { board.replace(points); },
+  sample: showSample,
+  failures: showFailures,
+};
+
+function receive(kind, data) {
+  hear();
+  if (kind === "sample") board.add(data.point);
+  if (paused) held[kind] = data;
+  else SHOW[kind](data);
+}
+
+function open() {
+  source?.close();
+  source = new EventSource("events");
+  heard = performance.now();
+  for (const kind of Object.keys(SHOW)) {
+    source.addEventListener(kind, (event) => receive(kind, JSON.parse(event.data)));
+  }
+  source.addEventListener("error", lose);
+}
+
+// EventSource gives up for good on some errors and never notices a dead peer: both end here.
+setInterval(() => {
+  if (performance.now() - heard < SILENCE && source.readyState === EventSource.OPEN) return;
+  if (performance.now() - heard >= SILENCE) lose();
+  if ($("link").dataset.state === "lost") open();
+}, AGAIN);
+
+$("pause").addEventListener("click", () => {
+  paused = !paused;
+  $("pause").setAttribute("aria-pressed", String(paused));
+  put($("pause"), paused ? "Resume" : "Pause");
+  if (["live", "paused"].includes($("link").dataset.state)) showLink(paused ? "paused" : "live");
+  if (paused) return;
+  for (const [kind, data] of Object.entries(held)) SHOW[kind](data);
+  held = {};
+});
+
+open();
