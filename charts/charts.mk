@@ -6,17 +6,16 @@ CHART_BIN := $(CHART_VENV)/bin
 CHART_READY := $(CHART_VENV)/.ready
 # Another helm 4 can be used where the packaged one (linux/amd64) does not run: make HELM=$(which helm)
 HELM ?= .cache/helm/helm
-CHART_IMAGE ?= localhost/docwarden:test
 
 .PHONY: test-chart
 test-chart: $(READY) $(CHART_READY) $(HELM) ## Check the Helm chart: lint, schemas, policies, templates, agreement
 	HELM=$(abspath $(HELM)) GATEWAY_PYTHON=$(abspath $(BIN)/python) $(CHART_BIN)/pytest -c charts/pytest.ini charts/tests
 
 .PHONY: test-chart-image
-test-chart-image: $(CHART_READY) $(HELM) ## Run the chart's Deployment and ConfigMap with podman, from the image of `make image`
-	@command -v podman >/dev/null || { echo "podman is needed (on Debian: apt-get install podman)" >&2; exit 1; }
-	@podman image exists $(CHART_IMAGE) || { echo "$(CHART_IMAGE) is not there: make image" >&2; exit 1; }
-	HELM=$(abspath $(HELM)) CHART_IMAGE=$(CHART_IMAGE) $(CHART_BIN)/pytest -c charts/pytest.ini charts/image_tests
+test-chart-image: $(CHART_READY) $(HELM) ## Run the chart's Deployment and ConfigMap with podman, from the image
+	@image/install_tools.sh
+	$(MAKE) image ENGINE=podman
+	HELM=$(abspath $(HELM)) CHART_IMAGE=$(IMAGE) $(CHART_BIN)/pytest -c charts/pytest.ini charts/image_tests
 
 .PHONY: chart-files
 chart-files: $(READY) ## Renew what the chart copies or derives: rules, dashboards, schema, reference page
