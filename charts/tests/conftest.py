@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ NAMESPACE = "docwarden"
 Objects = dict[tuple[str, str], dict[str, Any]]
 
 
-class NoDuplicates(yaml.SafeLoader):
+class NoDuplicates(yaml.CSafeLoader):
     """PyYAML keeps the last of two equal keys; a cluster's API server refuses both."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -57,21 +57,31 @@ def helm() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
-@pytest.fixture
-def template(helm, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that renders the chart with value files and then `values`."""
-    numbers: Iterator[int] = iter(range(1000))
+@pytest.fixture(scope="session")
+def template(helm, tmp_path_factory) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that renders the chart with value files and then `values`.
+
+    Equal calls are answered from memory: helm renders the same text for them.
+    """
+    folder = tmp_path_factory.mktemp("values")
+    known: dict[Any, subprocess.CompletedProcess[str]] = {}
 
     def run(*files: Path, values: dict[str, Any] | None = None, options: tuple[str, ...] = ()):
-        own = tmp_path / f"values-{next(numbers)}.yaml"
-        own.write_text(yaml.safe_dump(values or {}))
-        chosen = [f"--values={path}" for path in (*files, own)]
-        return helm("template", "r", CHART, f"--namespace={NAMESPACE}", *chosen, *options)
+        text = yaml.safe_dump(values or {})
+        call = (files, text, options)
+        if call not in known:
+            own = folder / f"{len(known)}.yaml"
+            own.write_text(text)
+            chosen = [f"--values={path}" for path in (*files, own)]
+            known[call] = helm(
+                "template", "r", CHART, f"--namespace={NAMESPACE}", *chosen, *options
+            )
+        return known[call]
 
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def render(template) -> Callable[..., Objects]:
     """Return a function that renders the chart to {(kind, name): object}."""
 
