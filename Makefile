@@ -28,6 +28,10 @@ test-redis: $(READY) ## Test the store in Redis against a real server
 	@command -v openssl >/dev/null || apt-get install -y -qq openssl >/dev/null
 	$(BIN)/pytest tests/redis
 
+.PHONY: test-load
+test-load: $(READY) ## Overload, then soak for SOAK_SECONDS (300): needs a quiet machine
+	$(BIN)/pytest -s tests/load --timeout 900
+
 ##@ Check
 
 .PHONY: check
@@ -58,7 +62,7 @@ lock: $(READY) ## Renew the hash-pinned requirement files
 
 .PHONY: clean
 clean: ## Remove everything that these targets made
-	rm -rf $(VENV) build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv* build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The virtual environment is made anew when the interpreter or the lock changes.
 $(READY): requirements/dev.txt pyproject.toml

@@ -141,6 +141,7 @@ DECLARED: Final[tuple[Declared, ...]] = (
     Declared(
         "docwarden_event_loop_stall_seconds", "gauge", (), "Longest stall in the last minute."
     ),
+    Declared("docwarden_event_loop_tasks", "gauge", (), "Tasks that the event loop runs."),
     Declared("docwarden_log_lines_dropped", "counter", (), "Log lines lost to a full queue."),
     Declared("docwarden_draining", "gauge", (), "1 while the process is shutting down."),
     Declared(

@@ -1,5 +1,6 @@
 """Metrics that are read at each scrape from the parts that hold the numbers."""
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ def read_all(parts: "Parts") -> None:
     metrics.gauge("docwarden_upstream_stale_connections", lambda: pool.stale)
     metrics.gauge("docwarden_buffered_bytes", lambda: parts.memory.held)
     metrics.gauge("docwarden_event_loop_stall_seconds", lambda: parts.watch.worst_stall)
+    metrics.gauge("docwarden_event_loop_tasks", lambda: len(asyncio.all_tasks()))
     metrics.gauge("docwarden_log_lines_dropped", lambda: log.dropped)
     metrics.gauge("docwarden_draining", lambda: int(health.draining))
 

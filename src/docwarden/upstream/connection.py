@@ -61,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._parser = httptools.HttpResponseParser(self)
+        self._finished: Answer | None = None
         self.reusable = False
         self.used = False
         self.closed = False
@@ -105,7 +106,7 @@ class Connection(asyncio.Protocol):
         self._lease = lease
         self._head_done = False
         self._chunked = False
-        self._finished: Answer | None = None
+        self._finished = None
         self._header_lines = 0
         self._informational = 0
         self._bytes_read = 0

@@ -1,0 +1,130 @@
+"""An hour's faults in minutes: what the process holds must return to where it was.
+
+SOAK_SECONDS sets the length (default 300).
+"""
+
+import asyncio
+import itertools
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", "300"))
+WARM_UP = 60.0 if SECONDS >= 180 else SECONDS / 3
+PHASE = 3.0
+DRIFT = 1.05
+# Every phase mixes some of these into the assignment's normal answers.
+FAULTS = [
+    "status=503", "status=404", "html", "empty", "gzip", "flip", "mangle-crlf", "cut", "truncate",
+    "length-short", "length-long", "chunked", "chunked-cut", "bad-chunk", "close-delimited",
+    "endless-headers", "oversize=64MiB", "endless-chunked", "garbage", "delay=200ms", "hang",
+    "hang-body", "drip=2000", "disconnect", "reset", "reset-body", "stale", "early-close",
+]  # fmt: skip
+
+
+def held(process, samples):
+    """What the gateway holds: bytes of it and its child, descriptors, tasks, connections."""
+    pid = process.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    rollups = [Path(f"/proc/{each}/smaps_rollup").read_text() for each in [pid, *children]]
+    pss = sum(
+        int(line.split()[1]) * 1024
+        for text in rollups
+        for line in text.splitlines()
+        if line.startswith("Pss:")
+    )
+    return {
+        "bytes": pss,
+        "descriptors": len(list(Path(f"/proc/{pid}/fd").iterdir())),
+        "tasks": samples["docwarden_event_loop_tasks"],
+        "buffered": samples["docwarden_buffered_bytes"],
+        "in_flight": samples["docwarden_requests_in_flight"],
+        "clients": samples["docwarden_client_connections"],
+    }
+
+
+async def scrape(ask, process):
+    text = (await ask(process.admin_port, "/metrics")).body.decode()
+    rows = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in rows}
+
+
+async def client(ask, connect, port, over):
+    """Ask, leave early, keep alive, come anew: as clients do."""
+    draw = random.Random(port)
+    while not over.is_set():
+        kind = draw.random()
+        if kind < 0.7:
+            connection = await connect(port)
+            for number in range(20):
+                answer = await connection.get(f"/{number}")
+                if answer.headers.get("connection") == "close" or over.is_set():
+                    break
+            connection.close()
+        elif kind < 0.9:
+            await ask(port, f"/{draw.randrange(1000)}")
+        else:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /1 HTTP/1.1\r\nHost: t\r\n\r\n")
+            await asyncio.sleep(draw.random() * 0.05)
+            writer.transport.abort()
+
+
+async def quiet(ask, process):
+    """Wait until nothing is under way; return what the gateway holds then."""
+    end = time.monotonic() + 30
+    while (samples := await scrape(ask, process))["docwarden_requests_in_flight"]:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.2)
+    return held(process, samples)
+
+
+async def test_nothing_leaks_under_mixed_faults(start_simulator, serve, connect, ask):
+    simulator = await start_simulator()
+    gateway = await serve(
+        simulator.url + "/{id}",
+        request_timeout="2s",
+        attempt_timeout="500ms",
+        breaker_open="500ms",
+        max_document_bytes="4MiB",
+        log_success_share="0",
+        stale_if_error="30s",
+        store_max_bytes="4MiB",
+    )
+    draw = random.Random(7)
+    started = time.monotonic()
+    before = None
+    most = 0
+    for phase in itertools.count():  # noqa: B007 - told at the end
+        over = asyncio.Event()
+        chosen = draw.sample(FAULTS, 4)
+        simulator.behave(faults=[f"{fault}:10%" for fault in chosen])
+        clients = [
+            asyncio.ensure_future(client(ask, connect, gateway.port, over)) for _ in range(12)
+        ]
+        await asyncio.sleep(PHASE)
+        over.set()
+        await asyncio.gather(*clients)
+        elapsed = time.monotonic() - started
+        if before is None and elapsed >= WARM_UP:
+            simulator.behave(faults=[])
+            before = await quiet(ask, gateway)
+        most = max(most, gateway.memory("VmHWM"))
+        if elapsed >= SECONDS:
+            break
+    simulator.behave(faults=[])
+    after = await quiet(ask, gateway)
+    samples = await scrape(ask, gateway)
+    ended = sum(v for name, v in samples.items() if name.startswith("docwarden_documents_total"))
+    sys.stdout.write(
+        f"\n{phase + 1} phases, {ended:.0f} documents asked for, peak {most / 2**20:.0f} MiB\n"
+        f"after warm-up {before}\nat the end    {after}\n"
+    )
+    assert before is not None
+    assert after["bytes"] <= before["bytes"] * DRIFT
+    for name in ("descriptors", "tasks"):
+        assert after[name] <= before[name] + 8, name
+    assert after["buffered"] == after["in_flight"] == 0
+    assert most < 250 * 2**20
