@@ -6,6 +6,7 @@ import { clock, make, put } from "./write.js";
 export const SPAN = 180;
 const HEIGHT = 132;
 const INSET = { left: 44, right: 8, top: 8, bottom: 20 };
+const axis = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const SVG = "http://www.w3.org/2000/svg";
 
 function draw(name, attributes, parent) {
@@ -23,10 +24,20 @@ export function roundUp(most) {
   return [1, 2, 4, 5, 10].map((step) => step * power).find((top) => top >= most * 0.9999);
 }
 
+// Stretches without an interruption.
+function runs(points) {
+  const found = [[]];
+  for (const point of points) {
+    if (point.interruption) found.push([]);
+    else found.at(-1).push(point);
+  }
+  return found.filter((run) => run.length > 1);
+}
+
 class Chart {
   // series: [{key, label, tone, kind}], kind "area" (stacked), "line" or "dashed".
-  constructor({ title, unit, least, series, write }, board) {
-    Object.assign(this, { title, unit, least, series, write, board });
+  constructor({ title, unit, least, series, write, scale = 1 }, board) {
+    Object.assign(this, { title, unit, least, series, write, scale, board });
     this.values = series.map(() => make("b", {}, "–"));
     const legend = make("ul", { class: "legend" }, ...series.map((each, index) =>
       make("li", {}, make("span", { class: `key ${each.kind} ${each.tone}`, "aria-hidden": "true" }), `${each.label} `, this.values[index])));
@@ -63,22 +74,23 @@ class Chart {
     this.plot.replaceChildren();
     this.plot.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     this.axes(top, now, x, y, width);
-    let floor = points.map(() => 0);
-    for (const each of this.series) {
-      if (each.kind === "area") {
-        const roof = points.map((point, index) => floor[index] + (point[each.key] ?? 0));
-        const edge = points.map((point, i) => `${x(point.t).toFixed(1)},${y(roof[i]).toFixed(1)}`);
-        const under = points.map((point, i) => `${x(point.t).toFixed(1)},${y(floor[i]).toFixed(1)}`).reverse();
-        if (points.length > 1) {
-          draw("path", { d: `M${edge.join("L")}L${under.join("L")}Z`, class: `area ${each.tone}` }, this.plot);
-          draw("path", { d: `M${edge.join("L")}`, class: `line ${each.tone}` }, this.plot);
-        }
-        floor = roof;
-      } else {
-        this.line(points, each, x, y);
-      }
-    }
+    for (const run of runs(points)) this.stack(run, stacked, x, y);
+    for (const each of this.series) if (each.kind !== "area") this.line(points, each, x, y);
     this.mark(points, at, x, bottom);
+  }
+
+  stack(points, stacked, x, y) {
+    let floor = points.map(() => 0);
+    for (const { key, tone } of stacked) {
+      const roof = points.map((point, index) => floor[index] + (point[key] ?? 0));
+      const edge = (heights) => points.map((point, index) => `${x(point.t).toFixed(1)},${y(heights[index]).toFixed(1)}`);
+      const top = edge(roof);
+      draw("path", { d: `M${top.join("L")}L${edge(floor).reverse().join("L")}Z`, class: `area ${tone}` }, this.plot);
+      // Where a series is nothing it would only colour the edge of the one below.
+      const outline = top.map((place, index) => (roof[index] > floor[index] && index && roof[index - 1] > floor[index - 1] ? `L${place}` : `M${place}`));
+      draw("path", { d: outline.join(""), class: `line ${tone}` }, this.plot);
+      floor = roof;
+    }
   }
 
   line(points, series, x, y) {
@@ -100,7 +112,7 @@ class Chart {
     for (const value of [0, top / 2, top]) {
       const height = Math.round(y(value)) + 0.5;
       draw("line", { x1: INSET.left, x2: width - INSET.right, y1: height, y2: height, class: value ? "grid" : "axis" }, this.plot);
-      draw("text", { x: INSET.left - 6, y: height + 3.5, class: "tick end" }, this.plot).textContent = this.write(value);
+      draw("text", { x: INSET.left - 6, y: height + 3.5, class: "tick end" }, this.plot).textContent = axis.format(value * this.scale);
     }
     const step = 60;
     for (let t = Math.ceil((now - SPAN) / step) * step; t <= now; t += step) {
@@ -133,15 +145,11 @@ export class Board {
     new ResizeObserver(() => this.render()).observe(element);
   }
 
-  replace(points) {
-    this.points = points;
-  }
-
   add(point) {
     const last = this.points[this.points.length - 1];
     if (last && point.t <= last.t) return;
     // Over an interruption nothing is known, so the lines break there.
-    if (last && point.t - last.t > 5) this.points.push({ t: last.t + 0.001 });
+    if (last && point.t - last.t > 5) this.points.push({ t: last.t + 0.001, interruption: true });
     this.points.push(point);
     while (this.points[0].t < point.t - SPAN - 1) this.points.shift();
     this.now = point.t;

@@ -7,6 +7,7 @@ from typing import Final
 
 from prometheus_client.registry import CollectorRegistry
 
+from docwarden.console.failures import REFUSED
 from docwarden.errors import Cause, Outcome
 from docwarden.metrics import BUCKETS
 
@@ -17,7 +18,6 @@ GOOD: Final = frozenset(
     (Outcome.DELIVERED, Outcome.DELIVERED_STALE, Outcome.NOT_MODIFIED, Outcome.NOT_FOUND)
 )
 """Outcomes that the service level indicator counts as good; client_closed counts for nothing."""
-REFUSED: Final = frozenset((Outcome.OVERLOADED, Outcome.CIRCUIT_OPEN))
 _DAMAGED: Final = frozenset((Cause.CORRUPT, Cause.UNSUPPORTED, Cause.TOO_LARGE))
 _ANSWERED: Final = frozenset(("intact", Cause.NOT_FOUND))
 _DELIVERED_STATUSES: Final = frozenset(("200", "206", "304"))
@@ -29,7 +29,9 @@ def read(registry: CollectorRegistry) -> Numbers:
     numbers: Numbers = {}
     for family in registry.collect():
         for sample in family.samples:
-            numbers.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+            # Labels that come from enumerations would not do as keys in JSON.
+            labels = tuple(map(str, sample.labels.values()))
+            numbers.setdefault(sample.name, {})[labels] = sample.value
     return numbers
 
 

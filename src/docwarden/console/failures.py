@@ -1,14 +1,22 @@
-"""The last requests that failed, for the console: a ring of bounded records."""
+"""The last requests that failed, for the console: rings of bounded records.
+
+An open circuit or a full gateway refuses thousands of requests in a moment. They have a ring of
+their own, so that they do not push out the failures that tell why.
+"""
 
 from collections import deque
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
-from docwarden.errors import Failure
+from docwarden.errors import Failure, Outcome
 from docwarden.request import Request
 
-KEPT: Final = 50
+KEPT: Final = 40
+KEPT_REFUSED: Final = 10
 """Records; the oldest goes first. With every text at its longest, about 20 KB together."""
+REFUSED: Final = frozenset((Outcome.OVERLOADED, Outcome.CIRCUIT_OPEN))
+"""Outcomes of requests that were turned away to protect the gateway or the upstream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +53,19 @@ class RecentFailures:
         total: failures noted since the start, so that readers notice new ones.
     """
 
-    __slots__ = ("_ring", "total")
+    __slots__ = ("_refused", "_tried", "total")
 
     def __init__(self) -> None:
-        self._ring: deque[Failed] = deque(maxlen=KEPT)
+        self._tried: deque[Failed] = deque(maxlen=KEPT)
+        self._refused: deque[Failed] = deque(maxlen=KEPT_REFUSED)
         self.total = 0
 
     def note(self, request: Request, failure: Failure, *, status: int, seconds: float) -> None:
         """Remember one request that ended in `failure`, or in an old copy because of it."""
         wanted = request.wanted
         self.total += 1
-        self._ring.append(
+        ring = self._refused if failure.rule.outcome in REFUSED else self._tried
+        ring.append(
             Failed(
                 at=request.wall + seconds,
                 request_id=request.request_id,
@@ -71,4 +81,4 @@ class RecentFailures:
 
     def newest_first(self) -> list[Failed]:
         """Return what is remembered."""
-        return list(reversed(self._ring))
+        return sorted((*self._tried, *self._refused), key=attrgetter("at"), reverse=True)

@@ -85,7 +85,8 @@ class Feed:
         self._history: deque[Counts] = deque(maxlen=_LONG + 1)
         self._points: deque[dict[str, Any]] = deque(maxlen=_CHART)
         self._failures_told = -1
-        self._next: asyncio.TimerHandle | None = None
+        self._latest = b""
+        self._next: asyncio.Handle | None = None
 
     @property
     def viewers(self) -> int:
@@ -103,12 +104,13 @@ class Feed:
             return None
         viewer = Viewer(self)
         viewer.push("about", about)
-        if self._points:
+        if self._latest:
             viewer.push("history", orjson.dumps(list(self._points)))
+            viewer.push("sample", self._latest)
         viewer.push("failures", orjson.dumps(self._failures.newest_first()))
         self._viewers.add(viewer)
         if self._next is None:
-            self._tick()
+            self._next = asyncio.get_running_loop().call_soon(self._tick)
         return viewer
 
     def forget(self, viewer: Viewer) -> None:
@@ -119,16 +121,17 @@ class Feed:
             self._next = None
             self._history.clear()
             self._points.clear()
+            self._latest = b""
 
     def _tick(self) -> None:
         self._next = asyncio.get_running_loop().call_later(PERIOD, self._tick)
-        sample = orjson.dumps(self._sample())
+        self._latest = orjson.dumps(self._sample())
         news = None
         if self._failures.total != self._failures_told:
             self._failures_told = self._failures.total
             news = orjson.dumps(self._failures.newest_first())
         for viewer in self._viewers:
-            viewer.push("sample", sample)
+            viewer.push("sample", self._latest)
             if news is not None:
                 viewer.push("failures", news)
 

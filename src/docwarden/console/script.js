@@ -1,7 +1,7 @@
 // The operator console: listens to the gateway's events and shows them.
 
 import { Board } from "./charts.js";
-import { bytes, clock, count, fill, make, milliseconds, percent, put, rate, seconds, span, units, wait } from "./write.js";
+import { clock, count, fill, make, milliseconds, percent, put, rate, seconds, span, units } from "./write.js";
 
 const $ = (id) => document.getElementById(id);
 // Events come every second; after this many without one, the connection counts as lost.
@@ -10,8 +10,10 @@ const AGAIN = 2000;
 
 const TONES = { good: "#1f9d61", warn: "#c98a06", bad: "#d5433b", unknown: "#78828e" };
 const BREAKER = { closed: "closed", open: "open", half_open: "half open" };
-const GOOD = ["delivered", "delivered_stale", "not_modified", "not_found"];
+const GOOD = ["delivered", "not_modified", "not_found"];
 const REFUSED = ["overloaded", "circuit_open"];
+// Not what was asked for, and not a failure to serve either.
+const AILING = [...REFUSED, "delivered_stale"];
 const ANSWERED = ["intact", "upstream-not-found"];
 
 let last = null;
@@ -53,7 +55,7 @@ const board = new Board($("charts"), [
     ],
   },
   {
-    title: "Delivery time", unit: "milliseconds", least: 0.01, write: milliseconds,
+    title: "Delivery time", unit: "milliseconds", least: 0.01, write: milliseconds, scale: 1000,
     series: [
       { key: "p50", label: "median", tone: "tone-low", kind: "line" },
       { key: "p95", label: "95 %", tone: "tone-mid", kind: "line" },
@@ -89,33 +91,35 @@ function sample(name, labels = "") {
   return row?.at(-1);
 }
 
-function showNumber(element, value, name, labels) {
-  put(element, value === null || value === undefined || value === "" ? "–" : typeof value === "string" ? value.replace("_", " ") : (units[element.dataset.unit] ?? count)(value));
+function written(value, unit) {
+  if (value == null || value === "") return "–";
+  return typeof value === "string" ? value : (units[unit] ?? count)(value);
+}
+
+function showNumber(element, value, title) {
+  put(element, written(value, element.dataset.unit));
   if (value != null) element.dataset.value = value;
-  element.title = labels ? `${name} (${labels})` : name;
+  if (title) element.title = title;
 }
 
 function showBound() {
   for (const element of document.querySelectorAll("[data-metric]")) {
     const { metric, labels } = element.dataset;
-    showNumber(element, sample(metric, labels), metric, labels);
+    showNumber(element, sample(metric, labels), labels ? `${metric} (${labels})` : metric);
   }
   for (const element of document.querySelectorAll("[data-sum]")) {
     const each = rows(element.dataset.sum).map((row) => row.at(-1));
     showNumber(element, each.reduce((sum, value) => sum + value, 0), element.dataset.sum);
   }
   for (const element of document.querySelectorAll("[data-detail]")) {
-    put(element, "");
-    const value = last.details[element.dataset.detail];
-    showNumber(element, value, "");
-    element.removeAttribute("title");
+    showNumber(element, last.details[element.dataset.detail]);
   }
 }
 
 function showVerdict() {
   const { verdict, details, point } = last;
   $("standing").dataset.level = verdict.level;
-  put($("verdict"), verdict.title);
+  put($("verdict-text"), verdict.title);
   document.title = `${verdict.title} · docwarden`;
   const icon = $("icon");
   const href = icon.href.replace(/%23[0-9a-f]{6}/, `%23${TONES[verdict.level].slice(1)}`);
@@ -144,11 +148,12 @@ function showTiles() {
   const { point, short, long } = last;
   put($("tile-rate"), short.seconds ? rate(short.good + short.failed + short.refused) : "–");
   put($("tile-good"), percent(long.good_share));
+  put($("good-window"), `Ended well, last ${Math.max(1, Math.round(long.seconds))} s`);
   for (const name of ["p50", "p95", "p99"]) put($(`tile-${name}`), milliseconds(point[name]));
 }
 
 function showOutcomes() {
-  const tone = (outcome) => (GOOD.includes(outcome) ? "good" : REFUSED.includes(outcome) ? "warn" : outcome === "client_closed" ? "unknown" : "bad");
+  const tone = (outcome) => (GOOD.includes(outcome) ? "good" : AILING.includes(outcome) ? "warn" : outcome === "client_closed" ? "unknown" : "bad");
   fill($("outcomes").tBodies[0], rows("docwarden_documents_total").map(([outcome, total]) => ({
     key: outcome,
     state: total ? tone(outcome) : "none",
@@ -163,15 +168,17 @@ function showOutcomes() {
 function showAttempts() {
   const name = "docwarden_upstream_attempts_total";
   const tone = (result) => (ANSWERED.includes(result) ? "good" : result === "client-closed" ? "unknown" : "bad");
-  const sorted = rows(name).toSorted((a, b) => b.at(-1) - a.at(-1));
-  fill($("attempts").tBodies[0], sorted.map(([result, total]) => ({
+  const seen = rows(name).filter((row) => row.at(-1) > 0).sort((a, b) => b.at(-1) - a.at(-1));
+  const unseen = rows(name).filter((row) => row.at(-1) === 0).map(([result]) => result.replaceAll("-", " "));
+  put($("unseen"), unseen.length ? `Not seen: ${unseen.join(", ")}.` : "");
+  fill($("attempts").tBodies[0], seen.map(([result, total]) => ({
     key: result,
-    state: total ? tone(result) : "none",
+    state: tone(result),
     cells: [
       { text: result.replaceAll("-", " ") },
       { text: count(total), className: "n", value: total, title: `${name}{result="${result}"}`, metric: name },
       { text: rate(last.short.attempts[result] ?? 0), className: "n" },
-      { text: total ? seconds(sample("docwarden_upstream_attempt_duration_seconds_sum", result) / total) : "–", className: "n", title: "docwarden_upstream_attempt_duration_seconds" },
+      { text: seconds(sample("docwarden_upstream_attempt_duration_seconds_sum", result) / total), className: "n", title: "docwarden_upstream_attempt_duration_seconds" },
     ],
   })));
 }
@@ -189,7 +196,11 @@ function showFindings() {
   const sorted = [...found].sort(([, a], [, b]) => b[3] + b[4] - a[3] - a[4]).slice(0, 20);
   fill($("findings").tBodies[0], sorted.map(([key, row]) => ({
     key,
-    cells: row.map((value, index) => ({ text: index < 3 ? value : count(value), className: index > 1 ? "n" : "" })),
+    cells: [
+      { text: row[0].replace(/^[a-z]+\//, ""), title: row[0] },
+      { text: row[1] },
+      ...row.slice(2).map((value) => ({ text: count(value), className: "n" })),
+    ],
   })));
   $("findings").hidden = !sorted.length;
 }
@@ -218,12 +229,18 @@ function showSample(data) {
 
 const FAILURES = ["Ended", "Status", "Outcome", "Reason", "Attempts", "Took", "Document", "Request id"];
 
+const FEW = 12;
+let failed = [];
+let all = false;
+
 function showFailures(failures) {
+  failed = failures;
   const shortened = (attempts) => {
     const same = attempts.length > 1 && attempts.every((each) => each === attempts[0]);
     return same ? `${attempts.length} × ${attempts[0]}` : attempts.join(", ") || "none";
   };
-  fill($("failures").tBodies[0], failures.map((each) => ({
+  const shown = all ? failures : failures.slice(0, FEW);
+  fill($("failures").tBodies[0], shown.map((each) => ({
     key: `${each.at} ${each.request_id}`,
     state: each.status < 500 ? "unknown" : REFUSED.includes(each.outcome) ? "warn" : "bad",
     cells: [
@@ -239,7 +256,13 @@ function showFailures(failures) {
   })), FAILURES);
   $("no-failures").hidden = failures.length > 0;
   $("failures").hidden = !failures.length;
+  $("more").hidden = failures.length <= FEW;
+  put($("more"), all ? `Show the last ${FEW} only` : `Show all ${failures.length}`);
 }
+$("more").addEventListener("click", () => {
+  all = !all;
+  showFailures(failed);
+});
 
 function showAbout(data) {
   about = data;
@@ -266,7 +289,7 @@ function showSettings() {
       { text: each.variable, className: "id" },
       { text: each.value || "–", className: "id" },
       { text: each.origin },
-      { text: each.about },
+      { text: each.about.replaceAll("`", "") },
     ],
   })), ["Variable", "Value", "From", "What it does"]);
 }
@@ -286,7 +309,7 @@ function lose() {
   if ($("link").dataset.state === "lost") return;
   showLink("lost");
   const since = last ? ` The numbers below are those of ${clock(last.point.t)}.` : "";
-  put($("lost"), `The gateway does not answer.${since} Trying again every ${AGAIN / 1000} seconds.`);
+  put($("lost"), `The gateway does not answer.${since} Trying again.`);
   $("lost").hidden = false;
   document.body.classList.add("old");
 }
@@ -302,7 +325,6 @@ function hear() {
 
 const SHOW = {
   about: showAbout,
-  history: (points) => { board.replace(points); },
   sample: showSample,
   failures: showFailures,
 };
@@ -310,7 +332,8 @@ const SHOW = {
 function receive(kind, data) {
   hear();
   if (kind === "sample") board.add(data.point);
-  if (paused) held[kind] = data;
+  if (kind === "history") data.forEach((point) => board.add(point));
+  else if (paused) held[kind] = data;
   else SHOW[kind](data);
 }
 
@@ -318,22 +341,22 @@ function open() {
   source?.close();
   source = new EventSource("events");
   heard = performance.now();
-  for (const kind of Object.keys(SHOW)) {
+  for (const kind of ["history", ...Object.keys(SHOW)]) {
     source.addEventListener(kind, (event) => receive(kind, JSON.parse(event.data)));
   }
   source.addEventListener("error", lose);
 }
 
-// EventSource gives up for good on some errors and never notices a dead peer: both end here.
+// EventSource reconnects by itself after most errors, but not after all, and never notices a peer
+// that is silent.
 setInterval(() => {
-  if (performance.now() - heard < SILENCE && source.readyState === EventSource.OPEN) return;
-  if (performance.now() - heard >= SILENCE) lose();
-  if ($("link").dataset.state === "lost") open();
+  if (source.readyState !== EventSource.CLOSED && performance.now() - heard < SILENCE) return;
+  lose();
+  open();
 }, AGAIN);
 
 $("pause").addEventListener("click", () => {
   paused = !paused;
-  $("pause").setAttribute("aria-pressed", String(paused));
   put($("pause"), paused ? "Resume" : "Pause");
   if (["live", "paused"].includes($("link").dataset.state)) showLink(paused ? "paused" : "live");
   if (paused) return;
