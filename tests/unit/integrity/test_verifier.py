@@ -4,17 +4,19 @@ import threading
 import pytest
 import xxhash
 
-from docwarden.integrity import verifier as module
+from docwarden.integrity.deep import DeepChecker
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.tiers import inspect_bytes
 from docwarden.integrity.verdict import Finding, MediaType
 from docwarden.integrity.verifier import THREAD_FROM, Verifier
 
 
-class Deep:
+class Deep(DeepChecker):
     """Stands for the deep checker's processes: counts, waits when told, answers as told."""
 
     def __init__(self, *findings):
+        super().__init__()
         self.findings = findings
         self.calls = 0
         self.cancelled = 0
@@ -33,7 +35,7 @@ class Deep:
 
 async def _until(condition):
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the condition is no event
+        while not condition():
             await asyncio.sleep(0)
 
 
@@ -155,13 +157,12 @@ async def test_least_recently_used_verdict_is_forgotten_first(documents):
 
 async def test_large_document_is_looked_at_outside_the_event_loop(saved, picture, monkeypatch):
     threads = []
-    real = module.inspect_bytes
 
     def spy(data, policy):
         threads.append(threading.current_thread())
-        return real(data, policy)
+        return inspect_bytes(data, policy)
 
-    monkeypatch.setattr(module, "inspect_bytes", spy)
+    monkeypatch.setattr("docwarden.integrity.verifier.inspect_bytes", spy)
     verifier = Verifier(policy=Policy())
     large = saved(picture(size=(700, 600)), "TIFF")
     assert len(large) >= THREAD_FROM

@@ -1,0 +1,177 @@
+"""`docwarden inspect`, as a process of its own."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import argparse, sys
+from docwarden import inspect
+parser = argparse.ArgumentParser(prog="docwarden inspect")
+inspect.configure(parser)
+sys.exit(inspect.run(parser.parse_args()))
+"""
+COMMAND = (sys.executable, "-c", SCRIPT)
+
+
+def run(*arguments, stdin=b"", environment=None):
+    return subprocess.run(
+        (*COMMAND, *arguments),
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env=os.environ | (environment or {}),
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, documents):
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "a.png").write_bytes(documents["png"])
+    (tmp_path / "deeper" / "b.pdf").write_bytes(documents["pdf-table"])
+    return tmp_path
+
+
+def test_intact_files_give_status_zero_and_a_table(folder):
+    done = run(folder)
+    assert done.returncode == 0, done.stderr
+    assert b"2 intact, 0 broken" in done.stdout
+    assert b"application/pdf" in done.stdout
+    assert b"\x1b" not in done.stdout
+
+
+def test_json_lines_carry_the_keys_of_the_contract(folder, documents):
+    broken = folder / "c.pdf"
+    broken.write_bytes(documents["pdf-table"].decode("utf-8", "replace").encode())
+    done = run("--json", folder)
+    assert done.returncode == 1
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["intact"] for record in records] == [True, False, True]
+    for record in records:
+        assert {"file", "intact", "media_type", "reason", "tier", "bytes"} <= record.keys()
+    assert records[1]["reason"] == "pdf-startxref-wrong"
+    assert records[1]["tier"] == 2
+    assert records[1]["bytes"] == broken.stat().st_size
+
+
+def test_observed_findings_are_told_and_do_not_change_the_status(folder, documents):
+    (folder / "a.png").write_bytes(documents["png"] + b"junk")
+    done = run("--json", folder / "a.png")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["observed"] == ["trailing-bytes"]
+    assert run("--checks", "trailing-bytes=enforce", folder / "a.png").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("/nowhere/at-all.pdf",), b"No such file"),
+        (("--checks", "nonsense=enforce", "x"), b"no check is named 'nonsense'"),
+        (("--tier", "7", "x"), b"invalid choice"),
+        ((), b"required"),
+        (("/dev/null",), b"neither a file nor a folder"),
+    ],
+)
+def test_wrong_usage_and_unreadable_files_give_status_two(arguments, words):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_the_other_files_are_inspected_when_one_is_missing(folder):
+    done = run("/nowhere/at-all.pdf", folder)
+    assert done.returncode == 2
+    assert b"2 intact" in done.stdout
+
+
+def test_file_above_the_cap_is_said_to_be(folder):
+    done = run("--json", "--max-bytes", "100", folder / "a.png")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["reason"] == "body-too-large"
+
+
+def test_standard_input_is_a_file_named_dash(documents):
+    done = run("--json", "-", stdin=documents["gif"])
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["media_type"] == "image/gif"
+
+
+def test_file_names_of_any_bytes_are_printed_harmlessly(tmp_path):
+    (tmp_path / os.fsdecode(b"\x1b[31m\xff.png")).write_bytes(b"x")
+    for options in ((), ("--json",)):
+        done = run(*options, tmp_path)
+        assert done.returncode == 1
+        assert b"\x1b" not in done.stdout
+        assert done.stderr == b""
+
+
+def _on_a_terminal(path, environment):
+    primary, secondary = pty.openpty()
+    process = subprocess.Popen(
+        (*COMMAND, path), stdout=secondary, stderr=secondary, env=os.environ | environment
+    )
+    os.close(secondary)
+    output = b""
+    try:
+        while piece := os.read(primary, 65_536):
+            output += piece
+    except OSError:  # Linux reports the end of a terminal so
+        pass
+    os.close(primary)
+    process.wait(60)
+    return output
+
+
+def test_colour_is_for_terminals_that_want_it(folder):
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        os.environ.pop(name, None)
+    assert b"\x1b[32m" in _on_a_terminal(folder, {"TERM": "xterm-256color"})
+    assert b"\x1b[32m" not in _on_a_terminal(folder, {"TERM": "xterm-256color", "NO_COLOR": "1"})
+
+
+def test_interrupt_ends_at_once_and_leaves_no_process(folder, documents):
+    for number in range(1_500):
+        (folder / f"{number}.pdf").write_bytes(documents["pdf-table"] + b"%% %d" % number)
+    process = subprocess.Popen(
+        (*COMMAND, "--json", folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    workers = _children_of(process.pid)
+    assert workers
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
+    end = time.monotonic() + 5
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def _children_of(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+
+
+def test_reader_of_the_output_may_leave(folder, documents):
+    for number in range(200):
+        (folder / f"{number}.png").write_bytes(documents["png"])
+    process = subprocess.Popen(
+        (*COMMAND, "--json", folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait(20)
