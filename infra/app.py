@@ -4,9 +4,13 @@
 credentials and without network; the CDK command line runs it the same way.
 """
 
+from pathlib import Path
+
 import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
 
 from docwarden_cloud.environments import Environment, NodeGroup, Store
+from docwarden_cloud.monitoring import Monitoring, read_monitoring
 from docwarden_cloud.stage import EnvironmentStage
 
 STAGING = Environment(
@@ -16,8 +20,8 @@ STAGING = Environment(
     cidr="10.20.0.0/16",
     nat_gateways=1,
     kubernetes_version="1.36",
-    graviton=NodeGroup(instance_type="t4g.medium", minimum=1, maximum=3),
-    x86=NodeGroup(instance_type="t3.medium", minimum=1, maximum=2),
+    graviton=NodeGroup(instance_type="t4g.medium", size=1),
+    x86=NodeGroup(instance_type="t3.medium", size=1),
     api_access_cidrs=(),
     domain="staging.docwarden.example",
     github_repository="docwarden/docwarden",
@@ -37,8 +41,8 @@ PRODUCTION = Environment(
     cidr="10.30.0.0/16",
     nat_gateways=3,
     kubernetes_version="1.36",
-    graviton=NodeGroup(instance_type="m7g.large", minimum=3, maximum=9),
-    x86=NodeGroup(instance_type="m7i.large", minimum=1, maximum=3),
+    graviton=NodeGroup(instance_type="m7g.large", size=3),
+    x86=NodeGroup(instance_type="m7i.large", size=1),
     api_access_cidrs=(),
     domain="docwarden.example",
     github_repository="docwarden/docwarden",
@@ -51,15 +55,24 @@ PRODUCTION = Environment(
     grafana=True,
 )
 
+MONITORING = Path(__file__).resolve().parents[1] / "monitoring" / "generated"
+
 ENVIRONMENTS = (STAGING, PRODUCTION)
 
 
-def build(app: cdk.App) -> list[EnvironmentStage]:
-    """Add every environment to the application."""
-    return [EnvironmentStage(app, environment=environment) for environment in ENVIRONMENTS]
+def build(app: cdk.App, *, monitoring: Monitoring) -> None:
+    """Add every environment to the application, with what each one alerts by."""
+    for environment in ENVIRONMENTS:
+        EnvironmentStage(app, environment=environment, monitoring=monitoring)
+
+
+def main() -> None:
+    """Synthesise, and refuse what cdk-nag's AWS Solutions pack objects to."""
+    application = cdk.App()
+    build(application, monitoring=read_monitoring(MONITORING))
+    cdk.Validations.of(application).add_plugins(AwsSolutionsChecks(application))
+    application.synth()
 
 
 if __name__ == "__main__":
-    application = cdk.App()
-    build(application)
-    application.synth()
+    main()

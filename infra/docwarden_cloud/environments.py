@@ -23,13 +23,13 @@ class NodeGroup:
     instance_type: str
     """EC2 type; its processor architecture decides the machine image."""
 
-    minimum: int
-    maximum: int
+    size: int
+    """Nodes, always. Growth beyond them is EKS Auto Mode's."""
 
     def __post_init__(self) -> None:
-        """Refuse bounds that EKS would refuse half an hour into a deployment."""
-        if not 1 <= self.minimum <= self.maximum:
-            raise ValueError(f"node group bounds {self.minimum}..{self.maximum} make no sense")
+        """Refuse a group that EKS would refuse half an hour into a deployment."""
+        if self.size < 1:
+            raise ValueError(f"a node group has at least one node, not {self.size}")
 
 
 @dataclass(frozen=True, kw_only=True)

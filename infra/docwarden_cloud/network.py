@@ -57,7 +57,7 @@ class Network(Construct):
             ],
         )
         self._log_flows(environment, log_key)
-        self._keep_traffic_inside()
+        self._keep_traffic_inside(environment.cidr)
 
     def _log_flows(self, environment: Environment, log_key: kms.IKey) -> None:
         group = log_group(
@@ -73,7 +73,7 @@ class Network(Construct):
             traffic_type=ec2.FlowLogTrafficType.ALL,
         )
 
-    def _keep_traffic_inside(self) -> None:
+    def _keep_traffic_inside(self, cidr: str) -> None:
         self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         guard = ec2.SecurityGroup(
             self,
@@ -82,9 +82,7 @@ class Network(Construct):
             description="Interface endpoints: HTTPS from inside the VPC only",
             allow_all_outbound=False,
         )
-        guard.add_ingress_rule(
-            ec2.Peer.ipv4(self.vpc.vpc_cidr_block), ec2.Port.tcp(443), "HTTPS from the VPC"
-        )
+        guard.add_ingress_rule(ec2.Peer.ipv4(cidr), ec2.Port.tcp(443), "HTTPS from the VPC")
         for endpoint, service in _ENDPOINTS.items():
             self.vpc.add_interface_endpoint(
                 endpoint,

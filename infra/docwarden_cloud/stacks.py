@@ -1,30 +1,243 @@
-"""The stacks: each composes constructs and says what others may read from it."""
+"""The stacks: each composes constructs and says what the pipeline may read from it.
 
-from aws_cdk import CfnOutput, Stack
+Outputs named here become values of the Helm release; ``helm_values.py`` reads them by name.
+"""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Fn, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
+from docwarden_cloud.addons import Addons
+from docwarden_cloud.alerts import Alerts, Budget
+from docwarden_cloud.cluster import Cluster
+from docwarden_cloud.container_logs import ContainerLogs
+from docwarden_cloud.dashboards import Dashboards
+from docwarden_cloud.delivery import Delivery
+from docwarden_cloud.edge import LoadBalancer
 from docwarden_cloud.encryption import DataKey
-from docwarden_cloud.environments import Environment
+from docwarden_cloud.environments import Environment, Store
+from docwarden_cloud.firewall import Firewall
+from docwarden_cloud.metrics import Metrics
+from docwarden_cloud.monitoring import Monitoring
 from docwarden_cloud.network import Network
+from docwarden_cloud.nodes import ManagedNodes
 from docwarden_cloud.registry import Registry
+from docwarden_cloud.runner import Runner
+from docwarden_cloud.store import PORT as STORE_PORT
+from docwarden_cloud.store import DocumentStore
 
 
 class NetworkStack(Stack):
-    """VPC, endpoints and flow logs, with the key of all logs."""
+    """VPC, endpoints and flow logs, with the key of all logs and alerts."""
 
-    def __init__(self, scope: Construct, name: str, *, environment: Environment) -> None:
-        super().__init__(scope, name)
-        self.log_key = DataKey(
+    def __init__(
+        self, scope: Construct, name: str, *, environment: Environment, **options: Any
+    ) -> None:
+        super().__init__(scope, name, **options)
+        key = DataKey(
             self, "LogKey", purpose="docwarden: logs and alerts", keep=environment.keeps_data
         )
-        self.log_key.allow_log_groups("*")
-        self.network = Network(self, "Network", environment=environment, log_key=self.log_key.key)
+        key.allow_log_groups("*")
+        key.allow_services("aps.amazonaws.com", "budgets.amazonaws.com")
+        self.log_key = key.key
+        self.vpc = Network(self, "Network", environment=environment, log_key=key.key).vpc
+
+
+class DnsStack(Stack):
+    """The hosted zone. Its name servers have to be delegated to before the edge is deployed."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, environment: Environment, **options: Any
+    ) -> None:
+        super().__init__(scope, name, **options)
+        self.zone = route53.PublicHostedZone(self, "Zone", zone_name=environment.domain)
+        CfnOutput(self, "NameServers", value=Fn.join(" ", self.zone.hosted_zone_name_servers or []))
 
 
 class RegistryStack(Stack):
     """The image repository."""
 
-    def __init__(self, scope: Construct, name: str, *, environment: Environment) -> None:
-        super().__init__(scope, name)
-        self.registry = Registry(self, "Registry", environment=environment)
-        CfnOutput(self, "RepositoryUri", value=self.registry.repository.repository_uri)
+    def __init__(
+        self, scope: Construct, name: str, *, environment: Environment, **options: Any
+    ) -> None:
+        super().__init__(scope, name, **options)
+        self.repository = Registry(self, "Registry", environment=environment).repository
+        CfnOutput(self, "RepositoryUri", value=self.repository.repository_uri)
+
+
+class ClusterStack(Stack):
+    """The cluster with its nodes and its add-ons."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        vpc: ec2.IVpc,
+        log_key: kms.IKey,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, name, **options)
+        made = Cluster(self, "Cluster", environment=environment, vpc=vpc, log_key=log_key)
+        self.cluster = made.cluster
+        self.control_plane = made.security_group
+        addons = Addons(self, "Addons", cluster=self.cluster)
+        nodes = ManagedNodes(self, "Nodes", environment=environment, cluster=self.cluster)
+        nodes.node.add_dependency(*addons.before_nodes)
+        for on_nodes in addons.on_nodes:
+            on_nodes.node.add_dependency(nodes)
+        CfnOutput(self, "ClusterName", value=self.cluster.cluster_name)
+
+
+class ObservabilityStack(Stack):
+    """Logs, metrics, alerts, dashboards and the budget."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        monitoring: Monitoring,
+        cluster: ClusterStack,
+        vpc: ec2.IVpc,
+        log_key: kms.IKey,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, name, **options)
+        alerts = Alerts(self, "Alerts", environment=environment, key=log_key)
+        Budget(self, "Budget", environment=environment, topic=alerts.topic)
+        ContainerLogs(
+            self, "Logs", environment=environment, cluster=cluster.cluster, log_key=log_key
+        )
+        metrics = Metrics(
+            self,
+            "Metrics",
+            environment=environment,
+            monitoring=monitoring,
+            alerts=alerts,
+            log_key=log_key,
+        )
+        nodes = vpc.select_subnets(subnet_group_name="Nodes")
+        metrics.collect_from(
+            cluster.cluster,
+            subnets=nodes.subnet_ids,
+            security_group=cluster.cluster.cluster_security_group,
+        )
+        if environment.grafana:
+            dashboards = Dashboards(
+                self,
+                "Dashboards",
+                environment=environment,
+                workspace_arn=metrics.workspace.attr_arn,
+            )
+            CfnOutput(self, "GrafanaEndpoint", value=dashboards.workspace.attr_endpoint)
+        CfnOutput(self, "PrometheusEndpoint", value=metrics.workspace.attr_prometheus_endpoint)
+        CfnOutput(
+            self,
+            "CollectorCidrs",
+            value=Fn.join(",", [subnet.ipv4_cidr_block for subnet in nodes.subnets]),
+        )
+
+
+class StoreStack(Stack):
+    """The store of last verified copies."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        store: Store,
+        vpc: ec2.IVpc,
+        clients: ec2.ISecurityGroup,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, name, **options)
+        made = DocumentStore(
+            self, "Store", environment=environment, store=store, vpc=vpc, clients=clients
+        )
+        isolated = vpc.select_subnets(subnet_group_name="Store").subnets
+        CfnOutput(self, "StoreHost", value=made.group.attr_primary_end_point_address)
+        CfnOutput(self, "StorePort", value=str(STORE_PORT))
+        CfnOutput(self, "StoreSecret", value=made.secret.secret_name)
+        CfnOutput(
+            self,
+            "StoreCidrs",
+            value=Fn.join(",", [subnet.ipv4_cidr_block for subnet in isolated]),
+        )
+
+
+class EdgeStack(Stack):
+    """Load balancer, certificate, address and firewall."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        vpc: ec2.IVpc,
+        zone: route53.IHostedZone,
+        pods: ec2.ISecurityGroup,
+        log_key: kms.IKey,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, name, **options)
+        edge = LoadBalancer(self, "Edge", environment=environment, vpc=vpc, zone=zone, pods=pods)
+        Firewall(
+            self,
+            "Firewall",
+            environment=environment,
+            load_balancer_arn=edge.balancer.load_balancer_arn,
+            log_key=log_key,
+        )
+        public = vpc.select_subnets(subnet_group_name="Edge").subnets
+        CfnOutput(self, "TargetGroupArn", value=edge.target_group.target_group_arn)
+        CfnOutput(self, "Url", value=f"https://{environment.domain}/")
+        CfnOutput(
+            self, "EdgeCidrs", value=Fn.join(",", [subnet.ipv4_cidr_block for subnet in public])
+        )
+
+
+class DeliveryStack(Stack):
+    """Roles of the workflows, and the runner that reaches the private Kubernetes API."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        registry: RegistryStack,
+        cluster: ClusterStack,
+        vpc: ec2.IVpc,
+        log_key: kms.IKey,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, name, **options)
+        delivery = Delivery(
+            self,
+            "Delivery",
+            environment=environment,
+            repository=registry.repository,
+            cluster=cluster.cluster,
+        )
+        runner = Runner(
+            self,
+            "Runner",
+            environment=environment,
+            vpc=vpc,
+            control_plane=cluster.control_plane,
+            log_key=log_key,
+        )
+        CfnOutput(self, "PushRoleArn", value=delivery.push.role_arn)
+        CfnOutput(self, "DiffRoleArn", value=delivery.diff.role_arn)
+        CfnOutput(self, "DeployRoleArn", value=delivery.deploy.role_arn)
+        CfnOutput(self, "RunnerProject", value=runner.project.ref)

@@ -1,18 +1,54 @@
 """One environment, whole: which stacks it has and what they pass to each other."""
 
+from typing import Any
+
 import aws_cdk as cdk
 from constructs import Construct
 
 from docwarden_cloud.environments import SERVICE, Environment
-from docwarden_cloud.stacks import NetworkStack, RegistryStack
+from docwarden_cloud.monitoring import Monitoring
+from docwarden_cloud.stacks import (
+    ClusterStack,
+    DeliveryStack,
+    DnsStack,
+    EdgeStack,
+    NetworkStack,
+    ObservabilityStack,
+    RegistryStack,
+    StoreStack,
+)
 
 
 class EnvironmentStage(cdk.Stage):
     """All stacks of one environment; ``cdk deploy 'docwarden-<name>/*'`` takes them in order."""
 
-    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+    def __init__(
+        self, scope: Construct, *, environment: Environment, monitoring: Monitoring
+    ) -> None:
+        """Compose the environment.
+
+        Args:
+            scope: The application.
+            environment: What is special about this environment.
+            monitoring: Rules and routing of alerts.
+        """
         super().__init__(scope, environment.prefix, env=cdk.Environment(region=environment.region))
-        self.network = NetworkStack(self, "network", environment=environment)
-        self.registry = RegistryStack(self, "registry", environment=environment)
+        given: dict[str, Any] = {
+            "environment": environment,
+            "termination_protection": environment.keeps_data,
+        }
+        network = NetworkStack(self, "network", **given)
+        placed = {**given, "vpc": network.vpc}
+        logged = {**placed, "log_key": network.log_key}
+        dns = DnsStack(self, "dns", **given)
+        registry = RegistryStack(self, "registry", **given)
+        cluster = ClusterStack(self, "cluster", **logged)
+        pods = cluster.cluster.cluster_security_group
+        ObservabilityStack(self, "observability", monitoring=monitoring, cluster=cluster, **logged)
+        EdgeStack(self, "edge", zone=dns.zone, pods=pods, **logged)
+        DeliveryStack(self, "delivery", registry=registry, cluster=cluster, **logged)
+        if environment.store:
+            StoreStack(self, "store", store=environment.store, clients=pods, **placed)
+        # Cost allocation tags; bootstrap-aws.md says how the account learns of them.
         cdk.Tags.of(self).add("service", SERVICE)
         cdk.Tags.of(self).add("environment", environment.name)

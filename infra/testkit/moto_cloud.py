@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from moto.cloudformation.parsing import get_model_list, get_model_map, get_name_type_map
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
+from testkit import moto_eks, moto_identity, moto_metrics  # noqa: F401  being imported makes moto know them
 from testkit.assembly import Assembly, Json, StackTemplate
-from testkit.moto_eks import register
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -20,6 +21,29 @@ if TYPE_CHECKING:
 # What `cdk bootstrap` leaves in an account: the parameter that every template reads its version of.
 _BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_VERSION = "30"
+
+BEYOND_MOTO = {
+    "AWS::APS::Scraper": "moto has no collectors",
+    "AWS::Budgets::Budget": "moto's CloudFormation makes no budgets",
+    "AWS::CodeBuild::Project": "moto's CloudFormation makes no CodeBuild projects",
+    "AWS::EC2::SecurityGroupEgress": "moto's CloudFormation makes such rules for ingress only",
+    "AWS::EKS::AccessEntry": "moto's EKS has no access entries",
+    "AWS::EKS::Addon": "moto's EKS has no add-ons",
+    "AWS::ElastiCache::ReplicationGroup": "moto's CloudFormation makes no ElastiCache",
+    "AWS::ElastiCache::SubnetGroup": "moto's CloudFormation makes no ElastiCache",
+    "AWS::Grafana::Workspace": "moto has no Grafana",
+    "AWS::S3::BucketPolicy": "moto's CloudFormation makes no bucket policies",
+    "AWS::SNS::Subscription": "moto's CloudFormation makes no subscriptions",
+    "AWS::SNS::TopicPolicy": "moto's CloudFormation makes no topic policies",
+    "AWS::SecretsManager::Secret": "moto's CloudFormation makes no secrets",
+    "AWS::WAFv2::LoggingConfiguration": "moto's CloudFormation makes no WAF",
+    "AWS::WAFv2::WebACL": "moto's CloudFormation makes no WAF",
+    "AWS::WAFv2::WebACLAssociation": "moto's CloudFormation makes no WAF",
+}
+"""Types that moto's CloudFormation cannot create, each with the reason.
+
+Outputs that speak of them are left out of what moto gets, as it would fail on them.
+"""
 
 UNREADABLE = {
     "AWS::KMS::Key": {"Tags": "moto looks for TagKey, as in the API; templates say Key"},
@@ -72,7 +96,17 @@ def _create(cloudformation: "CloudFormationClient", stack: StackTemplate) -> Non
 
 
 def _readable_for_moto(template: Json) -> Json:
-    """Leave out the few properties that moto cannot read; the templates are asserted on them."""
+    """Leave out what moto stumbles over; the templates are asserted on it."""
+    beyond = [
+        f'"{logical_id}"'
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] in BEYOND_MOTO
+    ]
+    outputs = {
+        name: output
+        for name, output in template.get("Outputs", {}).items()
+        if not any(reference in json.dumps(output) for reference in beyond)
+    }
     resources = {
         logical_id: {
             **resource,
@@ -84,7 +118,7 @@ def _readable_for_moto(template: Json) -> Json:
         }
         for logical_id, resource in template["Resources"].items()
     }
-    return {**template, "Resources": resources}
+    return {**template, "Resources": resources, "Outputs": outputs}
 
 
 @contextmanager
@@ -93,7 +127,8 @@ def moto_cloud(region: str) -> Iterator[Cloud]:
     # moto asks for the managed policies of AWS to exist, which it only loads when told so.
     before = dict(os.environ)
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
-    register()
+    for cached in (get_model_list, get_model_map, get_name_type_map):
+        cached.cache_clear()  # moto may have looked before the models of testkit existed
     moto_api_backend.reset()  # its state lives in this process and outlives a server
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -7,7 +7,6 @@ they hand a template's properties to moto's own EKS backend, which checks them a
 
 from typing import Any
 
-from moto.cloudformation.parsing import get_model_list, get_model_map, get_name_type_map
 from moto.core.common_models import CloudFormationModel
 from moto.ec2.models import ec2_backends
 from moto.eks.models import Cluster, Nodegroup, eks_backends
@@ -136,12 +135,6 @@ class CloudFormationNodegroup(CloudFormationModel):
             version=properties.get("Version"),
         )
         return cls(group)
-
-
-def register() -> None:
-    """Make moto's CloudFormation look for its models again, now that these exist."""
-    for cached in (get_model_list, get_model_map, get_name_type_map):
-        cached.cache_clear()
 
 
 def _camel(value: Any) -> Any:

@@ -1,0 +1,228 @@
+"""IAM: the real policy documents of the templates, judged."""
+
+import pytest
+
+from testkit.assembly import Assembly
+from testkit.policies import Document, admits, allows, documents, listed, plain
+
+REPOSITORY = "docwarden/docwarden"
+ISSUER = "token.actions.githubusercontent.com"
+
+# Actions that IAM knows no resource for. Everything else has to name what it acts on.
+WITHOUT_RESOURCE = {
+    "aps:ListWorkspaces",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+    "ecr:GetAuthorizationToken",
+}
+
+SERVICES = {
+    "codebuild.amazonaws.com",
+    "ec2.amazonaws.com",
+    "eks.amazonaws.com",
+    "grafana.amazonaws.com",
+    "pods.eks.amazonaws.com",
+    "vpc-flow-logs.amazonaws.com",
+}
+
+
+def of_kind(assembly: Assembly, kind: str) -> list[Document]:
+    return [document for document in documents(assembly) if document.kind == kind]
+
+
+def identity(assembly: Assembly, name: str) -> Document:
+    (found,) = [
+        document
+        for document in of_kind(assembly, "identity")
+        if document.owner.startswith(f"delivery/Delivery{name}")
+    ]
+    return found
+
+
+def trust(assembly: Assembly, name: str) -> Document:
+    (found,) = [
+        document
+        for document in of_kind(assembly, "trust")
+        if document.owner == f"delivery/Delivery{name}"
+    ]
+    return found
+
+
+def test_no_identity_may_do_wildcard_actions(assembly: Assembly):
+    for document in of_kind(assembly, "identity"):
+        for statement in document.statements:
+            assert statement["Effect"] == "Allow"
+            assert "NotAction" not in statement, document.owner
+            assert "NotResource" not in statement, document.owner
+            for action in listed(statement["Action"]):
+                assert "*" not in action, f"{document.owner}: {action}"
+
+
+def test_only_actions_without_a_resource_act_on_all_resources(assembly: Assembly):
+    for document in of_kind(assembly, "identity"):
+        for statement in document.statements:
+            if "*" in listed(statement["Resource"]):
+                assert set(listed(statement["Action"])) <= WITHOUT_RESOURCE, document.owner
+
+
+def test_resource_policies_admit_nobody_unnamed(assembly: Assembly):
+    for document in of_kind(assembly, "resource"):
+        for statement in document.statements:
+            if statement["Effect"] == "Deny":
+                continue
+            principal = statement["Principal"]
+            assert principal != "*", document.owner
+            assert "*" not in listed(principal.get("AWS", [])), document.owner
+            if "Service" in principal:
+                conditions = {
+                    key for keys in statement.get("Condition", {}).values() for key in keys
+                }
+                assert conditions & {
+                    "aws:SourceAccount",
+                    "aws:SourceArn",
+                    "kms:EncryptionContext:aws:logs:arn",
+                    "s3:x-amz-acl",
+                } or principal["Service"] in {
+                    "logdelivery.elasticloadbalancing.amazonaws.com",
+                    "delivery.logs.amazonaws.com",
+                }, document.owner
+
+
+def test_only_keys_give_their_account_everything(assembly: Assembly):
+    root = "arn:aws:iam::123456789012:root"
+    for document in of_kind(assembly, "resource"):
+        for statement in document.statements:
+            if statement["Effect"] == "Allow" and any(
+                action.endswith(":*") for action in listed(statement["Action"])
+            ):
+                # What makes a key's IAM policies count; AWS' own default key policy.
+                assert statement["Principal"] == {"AWS": root}, document.owner
+                assert statement["Action"] == "kms:*", document.owner
+
+
+def test_roles_trust_known_services_github_or_signed_in_administrators(assembly: Assembly):
+    for document in of_kind(assembly, "trust"):
+        for statement in document.statements:
+            (kind,) = statement["Principal"]
+            match kind:
+                case "Service":
+                    assert statement["Principal"]["Service"] in SERVICES, document.owner
+                case "Federated":
+                    assert document.owner.startswith("delivery/Delivery"), document.owner
+                case "AWS":
+                    assert statement["Condition"] == {
+                        "ArnLike": {
+                            "aws:PrincipalArn": (
+                                "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/"
+                                "*AWSReservedSSO_AdministratorAccess_*"
+                            )
+                        }
+                    }, document.owner
+                case _:
+                    pytest.fail(f"{document.owner} trusts {statement['Principal']}")
+
+
+def test_github_roles_are_bound_to_audience_repository_and_kind_of_run(assembly: Assembly):
+    for name in ("Push", "Diff", "Deploy"):
+        (statement,) = trust(assembly, name).statements
+        conditions = statement["Condition"]
+        assert conditions["StringEquals"] == {f"{ISSUER}:aud": "sts.amazonaws.com"}
+        subjects = listed(conditions["StringLike"][f"{ISSUER}:sub"])
+        for subject in subjects:
+            assert subject.startswith(f"repo:{REPOSITORY}:")
+            rest = subject.removeprefix(f"repo:{REPOSITORY}:")
+            assert "*" not in rest or rest == "ref:refs/tags/v*"
+
+
+RUNS = {
+    "main": f"repo:{REPOSITORY}:ref:refs/heads/main",
+    "branch": f"repo:{REPOSITORY}:ref:refs/heads/main-evil",
+    "release": f"repo:{REPOSITORY}:ref:refs/tags/v1.2.3",
+    "other tag": f"repo:{REPOSITORY}:ref:refs/tags/nightly",
+    "pull request": f"repo:{REPOSITORY}:pull_request",
+    "staging": f"repo:{REPOSITORY}:environment:staging",
+    "production": f"repo:{REPOSITORY}:environment:production",
+    "fork": "repo:somebody/docwarden:ref:refs/heads/main",
+    "lookalike": f"repo:{REPOSITORY}-evil:ref:refs/heads/main",
+}
+
+
+@pytest.mark.parametrize(
+    ("role", "admitted"),
+    [
+        ("Push", {"main", "release"}),
+        ("Diff", {"pull request"}),
+        ("Deploy", {"its own environment"}),
+    ],
+)
+def test_each_github_role_admits_its_runs_and_no_others(
+    assembly: Assembly, role: str, admitted: set[str]
+):
+    expected = {assembly.environment if run == "its own environment" else run for run in admitted}
+    statements = trust(assembly, role).statements
+    claims = {f"{ISSUER}:aud": "sts.amazonaws.com"}
+    assert {
+        run
+        for run, subject in RUNS.items()
+        if admits(statements, claims={**claims, f"{ISSUER}:sub": subject})
+    } == expected
+
+
+def test_a_token_for_another_audience_is_refused(assembly: Assembly):
+    claims = {f"{ISSUER}:aud": "somebody-else", f"{ISSUER}:sub": RUNS["main"]}
+    assert not admits(trust(assembly, "Push").statements, claims=claims)
+
+
+def test_push_role_writes_to_one_repository_only(assembly: Assembly):
+    statements = identity(assembly, "PushImages").statements
+    ours = "<RegistryRepository.Arn>"
+    assert allows(statements, action="ecr:PutImage", resource=ours)
+    other = "arn:aws:ecr:us-east-2:123456789012:repository/other"
+    assert not allows(statements, action="ecr:PutImage", resource=other)
+    assert not allows(statements, action="ecr:DeleteRepository", resource=ours)
+    assert not allows(statements, action="ecr:BatchDeleteImage", resource=ours)
+
+
+def bootstrap_role(kind: str) -> str:
+    return f"arn:aws:iam::123456789012:role/cdk-hnb659fds-{kind}-role-123456789012-us-east-2"
+
+
+def test_diff_role_reads_and_deploy_role_deploys(assembly: Assembly):
+    diff = identity(assembly, "DiffStacks").statements
+    deploy = identity(assembly, "DeployStacks").statements
+    assert allows(diff, action="sts:AssumeRole", resource=bootstrap_role("lookup"))
+    assert not allows(diff, action="sts:AssumeRole", resource=bootstrap_role("deploy"))
+    assert allows(deploy, action="sts:AssumeRole", resource=bootstrap_role("deploy"))
+    for statements in (diff, deploy):
+        # CloudFormation's own role; CDK's deploy role hands it over, nobody else may be it.
+        assert not allows(statements, action="sts:AssumeRole", resource=bootstrap_role("cfn-exec"))
+        assert not allows(
+            statements,
+            action="cloudformation:DeleteStack",
+            resource=f"arn:aws:cloudformation:us-east-2:123456789012:stack/"
+            f"docwarden-{assembly.environment}-network/1",
+        )
+
+
+def test_cluster_access_is_administrators_and_one_namespace_for_deployments(assembly: Assembly):
+    entries = [
+        plain(resource["Properties"])
+        for _, _, resource in assembly.resources()
+        if resource["Type"] == "AWS::EKS::AccessEntry"
+    ]
+    scopes = {
+        entry["PrincipalArn"]: [
+            (policy["PolicyArn"].rpartition("/")[2], policy["AccessScope"])
+            for policy in entry["AccessPolicies"]
+        ]
+        for entry in entries
+    }
+    assert scopes == {
+        "<ClusterAdministrator.Arn>": [("AmazonEKSClusterAdminPolicy", {"Type": "cluster"})],
+        "<DeliveryDeploy.Arn>": [
+            ("AmazonEKSEditPolicy", {"Type": "namespace", "Namespaces": ["docwarden"]})
+        ],
+    }
