@@ -1,6 +1,6 @@
 """Assemble the corpus: fetch the sources, make files, keep those that the outside judges accept.
 
-    python tests/corpus/assemble.py .cache/corpus
+    python -m tests.corpus.assemble .cache/corpus
 
 What is there already is not fetched or judged again. The result is `manifest.json` in the folder,
 which `test_corpus.py` reads.
@@ -19,9 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from judges import is_valid, kind_of
-from made import make_all
-from sources import (
+from tests.corpus.judges import is_valid, kind_of
+from tests.corpus.made import make_all
+from tests.corpus.sources import (
     DEBIAN_PACKAGES,
     DEBIAN_TOOLS,
     PER_SOURCE_AND_TYPE,

@@ -35,7 +35,8 @@ def test_corpus_is_large_and_varied_enough(corpus):
 async def test_every_valid_document_passes_all_enforced_checks(corpus):
     deep = DeepChecker(job_limit=20.0)  # the host that judges is slower than one that serves
     await deep.start()
-    rejected, observed, mistyped = [], Counter(), []
+    rejected, mistyped = [], []
+    observed: Counter[str] = Counter()
     try:
         verifier = Verifier(policy=Policy.parse(tier=4), deep=deep)
         for one in corpus:
@@ -44,7 +45,7 @@ async def test_every_valid_document_passes_all_enforced_checks(corpus):
                 rejected.append((one["path"], verdict.rejected.reason, verdict.rejected.detail))
             if verdict.media_type != TYPES[one["kind"]]:
                 mistyped.append((one["path"], verdict.media_type))
-            observed.update(finding.reason.value for finding in verdict.findings)
+            observed.update(str(finding.reason) for finding in verdict.findings)
     finally:
         await deep.close()
     (FOLDER / "observed.json").write_text(json.dumps(observed))

@@ -13,7 +13,7 @@ from typing import Final
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
 
-MAX_SEGMENTS: Final = 65_536
+MAX_SEGMENTS: Final = 8_192
 MAX_PICTURES: Final = 64
 """How many further pictures behind the first one are followed."""
 
@@ -21,12 +21,13 @@ _SOI: Final = b"\xff\xd8\xff"
 _EOI: Final = 0xD9
 _SOS: Final = 0xDA
 _FRAME_LENGTH: Final = 9  # of a frame header with one component, without its length
-_DNL: Final = b"\xff\xdc\x00\x04"
+_DNL: Final = 0xDC
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})  # TEM and RSTn have no length
 _KNOWN: Final = frozenset({*_BARE, *range(0xC0, 0xD0), *range(0xD9, 0xF0), 0xFE})
 # What ends a scan: a marker that is neither a stuffed zero, a restart, nor fill bytes.
 _SCAN_END: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_NOT_ZERO: Final = re.compile(rb"[^\0]")
 _NOT_FILL: Final = re.compile(rb"[^\xff]")
 
 
@@ -43,7 +44,10 @@ def walk_jpeg(data: bytes) -> int:
 def _skip_companions(data: bytes, end: int) -> int:
     """Return where bytes begin that belong to nothing known."""
     for _ in range(MAX_PICTURES):
-        end = len(data) - len(data[end:].lstrip(b"\0"))
+        padding = _NOT_ZERO.search(data, end)
+        if padding is None:
+            return len(data)
+        end = padding.start()
         # ISO base media, the film of a motion photo; its first box's length begins with zeros.
         if b"ftyp" in data[end : end + 8]:
             return len(data)
@@ -59,12 +63,13 @@ def _skip_companions(data: bytes, end: int) -> int:
 class _Picture:
     """The walk over one picture, from SOI to EOI."""
 
-    __slots__ = ("_at", "_data", "_framed", "_scans")
+    __slots__ = ("_at", "_data", "_framed", "_high", "_scans")
 
     def __init__(self, data: bytes, start: int) -> None:
         self._data = data
         self._at = start + 2
         self._framed = False
+        self._high = True
         self._scans = 0
 
     def walk(self) -> int:
@@ -74,6 +79,8 @@ class _Picture:
             if code == _EOI:
                 if not self._scans:
                     raise BrokenError(Reason.JPEG_SCAN_MISSING, "EOI without any scan")
+                if not self._high:
+                    raise BrokenError(Reason.JPEG_FRAME_INVALID, "the height is zero")
                 return self._at
             if code not in _BARE:
                 self._segment(code)
@@ -104,14 +111,16 @@ class _Picture:
             self._frame(at, length)
         elif code == _SOS:
             self._scan()
+        elif code == _DNL:
+            self._high = True
 
     def _frame(self, at: int, length: int) -> None:
         header = self._data[at + 2 : at + length]
         if len(header) < _FRAME_LENGTH or len(header) != 6 + 3 * header[5]:
             raise BrokenError(Reason.JPEG_FRAME_INVALID, f"the frame header at {at} is misshapen")
-        width, height = header[3:5] != b"\0\0", header[1:3] != b"\0\0"
         # A height of zero is announced later, by a DNL segment (B.2.5).
-        if not width or not (height or _DNL in self._data) or not 2 <= header[0] <= 16:
+        self._high = header[1:3] != b"\0\0"
+        if header[3:5] == b"\0\0" or not 2 <= header[0] <= 16:
             raise BrokenError(Reason.JPEG_FRAME_INVALID, f"the frame header at {at} is impossible")
         self._framed = True
 

@@ -19,24 +19,27 @@ from docwarden.integrity.sniff import pdf_header
 
 MAX_SECTIONS: Final = 256
 """How many sections are followed, newest first; those beyond are not looked at."""
+MAX_PASSES: Final = 2
+"""How often, on average, a byte may be read on the way along the sections."""
 MAX_STREAM_HEAD: Final = 65_536
 """Where the dictionary of a cross-reference stream must end."""
 
 _EOF: Final = b"%%EOF"
 _STARTXREF: Final = re.compile(rb"startxref[\s\0]*(\d{1,19})")
-_TABLE: Final = re.compile(rb"[\s\0]{0,32}xref[\s\0]+\d+[\s\0]+\d+")
-_STREAM: Final = re.compile(rb"[\s\0]{0,32}\d{1,10}[\s\0]+\d{1,5}[\s\0]+obj")
-_PREV: Final = re.compile(rb"/Prev[\s\0]*(\d{1,19})")
-_HYBRID: Final = re.compile(rb"/XRefStm[\s\0]*(\d{1,19})")
-_ROOT: Final = re.compile(rb"/Root[\s\0]*(?:\d|<<)")
+_TABLE: Final = re.compile(rb"[\s\0]{0,32}xref[\s\0]{1,32}\d{1,10}[\s\0]{1,32}\d{1,10}")
+_STREAM: Final = re.compile(rb"[\s\0]{0,32}\d{1,10}[\s\0]{1,32}\d{1,5}[\s\0]{1,32}obj")
+_PREV: Final = re.compile(rb"/Prev[\s\0]{0,32}(\d{1,19})")
+_HYBRID: Final = re.compile(rb"/XRefStm[\s\0]{0,32}(\d{1,19})")
+_ROOT: Final = re.compile(rb"/Root[\s\0]{0,32}(?:\d|<<)")
 _BODY: Final = re.compile(rb"(?:^|[\s\0])\d{1,10}[\s\0]+\d{1,5}[\s\0]+obj\b|\bxref[\s\0]|startxref")
 _PADDING: Final = b"\r\n\t \0\x0c\x1a"
 
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A cross-reference section: what its dictionary says."""
+    """A cross-reference section: what its dictionary says, and how many bytes were read for it."""
 
+    length: int
     previous: int | None
     hybrid: int | None
     rooted: bool
@@ -73,7 +76,8 @@ def _follow(data: bytes, newest: int) -> None:
     waiting = [newest]
     seen: set[int] = set()
     rooted = False
-    while waiting and len(seen) < MAX_SECTIONS:
+    left = MAX_PASSES * len(data)
+    while waiting and len(seen) < MAX_SECTIONS and left > 0:
         offset = waiting.pop()
         if offset in seen:
             continue  # a loop is odd, but readers stop at it too
@@ -83,6 +87,7 @@ def _follow(data: bytes, newest: int) -> None:
             raise BrokenError(reason, f"no section at offset {offset} of {len(data)} bytes")
         seen.add(offset)
         rooted |= section.rooted
+        left -= section.length
         # Some writers say /Prev 0 for "none".
         waiting += [at for at in (section.previous, section.hybrid) if at]
     if not rooted:
@@ -99,18 +104,20 @@ def _section(data: bytes, offset: int, base: int) -> _Section | None:
             if trailer < 0:
                 raise BrokenError(Reason.PDF_TRAILER_BROKEN, f"no trailer after the table at {at}")
             end = data.find(b"startxref", trailer)
-            return _read_section(data, trailer, end if end >= 0 else len(data))
+            end = end if end >= 0 else len(data)
+            return _read_section(data, trailer, end, length=end - at)
         if _STREAM.match(data, at):
             end = data.find(b"stream", at, at + MAX_STREAM_HEAD)
             if end >= 0 and data.find(b"/XRef", at, end) >= 0:
-                return _read_section(data, at, end)
+                return _read_section(data, at, end, length=end - at)
     return None
 
 
-def _read_section(data: bytes, start: int, end: int) -> _Section:
+def _read_section(data: bytes, start: int, end: int, *, length: int) -> _Section:
     previous = _PREV.search(data, start, end)
     hybrid = _HYBRID.search(data, start, end)
     return _Section(
+        length=length,
         previous=int(previous[1]) if previous else None,
         hybrid=int(hybrid[1]) if hybrid else None,
         rooted=_ROOT.search(data, start, end) is not None,

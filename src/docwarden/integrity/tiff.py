@@ -15,9 +15,9 @@ from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
 
 MAX_DIRECTORIES: Final = 8_192
-MAX_ENTRIES: Final = 262_144
+MAX_ENTRIES: Final = 65_536
 """In all directories together."""
-MAX_SEGMENTS: Final = 4_194_304
+MAX_SEGMENTS: Final = 262_144
 """Strips and tiles in all directories together; those beyond are not looked at."""
 
 _SIZES: Final[Mapping[int, int]] = MappingProxyType(

@@ -22,7 +22,7 @@ from docwarden.integrity.policy import Policy
 from docwarden.integrity.tiers import inspect_bytes
 from docwarden.integrity.verdict import Check, Finding, MediaType, Verdict, first_enforced
 
-THREAD_FROM: Final = 1 << 20
+THREAD_FROM: Final = 256 << 10
 """Bytes from which tiers 1 and 2 leave the event loop; docs/explanation/integrity.md has times."""
 
 _DEEP_TIER: Final = 3
