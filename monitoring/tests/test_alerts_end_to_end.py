@@ -1,0 +1,115 @@
+"""A fault is made, the right page arrives and no other, the fault is mended, the page resolves.
+
+Prometheus and Alertmanager are the real ones; windows, waits and intervals are those of
+production divided by sixty, from the same generator.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trial.gateway import running_gateway
+from trial.waiting import until
+from trial.watch import PLACES, Watch, running_watch
+
+OUTAGE = {"listening": False}
+CORRUPTION = {"mix": {"png": 5, "corrupt-pdf": 95}}
+# Four requests at once, 300 ms each: about 13 requests a second are served, whoever asks.
+OVERLOAD = {"capacity": 4, "latency": "300ms"}
+MENDED = {
+    "listening": True,
+    "mix": {"png": 50, "pdf": 40, "corrupt-pdf": 10},
+    "capacity": None,
+    "latency": "0s",
+}
+BURN = "DocwardenDocumentsBudgetBurn"
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Watch]:
+    settings = {
+        "DOCWARDEN_BREAKER_OPEN": "500ms",  # 30 s, scaled
+        "DOCWARDEN_MAX_CONCURRENCY": "4",
+    }
+    with (
+        running_gateway(tmp_path, **settings) as gateway,
+        running_watch(tmp_path, gateway) as running,
+    ):
+        yield running
+
+
+def page(watch: Watch, alert: str) -> dict[str, Any]:
+    """Wait for a first page; it has to be this alert."""
+    first = until("a page", watch.pages)[0]
+    assert first["labels"]["alertname"] == alert, first
+    return dict(first)
+
+
+def assert_says_what_to_do(page: dict[str, Any], alert: str) -> None:
+    assert page["labels"]["severity"] == "critical"
+    assert page["labels"]["job"] == "docwarden"
+    assert page["annotations"]["summary"]
+    assert page["annotations"]["description"]
+    assert page["annotations"]["runbook_url"] == f"{PLACES.runbooks}{alert}/"
+    assert page["annotations"]["dashboard_url"] == f"{PLACES.dashboards}d/docwarden-service"
+
+
+def resolved(watch: Watch, alert: str) -> None:
+    """Wait until the page is taken back and nothing burns any more; nothing else has paged."""
+    until(
+        f"{alert} to resolve",
+        lambda: [each for each in watch.pages("resolved") if each["labels"]["alertname"] == alert],
+    )
+    until("the burn to end", lambda: not watch.firing(BURN, severity="critical"))
+    assert {each["labels"]["alertname"] for each in watch.pages()} == {alert}
+
+
+@pytest.mark.parametrize(
+    ("alert", "fault"),
+    [
+        ("DocwardenUpstreamDown", OUTAGE),
+        ("DocwardenCorruptionHigh", CORRUPTION),
+        ("DocwardenShedding", OVERLOAD),
+    ],
+)
+def test_a_fault_brings_one_page_that_names_it_and_resolves_when_mended(
+    watch: Watch, clients: Callable[..., Any], alert: str, fault: dict[str, Any]
+):
+    clients(watch.gateway.url, threads=30, rate=60)
+    until("traffic", lambda: watch.query("docwarden:slo_requests:rate5m > 20"))
+    assert watch.pages() == []
+
+    watch.gateway.upstream(**fault)
+    assert_says_what_to_do(page(watch, alert), alert)
+    # The budget burns as well, and is not said twice.
+    until(f"{BURN} to fire", lambda: watch.firing(BURN, severity="critical"))
+    until(f"{BURN} to be held back", lambda: watch.held_back(BURN, severity="critical"))
+    assert {each["labels"]["alertname"] for each in watch.pages()} == {alert}
+    assert watch.pages("resolved") == []
+
+    watch.gateway.upstream(**MENDED)
+    resolved(watch, alert)
+
+
+def test_a_dead_gateway_brings_one_page_that_says_so(watch: Watch, clients: Callable[..., Any]):
+    clients(watch.gateway.url)
+    until("traffic", lambda: watch.query("docwarden:slo_requests:rate5m > 20"))
+
+    watch.gateway.program.stop()
+    assert_says_what_to_do(page(watch, "DocwardenDown"), "DocwardenDown")
+    down = "DocwardenTargetDown"
+    until(f"{down} to be held back", lambda: watch.held_back(down))
+    assert {each["labels"]["alertname"] for each in watch.pages()} == {"DocwardenDown"}
+
+
+def test_the_dead_mans_switch_calls_again_and_again_while_nothing_is_wrong(
+    watch: Watch, clients: Callable[..., Any]
+):
+    clients(watch.gateway.url)
+    calls = until("three calls", lambda: watch.receiver.alerts("/heartbeat")[2:] and
+                  watch.receiver.alerts("/heartbeat"))  # fmt: skip
+    assert {each["labels"]["alertname"] for each in calls} == {"DocwardenDeadMansSwitch"}
+    assert {each["status"] for each in calls} == {"firing"}
+    assert watch.pages() == []

@@ -1,0 +1,1 @@
+"""Real processes for the tests: gateway, simulator, Prometheus, Alertmanager, clients."""

@@ -1,0 +1,145 @@
+"""Prometheus and Alertmanager, with what the generator writes for short windows."""
+
+import contextlib
+import signal
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from docwarden_monitoring.alertmanager import Receivers
+from docwarden_monitoring.documents import generate
+from docwarden_monitoring.rules import Places
+from docwarden_monitoring.spans import Scale
+from trial.gateway import Gateway
+from trial.programs import Program, tool
+from trial.receiver import Receiver
+from trial.waiting import fetch, until
+
+SCALE: Final = Scale(1 / 60)
+"""A minute of production is a second here; windows, waits and intervals shrink alike."""
+
+PLACES: Final = Places(runbooks="https://books.test/", dashboards="https://grafana.test/")
+
+
+@dataclass
+class Watch:
+    """Prometheus, Alertmanager and the receiver behind them."""
+
+    prometheus: str
+    alertmanager: str
+    receiver: Receiver
+    gateway: Gateway
+
+    def query(self, expr: str) -> list[dict[str, Any]]:
+        answer = fetch(f"{self.prometheus}/api/v1/query?{urllib.parse.urlencode({'query': expr})}")
+        assert answer["status"] == "success", answer
+        result: list[dict[str, Any]] = answer["data"]["result"]
+        return result
+
+    def firing(self, alert: str, **labels: str) -> list[dict[str, Any]]:
+        """Alerts of that name that fire in Prometheus."""
+        wanted = {"alertname": alert, **labels}
+        alerts = fetch(f"{self.prometheus}/api/v1/alerts")["data"]["alerts"]
+        return [
+            each
+            for each in alerts
+            if each["state"] == "firing" and wanted.items() <= each["labels"].items()
+        ]
+
+    def held_back(self, alert: str, **labels: str) -> bool:
+        """Whether Alertmanager has such alerts, and holds back every one of them."""
+        wanted = {"alertname": alert, **labels}
+        found = [
+            each
+            for each in fetch(f"{self.alertmanager}/api/v2/alerts")
+            if wanted.items() <= each["labels"].items()
+        ]
+        return bool(found) and all(each["status"]["inhibitedBy"] for each in found)
+
+    def pages(self, status: str = "firing") -> list[dict[str, Any]]:
+        """What the pager was told, oldest first."""
+        return [each for each in self.receiver.alerts("/pager") if each["status"] == status]
+
+
+@contextlib.contextmanager
+def running_watch(folder: Path, gateway: Gateway) -> Iterator[Watch]:
+    """Run Prometheus and Alertmanager on what the generator writes for short windows."""
+    with contextlib.ExitStack() as stack:
+        receiver = Receiver()
+        stack.callback(receiver.close)
+        files = generate(
+            PLACES,
+            Receivers(
+                pager=f"{receiver.url}/pager",
+                tickets=f"{receiver.url}/tickets",
+                heartbeat=f"{receiver.url}/heartbeat",
+            ),
+            SCALE,
+        )
+        (folder / "rules.later").write_text(files["rules.yaml"])
+        (folder / "alertmanager.yaml").write_text(files["alertmanager.yaml"])
+        alertmanager = _start_alertmanager(folder, stack)
+        prometheus = _start_prometheus(folder, stack, alertmanager, gateway.admin)
+        yield Watch(prometheus, alertmanager, receiver, gateway)
+
+
+def _start_alertmanager(folder: Path, stack: contextlib.ExitStack) -> str:
+    program = Program(
+        folder / "alertmanager.log",
+        [
+            tool("prometheus-alertmanager"),
+            f"--config.file={folder}/alertmanager.yaml",
+            f"--storage.path={folder}/alertmanager",
+            "--web.listen-address=127.0.0.1:0",
+            "--cluster.listen-address=",
+        ],
+    )
+    stack.callback(program.stop)
+    return f"http://127.0.0.1:{_port_of(program)}"
+
+
+def _start_prometheus(
+    folder: Path, stack: contextlib.ExitStack, alertmanager: str, admin: str
+) -> str:
+    rules = folder / "rules.later"
+    configuration = {
+        "global": {"scrape_interval": "500ms", "evaluation_interval": SCALE("15s")},
+        "rule_files": [f"{folder}/rules*.yaml"],
+        "scrape_configs": [
+            {"job_name": "docwarden", "static_configs": [{"targets": [admin.split("//")[1]]}]}
+        ],
+        "alerting": {
+            "alertmanagers": [{"static_configs": [{"targets": [alertmanager.split("//")[1]]}]}]
+        },
+    }
+    (folder / "prometheus.conf").write_text(yaml.safe_dump(configuration))
+    program = Program(
+        folder / "prometheus.log",
+        [
+            tool("prometheus"),
+            f"--config.file={folder}/prometheus.conf",
+            f"--storage.tsdb.path={folder}/prometheus",
+            "--web.listen-address=127.0.0.1:0",
+            # A minute by default. What is sent while the configuration is read again gets lost.
+            "--rules.alert.resend-delay=2s",
+        ],
+    )
+    stack.callback(program.stop)
+    url = f"http://127.0.0.1:{_port_of(program)}"
+    program.find("Server is ready to receive web requests")
+    # Prometheus takes five seconds to find its targets, which are five minutes of these rules.
+    up, found = f"{url}/api/v1/query?query=up", f"{url}/api/v1/alertmanagers"
+    until("a first scrape", lambda: fetch(up)["data"]["result"])
+    until("Alertmanager to be found", lambda: fetch(found)["data"]["activeAlertmanagers"])
+    rules.rename(rules.with_suffix(".yaml"))
+    program.process.send_signal(signal.SIGHUP)
+    until("the rules to be read", lambda: fetch(f"{url}/api/v1/rules")["data"]["groups"])
+    return url
+
+
+def _port_of(program: Program) -> str:
+    return program.find(r'msg="Listening on" address=127\.0\.0\.1:(\d+)')[1]
