@@ -22,6 +22,15 @@ demo: $(READY) ## Set everything up, run gateway and simulator, print what to op
 test: $(READY) ## Set everything up and run all tests that need only Python
 	$(BIN)/pytest
 
+.PHONY: test-corpus
+test-corpus: $(READY) ## Prove on 1,300 valid files of many producers that none is refused
+	$(BIN)/python -m tests.corpus.assemble .cache/corpus
+	$(BIN)/pytest tests/corpus
+
+.PHONY: fuzz
+fuzz: $(READY) ## Fuzz the structure walks for a minute (SECONDS=n)
+	$(BIN)/python tests/fuzz/fuzz_walkers.py --seconds $(or $(SECONDS),60)
+
 .PHONY: test-redis
 test-redis: $(READY) ## Test the store in Redis against a real server
 	@command -v redis-server >/dev/null || { apt-get update -qq && apt-get install -y -qq redis-server >/dev/null; }

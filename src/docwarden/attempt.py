@@ -6,6 +6,7 @@ from typing import Final
 
 from docwarden.document import Document, Lease, Memory
 from docwarden.errors import Cause, Failure
+from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verdict import Finding, Verdict
 from docwarden.integrity.verifier import Verifier
 from docwarden.metrics import INTACT, Metrics
@@ -16,6 +17,8 @@ from docwarden.upstream.pool import Pool
 _UNKNOWN: Final = "unknown"
 # RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4: the same request may succeed later.
 _AGAIN: Final = frozenset((408, 425, 429))
+# A document of a supported type once, though its type can no longer be told.
+_DAMAGED: Final = frozenset((Reason.SIGNATURE_DAMAGED, Reason.ZEROS_INSTEAD))
 _TIER_0: Final = frozenset(
     ("body-truncated", "bytes-after-body", "content-coded", "empty-body", "body-too-large")
 )
@@ -127,7 +130,8 @@ class Attempts:
         if verdict.findings:
             self._count_observations(verdict.findings, rejected, media_type or _UNKNOWN)
         if rejected is not None or media_type is None:
-            cause = Cause.UNSUPPORTED if media_type is None else Cause.CORRUPT
+            damaged = rejected is not None and rejected.reason in _DAMAGED
+            cause = Cause.CORRUPT if media_type or damaged else Cause.UNSUPPORTED
             reason = rejected.reason if rejected is not None else None
             tier = rejected.tier if rejected is not None else 1
             self._metrics.finding(media_type or _UNKNOWN, reason or cause.value, tier, refused=True)

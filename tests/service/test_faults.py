@@ -75,7 +75,7 @@ TABLE = [
     unsupported("/fault/html-as-document/{id}", "html-instead"),
     unsupported("/fault/json/{id}", "text-instead"),
     corrupt("/fault/empty/{id}", "empty-body"),
-    unsupported("/fault/zeros/{id}", "zeros-instead"),
+    corrupt("/fault/zeros/{id}", "zeros-instead"),
     Row("/fault/wrong-type/{id}", 200),
     corrupt("/fault/gzip/{id}", "content-coded"),
     unsupported("/fault/gzip-unlabelled/{id}", "type-unknown"),

@@ -1,0 +1,132 @@
+"""The commands as a person runs them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+PATIENCE = 15
+
+
+def docwarden(*words, **env):
+    return subprocess.run(
+        [sys.executable, "-m", "docwarden", *words],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={**os.environ, **env},
+        check=False,
+    )
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("command", ["serve", "config", "demo", "probe"])
+def test_wrong_setting_stops_with_one_clear_line_and_status_2(command):
+    result = docwarden(command, DOCWARDEN_REQUEST_TIMEOUT="soon")
+    assert result.returncode == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert "DOCWARDEN_REQUEST_TIMEOUT='soon'" in line
+    assert "a duration with its unit" in line
+
+
+def test_port_in_use_is_named_with_its_setting():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = docwarden("serve", "--listen", address, "--admin-listen", "127.0.0.1:0")
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"docwarden: cannot listen on {address} (DOCWARDEN_LISTEN): ")
+    assert line.lower().endswith("address already in use")
+
+
+def test_config_tells_values_and_origins():
+    result = docwarden("config", "--json", DOCWARDEN_WORKERS="3")
+    shown = json.loads(result.stdout)
+    assert result.returncode == 0
+    assert shown["DOCWARDEN_WORKERS"] == {"value": "3", "origin": "environment"}
+    assert shown["DOCWARDEN_DRAIN_DELAY"] == {"value": "10s", "origin": "default"}
+    table = docwarden("config", DOCWARDEN_STORE_URL="redis://u:hunter2@h:1/0").stdout
+    assert "hunter2" not in table
+    assert "DOCWARDEN_STORE_URL" in table
+
+
+def test_usage_errors_end_with_2_and_help_with_0():
+    assert docwarden().returncode == 2
+    assert docwarden("nonsense").returncode == 2
+    assert docwarden("--help").returncode == 0
+    assert docwarden("--version").stdout.startswith("docwarden ")
+    for command in ("serve", "simulate", "demo", "inspect", "probe", "config"):
+        assert docwarden(command, "--help").returncode == 0
+
+
+async def test_probe_tells_health_by_its_exit_status(serve, simulator_process):
+    gateway = await serve(f"http://127.0.0.1:{simulator_process.port}/{{id}}")
+    env = {"DOCWARDEN_ADMIN_LISTEN": f"127.0.0.1:{gateway.admin_port}"}
+    for check in ("live", "ready", "startup"):
+        result = docwarden("probe", check, **env)
+        assert (result.returncode, json.loads(result.stdout)) == (0, {"status": "ok"})
+    gateway.process.send_signal(signal.SIGTERM)
+    end = time.monotonic() + PATIENCE
+    while docwarden("probe", "ready", **env).returncode == 0:
+        assert time.monotonic() < end
+    await gateway.stop(signal.SIGTERM)
+    gone = docwarden("probe", "live", **env)
+    assert gone.returncode == 1
+    assert "no answer from" in gone.stderr
+
+
+@pytest.fixture
+def demo():
+    ports = [free_port() for _ in range(4)]
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "docwarden", "demo",
+            "--listen", f"127.0.0.1:{ports[0]}",
+            "--admin-listen", f"127.0.0.1:{ports[1]}",
+            "--simulator-listen", f"127.0.0.1:{ports[2]}",
+            "--simulator-control", f"127.0.0.1:{ports[3]}",
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    yield process, ports
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def test_demo_serves_a_document_within_two_seconds_and_ctrl_c_leaves_nothing(demo):
+    process, ports = demo
+    started = time.monotonic()
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}/529852", timeout=5) as answer:
+                body = answer.read()
+                media_type = answer.headers["Content-Type"]
+            break
+        except OSError:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() - started < PATIENCE
+            time.sleep(0.01)
+    assert time.monotonic() - started < 2
+    assert {b"%PDF": "application/pdf", b"\x89PNG": "image/png"}[body[:4]] == media_type
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert f"http://127.0.0.1:{ports[0]}/529852" in told
+    for port in ports:
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0, "something still listens"
