@@ -35,14 +35,14 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
-        self.answer = None
+        self.answer: asyncio.Future[int] | None = None
 
     def ask(self):
-        self.answer = asyncio.get_running_loop().create_future()
+        self.answer = answer = asyncio.get_running_loop().create_future()
         self.missing = -1
         self.head = b""
         self.transport.write(b"GET /1 HTTP/1.1\r\nHost: test\r\n\r\n")
-        return self.answer
+        return answer
 
     def data_received(self, data):
         if self.missing < 0:
@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
             self.missing = length + end + 4 - len(self.head)
         else:
             self.missing -= len(data)
-        if self.missing == 0:
+        if self.missing == 0 and self.answer is not None:
             self.answer.set_result(int(self.head[9:12]))
 
     def connection_lost(self, exc):
