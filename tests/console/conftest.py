@@ -315,3 +315,16 @@ def clients() -> Iterator[Callable[..., Clients]]:
             return crowd
 
         yield begin
+
+
+@pytest.fixture
+def poll() -> Callable[[Callable[[], Any], Callable[[], Any]], None]:
+    """Return a wait until something holds; what is seen instead is told when it does not."""
+
+    def wait(holds: Callable[[], Any], instead: Callable[[], Any]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            assert time.monotonic() < end, f"not within {PATIENCE} s; seen: {instead()}"
+            time.sleep(0.05)
+
+    return wait

@@ -12,8 +12,8 @@ from typing import Final
 from docwarden.errors import Failure, Outcome
 from docwarden.request import Request
 
-KEPT: Final = 40
-KEPT_REFUSED: Final = 10
+KEPT: Final = 45
+KEPT_REFUSED: Final = 5
 """Records; the oldest goes first. With every text at its longest, about 20 KB together."""
 REFUSED: Final = frozenset((Outcome.OVERLOADED, Outcome.CIRCUIT_OPEN))
 """Outcomes of requests that were turned away to protect the gateway or the upstream."""

@@ -119,7 +119,8 @@ function showBound() {
 function showVerdict() {
   const { verdict, details, point } = last;
   $("standing").dataset.level = verdict.level;
-  put($("verdict-text"), verdict.title);
+  put($("verdict"), verdict.title);
+  put($("announced"), verdict.title);
   document.title = `${verdict.title} · docwarden`;
   const icon = $("icon");
   const href = icon.href.replace(/%23[0-9a-f]{6}/, `%23${TONES[verdict.level].slice(1)}`);
@@ -242,7 +243,7 @@ function showFailures(failures) {
   const shown = all ? failures : failures.slice(0, FEW);
   fill($("failures").tBodies[0], shown.map((each) => ({
     key: `${each.at} ${each.request_id}`,
-    state: each.status < 500 ? "unknown" : REFUSED.includes(each.outcome) ? "warn" : "bad",
+    state: each.status < 500 ? "warn" : REFUSED.includes(each.outcome) ? "warn" : "bad",
     cells: [
       { text: clock(each.at) },
       { text: each.status, className: "n" },
