@@ -10,7 +10,8 @@ CHECKOV_READY := $(CHECKOV_VENV)/.ready
 CDK := infra/node_modules/.bin/cdk
 CDK_RUN = PATH="$(INFRA_BIN):$$PATH" node_modules/.bin/cdk
 
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 1
+# The one end-of-life version that this was seen to work with says so at every start.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 
 ##@ Cloud
 

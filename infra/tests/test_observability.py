@@ -67,7 +67,7 @@ def test_topics_are_encrypted_and_somebody_is_told(assembly: Assembly):
 def test_budget_warns_before_the_money_is_spent(assembly: Assembly):
     budget = assembly["observability"].only("AWS::Budgets::Budget")
     limit = budget["Budget"]["BudgetLimit"]["Amount"]
-    assert limit == (600 if assembly.environment == "staging" else 1500)
+    assert limit == (450 if assembly.environment == "staging" else 1500)
     kinds = {
         (each["Notification"]["NotificationType"], each["Notification"]["Threshold"])
         for each in budget["NotificationsWithSubscribers"]
