@@ -62,9 +62,10 @@ class Balancer:
         return ""
 
     def _command(self, command):
-        with suppress(FileNotFoundError, ConnectionRefusedError), socket.socket(
-            socket.AF_UNIX
-        ) as connection:
+        with (
+            suppress(FileNotFoundError, ConnectionRefusedError),
+            socket.socket(socket.AF_UNIX) as connection,
+        ):
             connection.connect(str(self._admin))
             connection.sendall(f"{command}\n".encode())
             return b"".join(iter(lambda: connection.recv(65536), b"")).decode()

@@ -111,9 +111,7 @@ class Host:
         """Start the upstream and return its URL for gateways."""
         listen = "--listen=0.0.0.0:3000"
         simulator = self.start("simulate", listen, "--control=off", *options, options=HARDENED)
-        until(
-            lambda: "listening" in run("logs", simulator.name).stdout, limit=20, what="simulator"
-        )
+        until(lambda: "listening" in run("logs", simulator.name).stdout, limit=20, what="simulator")
         return f"http://{simulator.address()}:3000"
 
     def start_gateway(self, upstream, *options, **settings):

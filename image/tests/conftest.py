@@ -1,4 +1,5 @@
 import pytest
+
 from containers import IMAGE, Host, until
 from load import status_of
 

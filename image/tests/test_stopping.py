@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from balancer import Balancer
 from containers import podman, until
 from load import Load, get, status_of
@@ -42,9 +43,7 @@ def test_request_in_flight_is_answered_after_the_listener_closed(host, ready, re
     client = threading.Thread(target=lambda: answers.append(get(f"{url}/7")))
     client.start()
     metrics = slow.url(8081) + "/metrics"
-    until(
-        lambda: b"docwarden_requests_in_flight 1" in get(metrics)[2], limit=2.5, what="in flight"
-    )
+    until(lambda: b"docwarden_requests_in_flight 1" in get(metrics)[2], limit=2.5, what="in flight")
     assert stop(slow) == 0
     client.join()
     ((status, headers, _),) = answers
@@ -77,9 +76,10 @@ def test_rolling_replacement_under_load_fails_no_request(host, ready, reliable, 
         until(lambda: load.answered >= before + 200, limit=60, what="200 more documents")
     assert load.failures == []
     for gateway in new:
-        assert b'docwarden_documents_total{outcome="delivered"}' in get(
-            gateway.url(8081) + "/metrics"
-        )[2]
+        assert (
+            b'docwarden_documents_total{outcome="delivered"}'
+            in get(gateway.url(8081) + "/metrics")[2]
+        )
     figure(
         f"two gateways replaced behind HAProxy: {load.answered} requests, "
         f"{len(load.failures)} failed"
