@@ -1,0 +1,24 @@
+##@ Documentation
+
+DOCS_VENV := .venv-docs
+DOCS_READY := $(DOCS_VENV)/.ready
+
+.PHONY: docs
+docs: $(DOCS_READY) ## Build the documentation into build/site; a broken link fails
+	$(DOCS_VENV)/bin/sphinx-build --quiet --builder html --fail-on-warning --keep-going \
+		--fresh-env --doctree-dir build/doctrees docs build/site
+	@echo "open build/site/index.html"
+
+.PHONY: reference
+reference: $(READY) ## Renew the reference pages that follow from the code
+	PYTHONPATH=docs $(BIN)/python -m reference_pages
+
+.PHONY: lock-docs
+lock-docs: $(READY) ## Renew the hash-pinned lock of the documentation's tools
+	$(LOCK) docs/requirements.in -o docs/requirements.txt
+
+$(DOCS_READY): docs/requirements.txt
+	@echo "Setting up $(DOCS_VENV) ..."
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement docs/requirements.txt
+	@touch $@

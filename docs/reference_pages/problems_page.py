@@ -1,0 +1,76 @@
+"""Every problem type and cause, from the table of rules."""
+
+from types import MappingProxyType
+from typing import Final
+
+from docwarden.errors import RULES, Retry, Rule
+from docwarden.settings import PREFIX
+from reference_pages.markdown import page, table
+
+_ALLOWANCES: Final = MappingProxyType(
+    {Retry.NEVER: "no", Retry.TRANSPORT: "transport", Retry.CORRUPTION: "corruption"}
+)
+_INTRODUCTION: Final = """\
+Whatever is not a document is answered as `application/problem+json` (RFC 9457). `type` is
+`urn:docwarden:problem:` and a slug of this page; `reason` is finer: the cause of the last attempt,
+or what an [integrity check](integrity-checks.md) found. Nothing in a problem comes from the
+upstream. [Find out why a document was refused](../how-to/debug-a-refusal.md) shows how to read
+one."""
+
+_CAUSES: Final = f"""\
+## Every cause
+
+*Retry* is the allowance that another attempt is taken from. *Trips* says whether an attempt counts
+against the upstream in the circuit breaker. *Stale* says whether a last verified copy may stand in,
+where `{PREFIX}STALE_IF_ERROR` keeps them. `Retry-After` is jittered."""
+
+_STATUSES: Final = """\
+For a status that the upstream answered, the reason is `upstream-status-` and that status. 408, 425,
+429 and 5xx are tried again, others are final."""
+
+
+def problems_page() -> str:
+    """Return the page."""
+    slugs = {rule.slug: rule for rule in reversed(RULES.values())}
+    types = [
+        (str(rule.status), f"[`{slug}`](#{slug})", rule.title)
+        for slug, rule in reversed(slugs.items())
+    ]
+    return page(
+        "Problems",
+        "docwarden.errors",
+        _INTRODUCTION,
+        table(("status", "slug", "title"), types),
+        _CAUSES,
+        _causes(),
+        _STATUSES,
+        "## Every problem",
+        *(_problem(slug, rule) for slug, rule in reversed(slugs.items())),
+    )
+
+
+def _causes() -> str:
+    head = ("reason", "slug", "retry", "`Retry-After`", "trips", "stale", "outcome", "log level")
+    rows = [
+        (
+            f"`{cause}`",
+            f"`{rule.slug}`",
+            _ALLOWANCES[rule.retry],
+            _yes(told=rule.retry_after),
+            _yes(told=rule.trips),
+            _yes(told=rule.stale),
+            f"`{rule.outcome}`" if rule.outcome else "",
+            rule.level,
+        )
+        for cause, rule in RULES.items()
+    ]
+    return table(head, rows)
+
+
+def _problem(slug: str, rule: Rule) -> str:
+    details = [f"- `{cause}`: {each.detail}" for cause, each in RULES.items() if each.slug == slug]
+    return "\n".join((f"### {slug}", "", f"{rule.status}, *{rule.title}*", "", *details))
+
+
+def _yes(*, told: bool) -> str:
+    return "yes" if told else ""
