@@ -11,7 +11,7 @@ console-tools:
 	@for tool in chromium chromedriver; do \
 		command -v $$tool >/dev/null && continue; \
 		echo "Installing Chromium and its driver ..."; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core >/dev/null || \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core >/dev/null || \
 			{ echo "The console's tests need Debian's chromium and chromium-driver" >&2; exit 1; }; \
 		break; \
 	done

@@ -20,6 +20,7 @@ GOOD: Final = frozenset(
 """Outcomes that the service level indicator counts as good; client_closed counts for nothing."""
 _DAMAGED: Final = frozenset((Cause.CORRUPT, Cause.UNSUPPORTED, Cause.TOO_LARGE))
 _ANSWERED: Final = frozenset(("intact", Cause.NOT_FOUND))
+_NOT_ITS_FAULT: Final = frozenset((Cause.CLIENT_CLOSED, Cause.MEMORY))
 _DELIVERED_STATUSES: Final = frozenset(("200", "206", "304"))
 _DURATIONS: Final = "http_server_request_duration_seconds_bucket"
 
@@ -116,7 +117,7 @@ class Counts:
     @property
     def broken(self) -> float:
         """Attempts that brought no usable answer at all."""
-        told = sum(self.attempts.values()) - self.attempts.get(Cause.CLIENT_CLOSED, 0.0)
+        told = sum(self.attempts.values()) - _total(self.attempts, _NOT_ITS_FAULT)
         return told - self.damaged - self.answered
 
     def good_share(self) -> float | None:

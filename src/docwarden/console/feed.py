@@ -110,6 +110,7 @@ class Feed:
         viewer.push("failures", orjson.dumps(self._failures.newest_first()))
         self._viewers.add(viewer)
         if self._next is None:
+            self._failures_told = self._failures.total
             self._next = asyncio.get_running_loop().call_soon(self._tick)
         return viewer
 
