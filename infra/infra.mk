@@ -31,6 +31,10 @@ infra-snapshots: $(INFRA_READY) ## Renew the reviewed text of security groups an
 infra-costs: $(INFRA_READY) ## Renew docs/reference/cloud-costs.md from infra/prices.toml
 	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.costs > $(CURDIR)/docs/reference/cloud-costs.md
 
+.PHONY: infra-picture
+infra-picture: $(INFRA_READY) ## Renew docs/explanation/cloud.svg
+	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.picture > $(CURDIR)/docs/explanation/cloud.svg
+
 .PHONY: infra-types
 infra-types: $(INFRA_READY) ## Check the types of infra/, strictly
 	cd infra && $(INFRA_BIN)/mypy
