@@ -1,0 +1,61 @@
+"""The reference pages say what the code says."""
+
+import pytest
+from prometheus_client import generate_latest
+
+from docwarden.errors import RULES, Outcome
+from docwarden.integrity.verdict import MediaType
+from docwarden.metrics import ATTEMPT_RESULTS, DECLARED, Metrics, registry_of
+from docwarden.openapi import DESCRIPTION
+from docwarden.settings import variables
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reference/settings.md",
+        "reference/metrics.md",
+        "reference/problems.md",
+        "reference/cli.md",
+        "index.md",
+        "decisions/index.md",
+    ],
+)
+def test_page_is_what_the_generator_makes(name, generator, read):
+    assert read(name) == generator.PAGES[name](), "run `make reference`"
+
+
+def test_every_setting_has_a_row(read):
+    page = read("reference/settings.md")
+    assert [name for name in variables() if f"\n| `{name}` |" not in page] == []
+
+
+def test_every_metric_that_is_scraped_has_a_row(read):
+    page = read("reference/metrics.md")
+    scraped = generate_latest(registry_of(Metrics(version="0", revision="none"))).decode()
+    families = {line.split()[2] for line in scraped.splitlines() if line.startswith("# TYPE")}
+    ours = {name for name in families if not name.startswith("process_")}
+    assert len(ours) == len(DECLARED)
+    assert [name for name in sorted(ours) if f"\n| `{name}` |" not in page] == []
+
+
+@pytest.mark.parametrize("value", [*Outcome, *ATTEMPT_RESULTS])
+def test_every_value_of_a_label_is_listed(value, read):
+    assert f"`{value}`" in read("reference/metrics.md")
+
+
+@pytest.mark.parametrize("cause", RULES)
+def test_every_cause_and_problem_has_its_rows(cause, read):
+    page = read("reference/problems.md")
+    rule = RULES[cause]
+    assert f"\n| `{cause}` | `{rule.slug}` |" in page
+    assert f"\n| {rule.status} | [`{rule.slug}`](#{rule.slug}) | {rule.title} |" in page
+    assert f"\n### {rule.slug}\n" in page
+
+
+def test_http_page_names_every_media_type_and_public_path(read):
+    page = read("reference/http.md")
+    paths = [f'"{path}"' for path in ("/{id}", "/healthz", "/openapi.json")]
+    assert all(path.encode() in DESCRIPTION for path in paths if path != '"/openapi.json"')
+    for word in (*MediaType, *(path.strip('"') for path in paths)):
+        assert f"`{word}`" in page, word
