@@ -11,6 +11,7 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from docwarden import __version__
+from docwarden.allocator import tune_collector
 from docwarden.composition import Parts
 from docwarden.health import Phase
 from docwarden.logs import Log
@@ -134,6 +135,7 @@ class App:
             loop.add_signal_handler(which, received, which)
         try:
             await self.start()
+            tune_collector()
             first = await signals.get()
             interrupted = first is signal.SIGINT
             in_time = await self.drain(0.0 if interrupted else self._settings.drain_delay)

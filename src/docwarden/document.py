@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 
 class Lease:
@@ -84,7 +83,6 @@ class Memory:
             granted()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Document:
     """An intact document.
 
@@ -97,12 +95,23 @@ class Document:
         age: seconds since it was verified, for a copy from the store; None when fresh.
     """
 
-    body: bytes | bytearray
-    media_type: str
-    extension: bytes
-    etag: bytes
-    lease: Lease | None = None
-    age: float | None = None
+    __slots__ = ("age", "body", "etag", "extension", "lease", "media_type")
+
+    def __init__(  # noqa: PLR0913, PLR0917 - a record; a dataclass that is frozen takes thrice the time
+        self,
+        body: bytes | bytearray,
+        media_type: str,
+        extension: bytes,
+        etag: bytes,
+        lease: Lease | None = None,
+        age: float | None = None,
+    ) -> None:
+        self.body = body
+        self.media_type = media_type
+        self.extension = extension
+        self.etag = etag
+        self.lease = lease
+        self.age = age
 
 
 def give_back(document: Document) -> None:

@@ -13,6 +13,9 @@ from typing import Final
 class Cause(enum.StrEnum):
     """What went wrong. The values are the stable default reason codes."""
 
+    # Enum's own hash is Python code and stands in every look-up.
+    __hash__ = str.__hash__
+
     MALFORMED = "malformed-request"
     HEAD_TOO_LARGE = "request-head-too-large"
     HEAD_TIMEOUT = "request-head-timeout"
@@ -41,6 +44,8 @@ class Cause(enum.StrEnum):
 
 class Outcome(enum.StrEnum):
     """How a document request ended: the label of `docwarden_documents_total`."""
+
+    __hash__ = str.__hash__
 
     DELIVERED = "delivered"
     DELIVERED_STALE = "delivered_stale"

@@ -52,15 +52,17 @@ class ClientConnection(asyncio.Protocol):
     """Reads requests and writes answers."""
 
     __slots__ = (
-        "_body_bytes", "_client", "_drained", "_front", "_head_size", "_headers", "_hosts",
-        "_in_head", "_last", "_parser", "_paused", "_pending", "_progress", "_reading", "_since",
-        "_transport", "_unparsed", "_url", "lost", "task",
+        "_body_bytes", "_client", "_current", "_drained", "_front", "_head_size", "_headers",
+        "_hosts", "_in_head", "_last", "_parser", "_paused", "_pending", "_progress", "_reading",
+        "_since", "_transport", "_unparsed", "_url", "_wake", "lost", "task",
     )  # fmt: skip
 
     def __init__(self, front: "Front") -> None:
         self._front = front
         self._pending: deque[_Pending] = deque()
         self.task: asyncio.Task[None] | None = None
+        self._current: _Pending | None = None
+        self._wake: asyncio.Future[None] | None = None
         self._reading = True
         self._unparsed = 0
         self._drained: asyncio.Future[None] | None = None
@@ -123,7 +125,10 @@ class ClientConnection(asyncio.Protocol):
         self._pending.clear()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
-        if self.task is not None:
+        if self._wake is not None:
+            self._wake.set_result(None)
+            self._wake = None
+        elif self.task is not None:
             self.task.cancel()
 
     def pause_writing(self) -> None:
@@ -208,9 +213,14 @@ class ClientConnection(asyncio.Protocol):
         self._enqueue("GET", failure, _CLOSE, keep=False)
 
     def _next(self) -> None:
-        if self.task is None and self._pending:
-            pending = self._pending.popleft()
-            self.task = asyncio.get_running_loop().create_task(self._serve(pending))
+        """Give the next request to the task that serves; read on only while none waits."""
+        if self._current is None and self._pending:
+            self._current = self._pending.popleft()
+            if self._wake is not None:
+                self._wake.set_result(None)
+                self._wake = None
+            elif self.task is None:
+                self.task = asyncio.get_running_loop().create_task(self._work())
         # Requests that wait for an answer are enough to hold; further ones stay in the kernel.
         if self._reading == bool(self._pending) and not self.lost:
             self._reading = not self._pending
@@ -219,7 +229,25 @@ class ClientConnection(asyncio.Protocol):
             else:
                 self._transport.pause_reading()
 
-    async def _serve(self, pending: _Pending) -> None:
+    async def _work(self) -> None:
+        """Serve this connection's requests; one task for all of them, as making tasks costs."""
+        while self._current is not None:
+            keep = await self._serve(self._current)
+            failure = self._current.failure
+            self._current = None
+            if self.lost:
+                return
+            self._since = time.monotonic()
+            if not keep:
+                self._finish(failure)
+                return
+            self._next()
+            if self._current is None:
+                self._wake = asyncio.get_running_loop().create_future()
+                await self._wake
+
+    async def _serve(self, pending: _Pending) -> bool:
+        """Answer one request; return whether the connection may go on."""
         request, failure, connection, keep = pending
         site = self._front.site
         response: Response | None = None
@@ -234,13 +262,10 @@ class ClientConnection(asyncio.Protocol):
             sent = await self._send(response, connection)
         finally:
             site.ended(request, response, sent)
-            self.task = None
-        if self.lost:
-            return
-        self._since = time.monotonic()
-        if keep:
-            self._next()
-            return
+        return keep
+
+    def _finish(self, failure: Failure | None) -> None:
+        """End the connection after its last answer."""
         self._last = True
         if failure is None:
             self._transport.close()
@@ -262,8 +287,8 @@ class ClientConnection(asyncio.Protocol):
         if len(body) <= _JOIN_BELOW:
             self._transport.write(head + body)
         else:
-            self._transport.write(head)
-            self._transport.write(body)
+            # Both in one system call.
+            self._transport.writelines((head, body))
         if self._paused and not await self._drained_in_time():
             return -1
         return len(body)
@@ -292,10 +317,10 @@ class ClientConnection(asyncio.Protocol):
     def check_time(self, now: float) -> None:
         """Close the connection if it has idled, sent its head or read its answer too slowly."""
         limits = self._front.limits
-        if self._last and self.task is None:
+        if self._last and self._current is None:
             if now - self._since > LINGER_SECONDS:
                 self.abort()
-        elif self.task is not None:
+        elif self._current is not None:
             if self._paused and self._stalled(now):
                 self.abort()
         elif self._in_head:
@@ -315,7 +340,7 @@ class ClientConnection(asyncio.Protocol):
 
     def close_if_idle(self) -> None:
         """Close the connection unless a request is under way on it."""
-        if self.task is None and not self._pending and (self._last or not self._in_head):
+        if self._current is None and not self._pending and (self._last or not self._in_head):
             self._transport.close()
 
     def abort(self) -> None:

@@ -35,25 +35,11 @@ class StaleConnectionError(Exception):
 class Answer:
     """An upstream's answer: its status and its body in full, which only 200's is of use."""
 
-    __slots__ = ("body", "status")
-
-    def __init__(self, status: int, body: bytes | bytearray) -> None:
-        self.status = status
-        self.body = body
-
-
-class Connection(asyncio.Protocol):
-    """A connection that sends a request and reads its answer under limits.
-
-    Attributes:
-        reusable: whether another request may be sent when the present one has ended.
-        used: whether a request has been answered on it.
-    """
-
     __slots__ = (
         "_answer", "_body", "_bytes_read", "_chunked", "_declared", "_filled", "_finished",
         "_head_done", "_header_lines", "_informational", "_lease", "_max_body", "_parser",
-        "_refused", "_size", "_transport", "_waits_for_memory", "closed", "reusable", "used",
+        "_refused", "_size", "_transport", "_waits_for_memory", "body", "closed", "expires",
+        "reusable", "status", "used",
     )  # fmt: skip
 
     def __init__(self, max_body: int) -> None:
@@ -65,10 +51,11 @@ class Connection(asyncio.Protocol):
         self.reusable = False
         self.used = False
         self.closed = False
+        self.expires = 0.0
 
     # --- what the pool calls
 
-    async def exchange(self, request: bytes, lease: Lease, timeout: float) -> Answer:
+    async def exchange(self, request: bytes, lease: Lease) -> Answer:
         """Send `request` and return its answer; `lease` grows by what the body holds.
 
         Raises:
@@ -79,10 +66,8 @@ class Connection(asyncio.Protocol):
         if self.closed or transport is None:
             raise StaleConnectionError
         self._begin(lease)
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._answer = answer
-        timer = loop.call_later(timeout, self._fail, Failure(Cause.ATTEMPT_TIMEOUT))
         transport.write(request)
         try:
             return await answer
@@ -90,10 +75,13 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
         finally:
-            timer.cancel()
             self._answer = None
             self._finished = None
             self._drop_body()
+
+    def time_out(self) -> None:
+        """End the exchange, as its time is over."""
+        self._fail(Failure(Cause.ATTEMPT_TIMEOUT))
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""

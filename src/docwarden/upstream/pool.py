@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections import deque
 from typing import Final
 
@@ -13,6 +14,8 @@ from docwarden.upstream.origin import Origin
 # Longer idle connections are more often closed by the other side than useful; nginx keeps 60 s,
 # Node's http server 5 s, uvicorn's 5 s, gunicorn's 2 s.
 MAX_IDLE_SECONDS: Final = 60.0
+# One look at all exchanges replaces a timer for each; attempts may last this much longer.
+SWEEP_SECONDS: Final = 0.02
 
 
 class Pool:
@@ -32,6 +35,7 @@ class Pool:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._busy: set[Connection] = set()
         self._closed = False
+        self._sweep_handle: asyncio.TimerHandle | None = None
         self.open = 0
         self.stale = 0
 
@@ -48,17 +52,17 @@ class Pool:
         Raises:
             Failure: with the transport's, the framing's or the limits' cause.
         """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + timeout
-        connection = self._reuse(loop.time())
+        now = time.monotonic()
+        end = now + timeout
+        connection = self._reuse(now)
         if connection is not None:
             try:
-                return await self._use(connection, request, lease, timeout)
+                return await self._use(connection, request, lease, end)
             except StaleConnectionError:
                 self.stale += 1
-        connection = await self._connect(end)
+        connection = await self._connect(timeout)
         try:
-            return await self._use(connection, request, lease, end - loop.time())
+            return await self._use(connection, request, lease, end)
         except StaleConnectionError:
             raise Failure(Cause.RESET) from None
 
@@ -68,18 +72,37 @@ class Pool:
         for connection in [*self._busy, *(each for each, _ in self._idle)]:
             connection.abort()
         self._idle.clear()
+        if self._sweep_handle is not None:
+            self._sweep_handle.cancel()
         # One turn of the loop lets the transports report that they are gone.
         await asyncio.sleep(0)
 
     async def _use(
-        self, connection: Connection, request: bytes, lease: Lease, timeout: float
+        self, connection: Connection, request: bytes, lease: Lease, end: float
     ) -> Answer:
         self._busy.add(connection)
+        connection.expires = end
+        if self._sweep_handle is None:
+            self._sweep_later()
         try:
-            return await connection.exchange(request, lease, timeout)
+            return await connection.exchange(request, lease)
         finally:
             self._busy.discard(connection)
             self._return(connection)
+
+    def _sweep_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweep_handle = loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """End the exchanges whose time is over; rest while none is under way."""
+        now = time.monotonic()
+        for connection in list(self._busy):
+            if now >= connection.expires:
+                connection.time_out()
+        self._sweep_handle = None
+        if self._busy:
+            self._sweep_later()
 
     def _reuse(self, now: float) -> Connection | None:
         while self._idle:
@@ -91,7 +114,7 @@ class Pool:
 
     def _return(self, connection: Connection) -> None:
         if connection.reusable and not connection.closed and not self._closed:
-            now = asyncio.get_running_loop().time()
+            now = time.monotonic()
             self._idle.append((connection, now))
             self._wake()
             # The longest idle one is at the left; look at it so that none stays for ever.
@@ -112,11 +135,11 @@ class Pool:
                 waiter.set_result(None)
                 return
 
-    async def _connect(self, end: float) -> Connection:
+    async def _connect(self, timeout: float) -> Connection:
         """Return a new connection, or one that has become free while all were taken."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout_at(min(end, loop.time() + self._connect_timeout)):
+            async with asyncio.timeout(min(timeout, self._connect_timeout)):
                 while self.open >= self._most:
                     waiter = loop.create_future()
                     self._waiting.append(waiter)
@@ -126,7 +149,7 @@ class Pool:
                         if not waiter.cancelled():
                             self._wake()
                         raise
-                    free = self._reuse(loop.time())
+                    free = self._reuse(time.monotonic())
                     if free is not None:
                         return free
                 return await self._open(loop)

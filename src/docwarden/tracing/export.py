@@ -1,0 +1,220 @@
+"""How spans leave the process: in batches, from a thread of OpenTelemetry's SDK.
+
+A collector that is slow or down is the export thread's trouble alone. Spans wait in a queue of
+bounded length; what finds it full is lost and counted, as is what the collector did not take. Of
+what OpenTelemetry's libraries log, nothing reaches standard error: it becomes events, one a minute.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import Sampler
+
+from docwarden import __version__
+from docwarden.logs import Log
+from docwarden.tracing import TracingError
+
+CLOSE_SECONDS: Final = 2.0
+"""What the end of the process waits for a collector, at most."""
+
+# OpenTelemetry's default of OTEL_BSP_MAX_QUEUE_SIZE.
+_QUEUE_SPANS: Final = 2048
+_EVENT_SECONDS: Final = 60.0
+_REASON_LENGTH: Final = 300
+
+
+class LibraryLog(logging.Handler):
+    """Takes what OpenTelemetry's libraries log, which would else go to standard error.
+
+    Attributes:
+        heard: the latest messages, shortened.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.heard: deque[str] = deque(maxlen=8)
+        self._logger = logging.getLogger("opentelemetry")
+        self._before = self._logger.level, self._logger.propagate
+        self._logger.addHandler(self)
+        self._logger.propagate = False
+        self._logger.setLevel(logging.WARNING)
+        self._exporters = logging.getLogger("opentelemetry.exporter")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the message."""
+        self.heard.append(record.getMessage()[:_REASON_LENGTH])
+
+    def only_exporters(self) -> None:
+        """Ignore the rest from now on, at no cost: it speaks of each span and each header."""
+        self._logger.setLevel(logging.CRITICAL + 1)
+        self._exporters.setLevel(logging.WARNING)
+
+    def close(self) -> None:
+        """Leave logging as it was."""
+        self._logger.removeHandler(self)
+        level, self._logger.propagate = self._before
+        self._logger.setLevel(level)
+        self._exporters.setLevel(logging.NOTSET)
+        super().close()
+
+
+class CountedExporter(SpanExporter):
+    """Hands batches to the real exporter and counts what it could not deliver.
+
+    Attributes:
+        handed: spans in all batches so far.
+        failures: batches that the collector did not take.
+        lost: spans in them.
+    """
+
+    def __init__(
+        self, inner: SpanExporter, library: LibraryLog, log: Log, clock: Callable[[], float]
+    ) -> None:
+        self._inner = inner
+        self._library = library
+        self._log = log
+        self._clock = clock
+        self._told = float("-inf")
+        self.handed = 0
+        self.failures = 0
+        self.lost = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send a batch; runs in the export thread, for as long as OTEL_EXPORTER_OTLP_TIMEOUT."""
+        self.handed += len(spans)
+        self._library.heard.clear()
+        try:
+            result = self._inner.export(spans)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service goes on without
+            self._library.heard.append(f"{type(error).__name__}: {error}"[:_REASON_LENGTH])
+            result = SpanExportResult.FAILURE
+        if result is not SpanExportResult.SUCCESS:
+            self._failed(len(spans))
+        return result
+
+    def shutdown(self) -> None:
+        """Give up what is being sent."""
+        self._inner.shutdown()
+
+    def _failed(self, spans: int) -> None:
+        self.failures += 1
+        self.lost += spans
+        now = self._clock()
+        if now - self._told < _EVENT_SECONDS:
+            return
+        self._told = now
+        heard = self._library.heard
+        # The first message has the reason for trying again, the last one that for giving up.
+        reason = " / ".join(dict.fromkeys((heard[0], heard[-1]))) if heard else "unknown"
+        self._log.event(
+            "warning",
+            "tracing.export_failed",
+            reason=reason,
+            failures=self.failures,
+            spans_lost=self.lost,
+        )
+
+
+class SpanExport:
+    """Where finished spans go.
+
+    Attributes:
+        resource: what sends them.
+        dropped: spans that found the queue full.
+    """
+
+    def __init__(
+        self,
+        exporter: CountedExporter,
+        processor: BatchSpanProcessor,
+        library: LibraryLog,
+        *,
+        resource: Resource,
+        queue: int,
+    ) -> None:
+        self._exporter = exporter
+        self._processor = processor
+        self._library = library
+        self._queue = queue
+        self._taken = 0
+        self.resource = resource
+        self.dropped = 0
+
+    @property
+    def failures(self) -> int:
+        """Batches that the collector did not take."""
+        return self._exporter.failures
+
+    @property
+    def lost(self) -> int:
+        """Spans that no collector will see."""
+        return self.dropped + self._exporter.lost
+
+    def has_room(self) -> bool:
+        """Whether the queue takes another span; if not, the span is counted as dropped."""
+        if self._taken - self._exporter.handed < self._queue:
+            return True
+        self.dropped += 1
+        return False
+
+    def take(self, span: ReadableSpan) -> None:
+        """Queue a finished span, for which there is room."""
+        self._taken += 1
+        self._processor.on_end(span)
+
+    async def close(self) -> None:
+        """Send what is queued, within `CLOSE_SECONDS`; what is left then is lost."""
+        # A thread of its own that nobody joins: the SDK's shutdown has no limit to set, and a
+        # request to a collector that hangs cannot be called back.
+        sending = threading.Thread(target=self._processor.shutdown, name="span-flush", daemon=True)
+        sending.start()
+        end = time.monotonic() + CLOSE_SECONDS
+        while sending.is_alive() and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+        if sending.is_alive():
+            self._exporter.shutdown()
+        else:
+            self._library.close()
+
+
+def open_export(environ: Mapping[str, str], log: Log) -> tuple[Sampler, SpanExport]:
+    """Return the sampler and the export that the `OTEL_*` variables describe.
+
+    Raises:
+        TracingError: OpenTelemetry does not accept them.
+    """
+    library = LibraryLog()
+    queue = environ.get("OTEL_BSP_MAX_QUEUE_SIZE", "")
+    size = int(queue) if queue.isdecimal() else _QUEUE_SPANS
+    try:
+        provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+        exporter = CountedExporter(OTLPSpanExporter(), library, log, time.monotonic)
+        processor = BatchSpanProcessor(exporter, max_queue_size=size)
+    except ValueError as error:
+        library.close()
+        raise TracingError(f"OTEL_ variables are not usable: {error}") from error
+    for message in library.heard:
+        log.event("warning", "tracing.setting_ignored", reason=message)
+    library.only_exporters()
+    export = SpanExport(exporter, processor, library, resource=provider.resource, queue=size)
+    return provider.sampler, export
+
+
+def _resource() -> Resource:
+    """Return the service's name and version, under what OTEL_RESOURCE_ATTRIBUTES and others say."""
+    found = Resource.create()
+    name = str(found.attributes.get(SERVICE_NAME, ""))
+    own = {SERVICE_VERSION: __version__}
+    merged = Resource(own).merge(found)
+    if name.startswith("unknown_service"):
+        merged = merged.merge(Resource({SERVICE_NAME: "docwarden"}))
+    return merged

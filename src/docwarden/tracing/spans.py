@@ -1,0 +1,305 @@
+"""The spans of a request: one for the request, one an attempt, one for each verification.
+
+    GET /{id}                     server: from the request's head to the end of its answer
+    +- GET                        client: one attempt, verification included
+    |  +- verify                  internal
+    +- GET                        http.request.resend_count=1
+       +- verify
+
+Names and attributes follow OpenTelemetry's stable semantic conventions for HTTP; what they have no
+word for begins with `docwarden.` and has the name that the log has for it. Attributes hold nothing
+that a client or the upstream wrote, but for document and request ids, which are checked, and the
+path of a page that exists.
+
+Whether a request is recorded is decided once, for all its spans, when it begins. While it lasts,
+only ids and times are noted; spans are put together when they have ended. This takes a fraction of
+what live spans of the SDK cost, which are made for any number of threads and changes.
+"""
+
+from random import Random
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.sampling import Sampler
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+    set_span_in_context,
+)
+
+from docwarden import __version__
+from docwarden.errors import Cause, Failure
+from docwarden.metrics import INTACT
+from docwarden.tracing.export import SpanExport
+
+if TYPE_CHECKING:
+    from docwarden.request import Request
+
+Attributes = dict[str, str | int | float | bool]
+
+_SCOPE: Final = InstrumentationScope("docwarden", __version__)
+_UNSET: Final = Status()
+_ERROR: Final = Status(StatusCode.ERROR)
+_SAMPLED: Final = int(TraceFlags.SAMPLED)
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Attempt:
+    """One attempt under way.
+
+    Attributes:
+        header: the line that makes the upstream's spans this attempt's children.
+        status: of the upstream's answer, 0 while there is none.
+        failure: why the attempt failed, if it did.
+        recalled: whether the verdict was remembered.
+    """
+
+    __slots__ = (
+        "_context", "_count", "_started", "_trace", "_verified", "failure", "header", "recalled",
+        "status",
+    )  # fmt: skip
+
+    def __init__(self, trace: "Trace", context: SpanContext, started: float, count: int) -> None:
+        self._trace = trace
+        self._context = context
+        self._started = started
+        self._count = count
+        self._verified: tuple[float, float] | None = None
+        self.status = 0
+        self.failure: Failure | None = None
+        self.recalled = False
+        self.header = b"traceparent: 00-%032x-%016x-%02x\r\n" % (
+            context.trace_id, context.span_id, context.trace_flags,
+        )  # fmt: skip
+
+    def verified(self, started: float, ended: float) -> None:
+        """Note when verification took place, in monotonic seconds."""
+        self._verified = (started, ended)
+
+    def end(self, result: str, ended: float) -> None:
+        """Record the attempt, which came to `result` at monotonic second `ended`."""
+        if not self._context.trace_flags & _SAMPLED:
+            return
+        trace = self._trace
+        status = _UNSET
+        attributes: Attributes = dict(trace.tracing.upstream)
+        attributes["url.full"] = trace.tracing.url.replace("{id}", trace.document_id)
+        if self.status:
+            attributes["http.response.status_code"] = self.status
+        if self._count:
+            attributes["http.request.resend_count"] = self._count
+        if self.failure is not None:
+            status = self._fail(attributes, self.failure)
+        elif result == Cause.CLIENT_CLOSED.value:
+            # Nobody waited for it any more: its client left, or another attempt was faster.
+            attributes["docwarden.cancelled"] = True
+        elif result != INTACT:
+            attributes["error.type"] = Cause.INTERNAL.value
+            status = _ERROR
+        if self._verified is not None:
+            self._record_verification(*self._verified)
+        trace.record("GET", SpanKind.CLIENT, self._context, trace.context,
+                     (self._started, ended), attributes, status)  # fmt: skip
+
+    def _record_verification(self, started: float, ended: float) -> None:
+        attributes: Attributes = {"docwarden.recalled": self.recalled}
+        status = _UNSET if self.failure is None else self._fail(attributes, self.failure)
+        self._trace.record("verify", SpanKind.INTERNAL, self._trace.new_context(), self._context,
+                           (started, ended), attributes, status)  # fmt: skip
+
+    def _fail(self, attributes: Attributes, failure: Failure) -> Status:
+        attributes["error.type"] = failure.cause.value
+        attributes["docwarden.reason"] = failure.reason
+        if failure.media_type:
+            attributes["docwarden.refused_media_type"] = failure.media_type
+        return _ERROR
+
+
+class Trace:
+    """The part of a trace that is one request.
+
+    Attributes:
+        tracing: what it was begun by.
+        context: of the request's own span.
+        document_id: that attempts ask for.
+        id: of the trace, 32 hexadecimal digits.
+        span_id: of the request's own span, 16 hexadecimal digits.
+        sampled: whether its spans are recorded.
+    """
+
+    __slots__ = (
+        "_attempts", "_moment", "_nanoseconds", "_parent", "context", "document_id", "id",
+        "sampled", "span_id", "tracing",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        tracing: "Tracing",
+        context: SpanContext,
+        parent: SpanContext | None,
+        request: "Request",
+    ) -> None:
+        self.tracing = tracing
+        self.context = context
+        self.document_id = ""
+        self.id = f"{context.trace_id:032x}"
+        self.span_id = f"{context.span_id:016x}"
+        self.sampled = bool(context.trace_flags & _SAMPLED)
+        self._parent = parent
+        self._attempts = 0
+        self._moment = request.started
+        self._nanoseconds = int(request.wall * 1e9)
+
+    def attempt(self, document_id: str, started: float) -> Attempt:
+        """Begin an attempt at monotonic second `started`."""
+        self.document_id = document_id
+        count = self._attempts
+        self._attempts += 1
+        return Attempt(self, self.new_context(), started, count)
+
+    def new_context(self) -> SpanContext:
+        """Return a context for another span of this trace."""
+        own = self.context
+        return SpanContext(
+            own.trace_id, self.tracing.new_span_id(), is_remote=False,
+            trace_flags=own.trace_flags, trace_state=own.trace_state,
+        )  # fmt: skip
+
+    def end(self, request: "Request", status: int, seconds: float) -> None:
+        """Record the request, answered with `status` (0: it was not) within `seconds`."""
+        if self.sampled:
+            outcome = _ERROR if status >= 500 else _UNSET
+            method = request.method_label if request.method_label != "_OTHER" else "HTTP"
+            self.record(
+                method if request.route == "unmatched" else f"{method} {request.route}",
+                SpanKind.SERVER, self.context, self._parent,
+                (self._moment, self._moment + seconds), _attributes(request, status), outcome,
+            )  # fmt: skip
+
+    def record(  # noqa: PLR0913, PLR0917 - what makes a span
+        self,
+        name: str,
+        kind: SpanKind,
+        context: SpanContext,
+        parent: SpanContext | None,
+        between: tuple[float, float],
+        attributes: Attributes,
+        status: Status,
+    ) -> None:
+        """Hand a finished span to the export, if it has room; `between` is in monotonic seconds."""
+        export = self.tracing.export
+        if export.has_room():
+            started, ended = between
+            export.take(
+                ReadableSpan(
+                    name, context, parent, export.resource, attributes,
+                    kind=kind, status=status, instrumentation_scope=_SCOPE,
+                    start_time=self._nanoseconds + int((started - self._moment) * 1e9),
+                    end_time=self._nanoseconds + int((ended - self._moment) * 1e9),
+                )
+            )  # fmt: skip
+
+
+class Tracing:
+    """Begins the traces of requests.
+
+    Attributes:
+        export: where spans go.
+        upstream: what every attempt's span says of the upstream.
+        url: what attempts ask, `{id}` in it once or not at all, without query and credentials.
+    """
+
+    def __init__(
+        self, *, sampler: Sampler, export: SpanExport, upstream_url: str, random: Random
+    ) -> None:
+        self._sampler = sampler
+        self._random = random
+        self.export = export
+        parts = urlsplit(upstream_url)
+        host = parts.hostname or ""
+        port = parts.port or _PORTS[parts.scheme]
+        shown = f"[{host}]" if ":" in host else host
+        self.url = (
+            f"{parts.scheme}://{shown}{f':{parts.port}' if parts.port else ''}{parts.path or '/'}"
+        )
+        self.upstream: Attributes = {
+            "http.request.method": "GET",
+            "network.protocol.version": "1.1",
+            "server.address": host,
+            "server.port": port,
+        }
+
+    def begin(self, request: "Request") -> None:
+        """Begin the part of a trace that `request` is, and let the request carry it."""
+        parent = _parent_of(request)
+        trace_id = parent.trace_id if parent is not None else self._random.getrandbits(128) or 1
+        sampling = self._sampler.should_sample(
+            None if parent is None else set_span_in_context(NonRecordingSpan(parent)),
+            trace_id,
+            request.method_label,
+            SpanKind.SERVER,
+        )
+        # W3C Trace Context level 2, section 3.2.2.5.2: who joins a trace keeps its random flag.
+        kept = 0 if parent is None else parent.trace_flags & TraceFlags.RANDOM_TRACE_ID
+        flags = TraceFlags(kept | (_SAMPLED if sampling.decision.is_sampled() else 0))
+        state = sampling.trace_state
+        context = SpanContext(trace_id, self.new_span_id(), False, flags, state)  # noqa: FBT003
+        request.carry(Trace(self, context, parent, request), state.to_header() if state else "")
+
+    def new_span_id(self) -> int:
+        """Return 64 random bits that are not all zero."""
+        return self._random.getrandbits(64) or 1
+
+
+def _parent_of(request: "Request") -> SpanContext | None:
+    """Return the client's span, if the request names one."""
+    found = request.parent
+    if found is None:
+        return None
+    trace_id, span_id, flags, state = found
+    return SpanContext(
+        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)),
+        trace_state=TraceState.from_header([state.decode("ascii")]) if state else None,
+    )  # fmt: skip
+
+
+def _attributes(request: "Request", status: int) -> Attributes:
+    """Return what the request's own span says."""
+    attributes: Attributes = {
+        "http.request.method": request.method_label,
+        "url.scheme": "http",
+        "client.address": request.client,
+        "docwarden.request_id": request.request_id,
+    }
+    if status:
+        attributes["http.response.status_code"] = status
+    if request.route != "unmatched":
+        attributes["http.route"] = request.route
+        attributes["url.path"] = request.path
+    if request.outcome is not None:
+        attributes["docwarden.outcome"] = request.outcome.value
+    if request.media_type:
+        attributes["docwarden.media_type"] = request.media_type
+    failure = request.failure
+    if failure is not None:
+        attributes["docwarden.reason"] = failure.reason
+        if status >= 500:
+            attributes["error.type"] = failure.rule.slug
+    wanted = request.wanted
+    if wanted is not None:
+        attributes["docwarden.document_id"] = wanted.document_id
+        attributes["docwarden.attempts"] = len(wanted.attempts)
+        if wanted.queue_seconds:
+            attributes["docwarden.queue_ms"] = round(wanted.queue_seconds * 1000, 3)
+        if wanted.shared:
+            attributes["docwarden.shared"] = True
+        if wanted.replaced is not None:
+            attributes["docwarden.replaced_reason"] = wanted.replaced.reason
+    return attributes
