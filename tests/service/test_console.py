@@ -205,9 +205,12 @@ async def test_nothing_is_read_while_nobody_looks(gateway, watch):
     first.close()
     await until(lambda: feed.viewers == 1)
     assert feed.running
+    due = feed._next
     second.close()
     await until(lambda: feed.viewers == 0)
     assert not feed.running
+    assert due is not None
+    assert due.cancelled()
 
 
 async def test_viewers_share_one_reading(gateway, watch):
