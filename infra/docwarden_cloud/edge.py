@@ -17,7 +17,8 @@ from constructs import Construct
 from docwarden_cloud.environments import PUBLIC_PORT, Environment
 from docwarden_cloud.findings import accept
 
-# Above DOCWARDEN_REQUEST_TIMEOUT (10 s), so that the gateway's own 504 arrives first.
+# Above DOCWARDEN_REQUEST_TIMEOUT (10 s), so that the gateway's own 504 arrives first, and below
+# DOCWARDEN_IDLE_TIMEOUT (75 s), so that the gateway never closes what the balancer is about to use.
 _IDLE_TIMEOUT = Duration.seconds(15)
 # Above DOCWARDEN_DRAIN_DELAY (10 s) and not above the pods' grace period (45 s).
 _DEREGISTRATION_DELAY = Duration.seconds(20)

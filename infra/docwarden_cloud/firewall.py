@@ -1,5 +1,6 @@
 """The web application firewall before the load balancer."""
 
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_wafv2 as waf
 from constructs import Construct
@@ -20,13 +21,13 @@ class Firewall(Construct):
     def __init__(
         self,
         scope: Construct,
-        name: str,
+        construct_id: str,
         *,
         environment: Environment,
         load_balancer_arn: str,
         log_key: kms.IKey,
     ) -> None:
-        super().__init__(scope, name)
+        super().__init__(scope, construct_id)
         self.acl = waf.CfnWebACL(
             self,
             "Acl",
@@ -45,18 +46,20 @@ class Firewall(Construct):
             resource_arn=load_balancer_arn,
             web_acl_arn=self.acl.attr_arn,
         )
-        logs = log_group(
-            self,
-            "Logs",
-            name=f"aws-waf-logs-{environment.prefix}",  # WAF insists on the prefix
-            environment=environment,
-            key=log_key,
+        name = f"aws-waf-logs-{environment.prefix}"  # WAF insists on the prefix
+        logs = log_group(self, "Logs", name=name, environment=environment, key=log_key)
+        # The group's own ARN ends in `:*`, which WAF does not take.
+        destination = Stack.of(self).format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=logs.log_group_name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         waf.CfnLoggingConfiguration(
             self,
             "Logging",
             resource_arn=self.acl.attr_arn,
-            log_destination_configs=[logs.log_group_arn],
+            log_destination_configs=[destination],
         )
 
 

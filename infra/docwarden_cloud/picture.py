@@ -111,11 +111,16 @@ def svg() -> str:
     """Draw it."""
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 40 {_WIDTH} {_HEIGHT - 40}" '
-            'role="img" aria-label="The AWS environment of docwarden" '
-            'font-family="sans-serif" font-size="13">',
-            '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
-            'markerHeight="8" orient="auto"><path d="M0 0 8 4 0 8z" fill="#445"/></marker></defs>',
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 40 {_WIDTH} {_HEIGHT - 40}" '
+                'role="img" aria-label="The AWS environment of docwarden" '
+                'font-family="sans-serif" font-size="13">'
+            ),
+            (
+                '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
+                'markerHeight="8" orient="auto"><path d="M0 0 8 4 0 8z" fill="#445"/></marker>'
+                "</defs>"
+            ),
             f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>',
             *_draw_box(FRAME, fill="#f6f8fa"),
             *(line for arrow in ARROWS for line in _draw_arrow(arrow)),

@@ -60,7 +60,10 @@ def test_firewall_limits_each_client_before_all_other_rules(assembly: Assembly):
     assert rate["AggregateKeyType"] == "IP"
     assert first["Action"] == {"Block": {}}
     assembly["edge"].only("AWS::WAFv2::WebACLAssociation")
-    assembly["edge"].only("AWS::WAFv2::LoggingConfiguration")
+    (destination,) = plain(
+        assembly["edge"].only("AWS::WAFv2::LoggingConfiguration")["LogDestinationConfigs"]
+    )
+    assert destination.endswith(":log-group:<FirewallLogs>")
 
 
 def test_access_logs_are_private_and_forgotten(assembly: Assembly):
