@@ -18,6 +18,7 @@ from docwarden.logs import Log
 from docwarden.server.front import Front, bind
 from docwarden.server.limits import ClientLimits
 from docwarden.settings import PREFIX, Settings
+from docwarden.tracing import TracingError
 from docwarden.units import Address
 
 if TYPE_CHECKING:
@@ -33,12 +34,19 @@ class StartError(Exception):
 
 
 class App:
-    """One gateway process: both listeners and everything behind them."""
+    """One gateway process: both listeners and everything behind them.
+
+    Raises:
+        StartError: when traces are asked for that cannot be made.
+    """
 
     def __init__(self, settings: Settings, log: Log) -> None:
         self._settings = settings
         self._log = log
-        self.parts = Parts(settings, log)
+        try:
+            self.parts = Parts(settings, log)
+        except TracingError as error:
+            raise StartError(str(error)) from error
         front = _front_class(settings.server)
         random = self.parts.random
         limits = _limits(settings, settings.max_client_connections)
@@ -119,6 +127,8 @@ class App:
         if parts.copies is not None:
             await parts.copies.close()
         parts.watch.stop()
+        if parts.tracing is not None:
+            await parts.tracing.export.close()
         self._log.event("info", "process.stopped")
 
     async def run(self) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from docwarden.document import Document, Lease, Memory
 from docwarden.errors import Cause, Failure
@@ -13,6 +13,9 @@ from docwarden.metrics import INTACT, Metrics
 from docwarden.request import Wanted
 from docwarden.upstream.connection import Answer
 from docwarden.upstream.pool import Pool
+
+if TYPE_CHECKING:
+    from docwarden.tracing.spans import Attempt as Span
 
 _UNKNOWN: Final = "unknown"
 # RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4: the same request may succeed later.
@@ -55,10 +58,15 @@ class Attempts:
         started = self._clock()
         lease = self._memory.lease()
         result = Cause.CLIENT_CLOSED.value
+        span = None
+        if wanted.trace is not None:
+            span = wanted.trace.attempt(wanted.document_id, started)
         try:
-            document = await self._exchange_and_verify(wanted, lease, started, timeout)
+            document = await self._exchange_and_verify(wanted, lease, started, timeout, span)
         except Failure as failure:
             lease.release()
+            if span is not None:
+                span.failure = failure
             # Its frames hold the refused body, and the cycle through them would keep it.
             failure.__traceback__ = None
             result = failure.cause.value
@@ -73,12 +81,14 @@ class Attempts:
         finally:
             seconds = self._clock() - started
             wanted.attempts.append((result, seconds))
-            self._metrics.attempt(result, seconds, wanted.trace_id)
+            self._metrics.attempt(result, seconds, wanted.exemplar)
+            if span is not None:
+                span.end(started + seconds, intact=result is INTACT)
 
     async def _exchange_and_verify(
-        self, wanted: Wanted, lease: Lease, started: float, timeout: float
+        self, wanted: Wanted, lease: Lease, started: float, timeout: float, span: "Span | None"
     ) -> Document:
-        fields = wanted.forward
+        fields = wanted.forward if span is None else wanted.forward + span.header
         if self._forward_deadline:
             left = int(1000 * wanted.deadline.bound(timeout, started))
             fields = b"%bX-Request-Timeout-Ms: %d\r\n" % (fields, left)
@@ -88,15 +98,21 @@ class Attempts:
         finally:
             received = self._clock()
             wanted.upstream_seconds += received - started
+        if span is not None:
+            span.status = answer.status
         body = self._usable(answer)
+        verdict = self._verifier.recall(body)
+        recalled = verdict is not None
         try:
-            verdict = self._verifier.recall(body)
             if verdict is None:
                 verdict = await self._verify(body, wanted.deadline.remaining(received))
             else:
                 self._metrics.verdicts_recalled += 1
         finally:
-            wanted.verify_seconds += self._clock() - received
+            verified = self._clock()
+            wanted.verify_seconds += verified - received
+            if span is not None:
+                span.verified(received, verified, recalled=recalled)
         return self._judge(verdict, body, lease)
 
     def _usable(self, answer: Answer) -> bytes:

@@ -1,6 +1,7 @@
 """The composition root: every part is built and joined here, and knows only what it is handed."""
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from docwarden.resilience.single_flight import SingleFlight
 from docwarden.routes import PublicSite
 from docwarden.settings import Settings, describe
 from docwarden.store import open_store
+from docwarden.tracing import open_tracing
 from docwarden.upstream.origin import Origin
 from docwarden.upstream.pool import Pool
 
@@ -45,6 +47,7 @@ class Parts:
 
     Raises:
         RedisMissingError: the store asks for Redis and its client is not installed.
+        TracingError: the environment asks for traces that cannot be made.
     """
 
     def __init__(self, settings: Settings, log: Log) -> None:
@@ -67,6 +70,9 @@ class Parts:
         self.copies = self._build_copies(settings)
         self.fetching = self._build_fetching(settings, clock)
         self.failures = RecentFailures()
+        self.tracing = open_tracing(
+            os.environ, upstream_url=settings.upstream_url, log=log, random=self.random
+        )
         self.public = PublicSite(
             fetching=self.fetching,
             health=self.health,
@@ -81,6 +87,7 @@ class Parts:
             request_timeout=settings.request_timeout,
             clock=clock,
             random=self.random,
+            tracing=self.tracing,
         )
         self.admin = self._build_admin(settings, clock)
         read_all(self)

@@ -143,6 +143,18 @@ DECLARED: Final[tuple[Declared, ...]] = (
     ),
     Declared("docwarden_event_loop_tasks", "gauge", (), "Tasks that the event loop runs."),
     Declared("docwarden_log_lines_dropped", "counter", (), "Log lines lost to a full queue."),
+    Declared(
+        "docwarden_trace_export_failures",
+        "counter",
+        (),
+        "Batches of spans that the trace collector did not take.",
+    ),
+    Declared(
+        "docwarden_trace_spans_lost",
+        "counter",
+        (),
+        "Spans in such batches, or that found the queue to the collector full.",
+    ),
     Declared("docwarden_draining", "gauge", (), "1 while the process is shutting down."),
     Declared(
         "docwarden_build_info", "gauge", ("version", "revision", "python"), "What is running."

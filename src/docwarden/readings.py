@@ -25,6 +25,9 @@ def read_all(parts: "Parts") -> None:
     metrics.gauge("docwarden_event_loop_tasks", lambda: len(asyncio.all_tasks()))
     metrics.gauge("docwarden_log_lines_dropped", lambda: log.dropped)
     metrics.gauge("docwarden_draining", lambda: int(health.draining))
+    export = parts.tracing.export if parts.tracing is not None else None
+    metrics.gauge("docwarden_trace_export_failures", lambda: export.failures if export else 0)
+    metrics.gauge("docwarden_trace_spans_lost", lambda: export.lost if export else 0)
 
 
 def _read_resilience(parts: "Parts") -> None:

@@ -2,15 +2,22 @@
 
 import re
 from random import Random
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from docwarden.errors import Failure, Outcome
 from docwarden.resilience.deadline import Deadline
 from docwarden.responses import Response
 
+if TYPE_CHECKING:
+    from docwarden.tracing.spans import Trace
+
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # W3C Trace Context section 3.2: version 00; all-zero ids are invalid.
-_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT: Final = re.compile(
+    rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
+)
+# Section 3.2.2.5: this bit of the flags says that the trace is recorded.
+_SAMPLED: Final = 0x01
 _TRACESTATE: Final = re.compile(rb"[\x20-\x7e]{1,512}")
 _PRINTABLE_PATH: Final = re.compile(r"/[A-Za-z0-9._~/-]{0,127}")
 _METHODS: Final = frozenset(
@@ -29,7 +36,11 @@ class Request:
         started: monotonic seconds of the head's end.
         wall: epoch seconds of the same moment.
         request_id: the client's own, if it is sane, else a new one.
-        trace_id: of the client's traceparent, or empty.
+        trace_id: of the trace that the request is part of, or empty: with tracing off, of the
+            client's traceparent.
+        exemplar: the same if the trace is recorded, else empty.
+        parent: trace id, span id, flags and state of the client's trace context, if it is valid.
+        trace: the spans of this request, None with tracing off.
         forward: header lines that go to the upstream with every attempt.
         route: the route that answers, for labels.
         wanted: the fetch that it led to, if any.
@@ -39,8 +50,8 @@ class Request:
     """
 
     __slots__ = (
-        "client", "failure", "forward", "headers", "media_type", "method", "outcome", "path",
-        "request_id", "route", "started", "trace_id", "wall", "wanted",
+        "client", "exemplar", "failure", "forward", "headers", "media_type", "method", "outcome",
+        "parent", "path", "request_id", "route", "started", "trace", "trace_id", "wall", "wanted",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - what a request line and its connection tell
@@ -71,6 +82,9 @@ class Request:
         else:
             self.request_id = f"{random.getrandbits(128):032x}"
         self.trace_id = ""
+        self.exemplar = ""
+        self.parent: tuple[bytes, bytes, bytes, bytes] | None = None
+        self.trace: Trace | None = None
         self.forward = b"X-Request-ID: %b\r\n" % self.request_id.encode()
         parent = headers.get(b"traceparent")
         if parent is not None:
@@ -81,10 +95,24 @@ class Request:
         if match is None:
             return
         self.trace_id = match[1].decode("ascii")
+        if int(match[3], 16) & _SAMPLED:
+            self.exemplar = self.trace_id
         self.forward += b"traceparent: %b\r\n" % parent
-        state = self.headers.get(b"tracestate")
-        if state is not None and _TRACESTATE.fullmatch(state):
+        state = self.headers.get(b"tracestate", b"")
+        if not _TRACESTATE.fullmatch(state):
+            state = b""
+        if state:
             self.forward += b"tracestate: %b\r\n" % state
+        self.parent = (match[1], match[2], match[3], state)
+
+    def carry(self, trace: "Trace", state: str) -> None:
+        """Be part of `trace`: its attempts tell the upstream of it, with the tracestate `state`."""
+        self.trace = trace
+        self.trace_id = trace.id
+        self.exemplar = trace.id if trace.sampled else ""
+        self.forward = b"X-Request-ID: %b\r\n" % self.request_id.encode()
+        if state:
+            self.forward += b"tracestate: %b\r\n" % state.encode("ascii")
 
     @property
     def method_label(self) -> str:
@@ -104,7 +132,8 @@ class Wanted:
         document_id: decimal digits.
         deadline: when the client's patience, as configured, ends.
         forward: header lines for the upstream.
-        trace_id: for exemplars.
+        exemplar: trace id for exemplars, or empty.
+        trace: takes the attempts' spans, None with tracing off.
         attempts: result and seconds of each attempt that ended.
         queue_seconds: waited for a place under the concurrency limit.
         upstream_seconds: spent in attempts before verification.
@@ -114,17 +143,24 @@ class Wanted:
     """
 
     __slots__ = (
-        "attempts", "deadline", "document_id", "forward", "queue_seconds", "replaced", "shared",
-        "trace_id", "upstream_seconds", "verify_seconds",
+        "attempts", "deadline", "document_id", "exemplar", "forward", "queue_seconds", "replaced",
+        "shared", "trace", "upstream_seconds", "verify_seconds",
     )  # fmt: skip
 
     def __init__(
-        self, document_id: str, deadline: Deadline, *, forward: bytes = b"", trace_id: str = ""
+        self,
+        document_id: str,
+        deadline: Deadline,
+        *,
+        forward: bytes = b"",
+        exemplar: str = "",
+        trace: "Trace | None" = None,
     ) -> None:
         self.document_id = document_id
         self.deadline = deadline
         self.forward = forward
-        self.trace_id = trace_id
+        self.exemplar = exemplar
+        self.trace = trace
         self.attempts: list[tuple[str, float]] = []
         self.queue_seconds = 0.0
         self.upstream_seconds = 0.0

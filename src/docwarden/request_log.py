@@ -53,6 +53,8 @@ class RequestLog:
         }
         if request.trace_id:
             fields["trace_id"] = request.trace_id
+        if request.trace is not None:
+            fields["span_id"] = request.trace.span_id
         if request.media_type:
             fields["media_type"] = request.media_type
         self._add_fetch(fields, request)

@@ -6,7 +6,7 @@ import re
 import traceback
 from collections.abc import Callable
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -23,11 +23,16 @@ from docwarden.request_log import RequestLog
 from docwarden.resilience.deadline import Deadline
 from docwarden.responses import Response
 
+if TYPE_CHECKING:
+    from docwarden.tracing.spans import Tracing
+
 # Decimal digits without leading zeros, 1 to 19 of them: what fits a signed 64-bit integer.
 _DOCUMENT_PATH: Final = re.compile(r"/(0|[1-9][0-9]{0,18})")
 _READ_METHODS: Final = ("GET", "HEAD")
 # SHA-2 of a larger body would hold up the event loop for milliseconds.
 _DIGEST_IN_PLACE: Final = 256 * 1024
+# Asked every few seconds by each load balancer: spans of it would bury all others.
+_UNTRACED: Final = frozenset(("/healthz",))
 _CLIENT_GONE: Final = Failure(Cause.CLIENT_CLOSED)
 
 
@@ -45,6 +50,7 @@ class PublicSite:
         request_timeout: float,
         clock: Callable[[], float],
         random: Random,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self._fetching = fetching
         self._health = health
@@ -54,9 +60,12 @@ class PublicSite:
         self._request_timeout = request_timeout
         self._clock = clock
         self._random = random
+        self._tracing = tracing
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
+        if self._tracing is not None and request.path not in _UNTRACED:
+            self._tracing.begin(request)
         self._health.begin(request, request.started)
         try:
             response = await self._route(request)
@@ -104,11 +113,13 @@ class PublicSite:
         status = _CLIENT_GONE.rule.status if response is None else response.status
         seconds = self._clock() - request.started
         self._metrics.request(
-            request.route, request.method_label, status, seconds, request.trace_id
+            request.route, request.method_label, status, seconds, request.exemplar
         )
         if request.outcome is not None:
             self._metrics.document(request.outcome)
         self._request_log.ended(request, status=status, sent=sent, seconds=seconds)
+        if request.trace is not None:
+            request.trace.end(request, 0 if response is None else status, seconds)
 
     async def _route(self, request: Request) -> Response:
         match = _DOCUMENT_PATH.fullmatch(request.path)
@@ -148,7 +159,8 @@ class PublicSite:
             document_id,
             Deadline.after(self._request_timeout, request.started),
             forward=request.forward,
-            trace_id=request.trace_id,
+            exemplar=request.exemplar,
+            trace=request.trace,
         )
         request.wanted = wanted
         found = await self._fetching.fetch(wanted)

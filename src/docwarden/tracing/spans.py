@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.sampling import Sampler
+from opentelemetry.sdk.trace.sampling import Decision, Sampler
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import (
     NonRecordingSpan,
@@ -35,12 +35,11 @@ from opentelemetry.trace import (
 )
 
 from docwarden import __version__
-from docwarden.errors import Cause, Failure
-from docwarden.metrics import INTACT
+from docwarden.errors import Failure
 from docwarden.tracing.export import SpanExport
 
 if TYPE_CHECKING:
-    from docwarden.request import Request
+    from docwarden.request import Request, Wanted
 
 Attributes = dict[str, str | int | float | bool]
 
@@ -58,58 +57,54 @@ class Attempt:
         header: the line that makes the upstream's spans this attempt's children.
         status: of the upstream's answer, 0 while there is none.
         failure: why the attempt failed, if it did.
-        recalled: whether the verdict was remembered.
     """
 
     __slots__ = (
-        "_context", "_count", "_started", "_trace", "_verified", "failure", "header", "recalled",
-        "status",
+        "_context", "_count", "_document_id", "_started", "_trace", "_verified", "failure",
+        "header", "status",
     )  # fmt: skip
 
-    def __init__(self, trace: "Trace", context: SpanContext, started: float, count: int) -> None:
+    def __init__(self, trace: "Trace", document_id: str, started: float, count: int) -> None:
         self._trace = trace
-        self._context = context
+        self._document_id = document_id
         self._started = started
         self._count = count
-        self._verified: tuple[float, float] | None = None
+        self._context = context = trace.new_context()
+        self._verified: tuple[float, float, bool] | None = None
         self.status = 0
         self.failure: Failure | None = None
-        self.recalled = False
         self.header = b"traceparent: 00-%032x-%016x-%02x\r\n" % (
             context.trace_id, context.span_id, context.trace_flags,
         )  # fmt: skip
 
-    def verified(self, started: float, ended: float) -> None:
-        """Note when verification took place, in monotonic seconds."""
-        self._verified = (started, ended)
+    def verified(self, started: float, ended: float, *, recalled: bool) -> None:
+        """Note when verification was, in monotonic seconds, and if the verdict was remembered."""
+        self._verified = (started, ended, recalled)
 
-    def end(self, result: str, ended: float) -> None:
-        """Record the attempt, which came to `result` at monotonic second `ended`."""
+    def end(self, ended: float, *, intact: bool) -> None:
+        """Record the attempt, which ended at monotonic second `ended`."""
         if not self._context.trace_flags & _SAMPLED:
             return
         trace = self._trace
         status = _UNSET
         attributes: Attributes = dict(trace.tracing.upstream)
-        attributes["url.full"] = trace.tracing.url.replace("{id}", trace.document_id)
+        attributes["url.full"] = trace.tracing.url.replace("{id}", self._document_id)
         if self.status:
             attributes["http.response.status_code"] = self.status
         if self._count:
             attributes["http.request.resend_count"] = self._count
         if self.failure is not None:
             status = self._fail(attributes, self.failure)
-        elif result == Cause.CLIENT_CLOSED.value:
+        elif not intact:
             # Nobody waited for it any more: its client left, or another attempt was faster.
             attributes["docwarden.cancelled"] = True
-        elif result != INTACT:
-            attributes["error.type"] = Cause.INTERNAL.value
-            status = _ERROR
         if self._verified is not None:
             self._record_verification(*self._verified)
         trace.record("GET", SpanKind.CLIENT, self._context, trace.context,
                      (self._started, ended), attributes, status)  # fmt: skip
 
-    def _record_verification(self, started: float, ended: float) -> None:
-        attributes: Attributes = {"docwarden.recalled": self.recalled}
+    def _record_verification(self, started: float, ended: float, recalled: bool) -> None:  # noqa: FBT001 - as noted
+        attributes: Attributes = {"docwarden.recalled": recalled}
         status = _UNSET if self.failure is None else self._fail(attributes, self.failure)
         self._trace.record("verify", SpanKind.INTERNAL, self._trace.new_context(), self._context,
                            (started, ended), attributes, status)  # fmt: skip
@@ -128,15 +123,14 @@ class Trace:
     Attributes:
         tracing: what it was begun by.
         context: of the request's own span.
-        document_id: that attempts ask for.
         id: of the trace, 32 hexadecimal digits.
         span_id: of the request's own span, 16 hexadecimal digits.
         sampled: whether its spans are recorded.
     """
 
     __slots__ = (
-        "_attempts", "_moment", "_nanoseconds", "_parent", "context", "document_id", "id",
-        "sampled", "span_id", "tracing",
+        "_attempts", "_moment", "_nanoseconds", "_parent", "context", "id", "sampled", "span_id",
+        "tracing",
     )  # fmt: skip
 
     def __init__(
@@ -148,7 +142,6 @@ class Trace:
     ) -> None:
         self.tracing = tracing
         self.context = context
-        self.document_id = ""
         self.id = f"{context.trace_id:032x}"
         self.span_id = f"{context.span_id:016x}"
         self.sampled = bool(context.trace_flags & _SAMPLED)
@@ -159,10 +152,9 @@ class Trace:
 
     def attempt(self, document_id: str, started: float) -> Attempt:
         """Begin an attempt at monotonic second `started`."""
-        self.document_id = document_id
         count = self._attempts
         self._attempts += 1
-        return Attempt(self, self.new_context(), started, count)
+        return Attempt(self, document_id, started, count)
 
     def new_context(self) -> SpanContext:
         """Return a context for another span of this trace."""
@@ -246,11 +238,14 @@ class Tracing:
             request.method_label,
             SpanKind.SERVER,
         )
+        sampled = sampling.decision is Decision.RECORD_AND_SAMPLE
         # W3C Trace Context level 2, section 3.2.2.5.2: who joins a trace keeps its random flag.
         kept = 0 if parent is None else parent.trace_flags & TraceFlags.RANDOM_TRACE_ID
-        flags = TraceFlags(kept | (_SAMPLED if sampling.decision.is_sampled() else 0))
+        flags = TraceFlags(kept | (_SAMPLED if sampled else 0))
         state = sampling.trace_state
-        context = SpanContext(trace_id, self.new_span_id(), False, flags, state)  # noqa: FBT003
+        context = SpanContext(
+            trace_id, self.new_span_id(), is_remote=False, trace_flags=flags, trace_state=state
+        )
         request.carry(Trace(self, context, parent, request), state.to_header() if state else "")
 
     def new_span_id(self) -> int:
@@ -292,14 +287,17 @@ def _attributes(request: "Request", status: int) -> Attributes:
         attributes["docwarden.reason"] = failure.reason
         if status >= 500:
             attributes["error.type"] = failure.rule.slug
-    wanted = request.wanted
-    if wanted is not None:
-        attributes["docwarden.document_id"] = wanted.document_id
-        attributes["docwarden.attempts"] = len(wanted.attempts)
-        if wanted.queue_seconds:
-            attributes["docwarden.queue_ms"] = round(wanted.queue_seconds * 1000, 3)
-        if wanted.shared:
-            attributes["docwarden.shared"] = True
-        if wanted.replaced is not None:
-            attributes["docwarden.replaced_reason"] = wanted.replaced.reason
+    if request.wanted is not None:
+        _add_fetch(attributes, request.wanted)
     return attributes
+
+
+def _add_fetch(attributes: Attributes, wanted: "Wanted") -> None:
+    attributes["docwarden.document_id"] = wanted.document_id
+    attributes["docwarden.attempts"] = len(wanted.attempts)
+    if wanted.queue_seconds:
+        attributes["docwarden.queue_ms"] = round(wanted.queue_seconds * 1000, 3)
+    if wanted.shared:
+        attributes["docwarden.shared"] = True
+    if wanted.replaced is not None:
+        attributes["docwarden.replaced_reason"] = wanted.replaced.reason
