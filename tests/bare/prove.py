@@ -103,13 +103,11 @@ def _started(*command: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _until_answered(demo: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, str]:
-    while time.monotonic() < deadline:
+    while (answer := _get(DOCUMENT)) is None:
         _require(demo.poll() is None, f"make demo ended with status {demo.returncode}")
-        answer = _get(DOCUMENT)
-        if answer is not None:
-            return answer
+        _require(time.monotonic() < deadline, "make demo did not answer in time")
         time.sleep(0.02)
-    _fail("make demo did not answer in time")
+    return answer
 
 
 def _get(url: str) -> tuple[bytes, str] | None:
