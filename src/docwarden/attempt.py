@@ -83,7 +83,7 @@ class Attempts:
             wanted.attempts.append((result, seconds))
             self._metrics.attempt(result, seconds, wanted.exemplar)
             if span is not None:
-                span.end(started + seconds, intact=result is INTACT)
+                span.end(started + seconds, intact=result == INTACT)
 
     async def _exchange_and_verify(
         self, wanted: Wanted, lease: Lease, started: float, timeout: float, span: "Span | None"
