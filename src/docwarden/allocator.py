@@ -1,7 +1,8 @@
 """How memory is managed in a process that handles documents.
 
-By default glibc's malloc hands memory back to the kernel after each large buffer and faults it in again for
-the next, and it lets large buffers fragment the heap once one of them has been freed (mallopt(3)).
+By default glibc's malloc hands memory back to the kernel after each large buffer and faults it in
+again for the next, and it lets large buffers fragment the heap once one of them has been freed
+(mallopt(3)).
 docs/explanation/performance.md has what this costs.
 """
 

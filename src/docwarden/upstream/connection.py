@@ -35,11 +35,27 @@ class StaleConnectionError(Exception):
 class Answer:
     """An upstream's answer: its status and its body in full, which only 200's is of use."""
 
+    __slots__ = ("body", "status")
+
+    def __init__(self, status: int, body: bytes | bytearray) -> None:
+        self.status = status
+        self.body = body
+
+
+class Connection(asyncio.Protocol):
+    """A connection that sends a request and reads its answer under limits.
+
+    Attributes:
+        expires: monotonic seconds at which the exchange under way is to be ended.
+        reusable: whether another request may be sent when the present one has ended.
+        used: whether a request has been answered on it.
+    """
+
     __slots__ = (
         "_answer", "_body", "_bytes_read", "_chunked", "_declared", "_filled", "_finished",
         "_head_done", "_header_lines", "_informational", "_lease", "_max_body", "_parser",
-        "_refused", "_size", "_transport", "_waits_for_memory", "body", "closed", "expires",
-        "reusable", "status", "used",
+        "_refused", "_size", "_transport", "_waits_for_memory", "closed", "expires", "reusable",
+        "used",
     )  # fmt: skip
 
     def __init__(self, max_body: int) -> None:
