@@ -3,8 +3,8 @@
 #
 #   image/build.sh NAME [further options of the builder]
 #
-# BASE_IMAGE   the base; a pipeline gives a name with a digest. Where it is neither here nor to be
-#              pulled, the base is made of Debian's own packages, which takes a minute.
+# BASE_IMAGE   the base; image/base.txt says which one is meant. Where that is neither here nor to
+#              be pulled, it is made of Debian's own packages, which takes a minute.
 # SSL_CERT_FILE  where a network has a certificate authority of its own: the bundle that the build
 #              stage shall trust. Nothing of it gets into the image.
 set -euo pipefail
@@ -17,7 +17,7 @@ base=${BASE_IMAGE:-localhost/debian:trixie-slim}
 
 if [[ $engine == podman ]] && ! podman image exists "$base"; then
     if [[ $base == localhost/* ]]; then
-        pulled=${base#localhost/}
+        pulled=$(<image/base.txt)
         if podman pull --quiet "$pulled" >/dev/null 2>&1; then
             podman tag "$pulled" "$base"
         else
@@ -28,7 +28,7 @@ if [[ $engine == podman ]] && ! podman image exists "$base"; then
         podman pull --quiet "$base"
     fi
 elif [[ $engine == docker && $base == localhost/* ]]; then
-    base=${base#localhost/}
+    base=$(<image/base.txt)
 fi
 
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/docwarden/__init__.py)

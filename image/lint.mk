@@ -1,0 +1,39 @@
+##@ Image and pipelines
+
+LINT_VENV := .venv-lint
+LINT_BIN := $(LINT_VENV)/bin
+LINT_READY := $(LINT_VENV)/.ready
+ACTIONLINT_VERSION := v1.7.12
+ACTIONLINT := .cache/actionlint-$(ACTIONLINT_VERSION)/actionlint
+SCRIPTS = $(shell git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
+
+.PHONY: lint-image
+lint-image: $(LINT_READY) ## Check the Dockerfile and the shell scripts (hadolint, shellcheck)
+	$(LINT_BIN)/hadolint Dockerfile
+	$(LINT_BIN)/shellcheck $(SCRIPTS)
+
+.PHONY: lint-workflows
+lint-workflows: $(LINT_READY) $(ACTIONLINT) ## Check the workflows (actionlint, zizmor, yamllint)
+	$(ACTIONLINT) -shellcheck $(LINT_BIN)/shellcheck
+	$(LINT_BIN)/zizmor --offline --no-progress --persona=pedantic .github
+	$(LINT_BIN)/yamllint --strict .github .pre-commit-config.yaml compose.yaml
+
+.PHONY: clean-tree
+clean-tree: ## Fail when a file differs from its commit, as after forgotten generated files
+	@git status --porcelain | { ! grep .; } || { git diff --stat >&2; exit 1; }
+
+.PHONY: lock-image
+lock-image: $(READY) ## Renew the hash-pinned locks of the image's build and of the linters
+	$(LOCK) image/build-requirements.in -o image/build-requirements.txt
+	$(LOCK) image/lint-requirements.in -o image/lint-requirements.txt
+
+$(LINT_READY): image/lint-requirements.txt
+	@echo "Setting up $(LINT_VENV) ..."
+	@$(PYTHON) -m venv $(LINT_VENV)
+	@$(LINT_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement image/lint-requirements.txt
+	@touch $@
+
+# Its package on PyPI downloads a binary from elsewhere while it installs; Go checks what it builds.
+$(ACTIONLINT):
+	@command -v go >/dev/null || { echo "actionlint is built with Go, which is not on the PATH" >&2; exit 1; }
+	GOBIN=$(CURDIR)/$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
