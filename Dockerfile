@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # The gateway, its simulator and its tools. docs/decisions/0031-image.md says why it is made so.
 
-# The pipelines give the name with a digest: --build-arg BASE_IMAGE=debian:trixie-slim@sha256:...
+# image/base.txt holds the name with its digest, from where the make targets take it.
 ARG BASE_IMAGE=debian:trixie-slim
 
 FROM ${BASE_IMAGE} AS build
