@@ -82,7 +82,7 @@ async def ports(started):
         *("--upstream-url", f"http://127.0.0.1:{upstream}/{{id}}"),
         DOCWARDEN_DRAIN_DELAY="0s",
         # Half a minute in the tutorial; here long enough for the steps in between.
-        DOCWARDEN_BREAKER_OPEN="5s",
+        DOCWARDEN_BREAKER_OPEN="8s",
     )
     listen = re.findall(r'listen":"http://127.0.0.1:(\d+)"', ready)
     return dict(zip(PORTS, (*listen, upstream, control[1]), strict=True))
