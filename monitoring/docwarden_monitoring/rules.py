@@ -149,7 +149,7 @@ class RuleFile:
 
     def _links(self, alert: str) -> dict[str, str]:
         return {
-            "runbook_url": f"{self._places.runbooks}{alert}/",
+            "runbook_url": f"{self._places.runbooks}{alert}.html",
             "dashboard_url": f"{self._places.dashboards}d/docwarden-service",
         }
 

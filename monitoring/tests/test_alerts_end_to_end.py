@@ -52,7 +52,7 @@ def assert_says_what_to_do(page: dict[str, Any], alert: str) -> None:
     assert page["labels"]["job"] == "docwarden"
     assert page["annotations"]["summary"]
     assert page["annotations"]["description"]
-    assert page["annotations"]["runbook_url"] == f"{PLACES.runbooks}{alert}/"
+    assert page["annotations"]["runbook_url"] == f"{PLACES.runbooks}{alert}.html"
     assert page["annotations"]["dashboard_url"] == f"{PLACES.dashboards}d/docwarden-service"
 
 

@@ -442,7 +442,7 @@ def test_a_page_says_how_much_failed_and_what(tmp_path: Path, generated: dict[st
                             " gone in 50 hours. Commonest outcomes: circuit_open (500m/s)"
                             " timeout (333.3m/s).",
                             "runbook_url": "https://docwarden.example/runbooks/"
-                            "DocwardenDocumentsBudgetBurn/",
+                            "DocwardenDocumentsBudgetBurn.html",
                             "dashboard_url": "https://grafana.example/d/docwarden-service",
                         },
                     }
