@@ -1,0 +1,42 @@
+##@ Benchmark
+
+# Debian's own interpreter is built with profile-guided optimisation, which pyenv's are not.
+BENCH_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(PYTHON))
+BENCH_GATEWAY := .venv-bench-gateway
+BENCH_PEERS := .venv-bench
+BENCH_READY := $(BENCH_GATEWAY)/.ready $(BENCH_PEERS)/.ready
+BENCH := PYTHONPATH=src:bench $(BENCH_GATEWAY)/bin/python -m sidebyside --peers-python $(BENCH_PEERS)/bin/python
+
+.PHONY: bench
+bench: $(BENCH_READY) bench-tools ## Compare with proxies side by side and renew docs/explanation/performance.md (20 minutes, needs a quiet machine)
+	$(BENCH) --publish $(BENCH_OPTIONS)
+
+.PHONY: bench-quick
+bench-quick: $(BENCH_READY) bench-tools ## The same for the assignment's mix alone; prints, publishes nothing (2 minutes)
+	$(BENCH) --quick $(BENCH_OPTIONS)
+
+.PHONY: bench-tools
+bench-tools:
+	@for tool in nginx haproxy wrk h2load; do \
+		command -v $$tool >/dev/null || PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null && continue; \
+		echo "Installing nginx, haproxy, wrk and h2load ..."; \
+		apt-get update -qq && apt-get install -y -qq nginx haproxy wrk nghttp2-client >/dev/null; break; \
+	done
+
+.PHONY: lock-bench
+lock-bench: $(READY) ## Renew the hash-pinned lock of the benchmark's Python peers
+	$(LOCK) bench/requirements.in -o bench/requirements.txt
+
+define BENCH_VENV
+	@$(BENCH_PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(BENCH_PYTHON) cannot make virtual environments (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "Setting up $(@D) with $$($(BENCH_PYTHON) -V) ..."
+	@$(BENCH_PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+endef
+
+$(BENCH_GATEWAY)/.ready: requirements/runtime.txt
+	$(BENCH_VENV)
+
+$(BENCH_PEERS)/.ready: bench/requirements.txt
+	$(BENCH_VENV)

@@ -1,0 +1,3 @@
+module docwarden.invalid/bench
+
+go 1.22

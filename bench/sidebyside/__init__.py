@@ -1,0 +1,1 @@
+"""docwarden and other gateways side by side: what a document costs each of them."""

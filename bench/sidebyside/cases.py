@@ -1,0 +1,132 @@
+"""What is measured: which documents, over how many connections, through which gateways."""
+
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+from sidebyside.peers import (
+    AIOHTTP,
+    AIOHTTP_UVLOOP,
+    DOCWARDEN,
+    DOCWARDEN_QUIET,
+    DOCWARDEN_TIER_2,
+    DOCWARDEN_UVICORN,
+    FASTAPI,
+    GO_NAIVE,
+    GO_PROXY,
+    HAPROXY,
+    NGINX,
+    Peer,
+    docwarden,
+    nginx,
+)
+from sidebyside.upstream import DISTINCT, SIZES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One comparison.
+
+    Attributes:
+        name: for results.
+        title: for the page.
+        peers: measured in turn, round after round.
+        documents: `mix`, `distinct` or `sized`: which port of the upstream.
+        path: what is asked for; with `numbers`, one path after the other instead.
+        connections: kept open by the load generator.
+        rounds: how often each peer is measured.
+        seconds: how long each time.
+        warm_up: seconds of load before the first round.
+    """
+
+    name: str
+    title: str
+    peers: tuple[Peer, ...]
+    documents: str = "mix"
+    path: str = "/7"
+    numbers: int = 0
+    connections: int = 32
+    rounds: int = 5
+    seconds: float = 5.0
+    warm_up: float = 1.5
+
+    def scaled(self, times: float) -> Self:
+        """Return it with rounds of so many times the seconds."""
+        return replace(self, seconds=self.seconds * times)
+
+
+_SIZE_NAMES: Final = {
+    size: f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB" for size in SIZES
+}
+_EVERY: Final = (
+    NGINX, HAPROXY, GO_PROXY, GO_NAIVE, AIOHTTP, FASTAPI, DOCWARDEN, DOCWARDEN_UVICORN,
+)  # fmt: skip
+# By default docwarden refuses a request that has waited 100 ms for a place under its limit. The
+# others queue for as long as it takes; here it does so too, or there would be less to compare.
+_PATIENT: Final = docwarden(settings={"QUEUE_TIMEOUT": "10s"})
+
+
+def _mix(peers: tuple[Peer, ...], rounds: int, seconds: float) -> Case:
+    return Case(
+        name="mix",
+        title="The assignment's mix: 50 % PNG, 40 % PDF, 10 % corrupt PDF",
+        peers=peers,
+        rounds=rounds,
+        seconds=seconds,
+    )
+
+
+def _distinct(peers: tuple[Peer, ...], rounds: int, seconds: float) -> Case:
+    return Case(
+        name="distinct",
+        title="All documents distinct: no verdict is remembered",
+        peers=peers,
+        documents="distinct",
+        numbers=DISTINCT,
+        rounds=rounds,
+        seconds=seconds,
+    )
+
+
+def quick() -> list[Case]:
+    """Return what `make bench-quick` measures."""
+    return [_mix(_EVERY, 3, 2.5), _distinct((NGINX, DOCWARDEN_TIER_2), 3, 2.0)]
+
+
+def full() -> list[Case]:
+    """Return what `make bench` measures."""
+    sizes = [
+        Case(
+            name=f"size-{size}",
+            title=f"PNG documents of {_SIZE_NAMES[size]}",
+            peers=(NGINX, GO_PROXY, AIOHTTP_UVLOOP, DOCWARDEN),
+            documents="sized",
+            path=f"/{size}",
+            rounds=3,
+            seconds=4,
+        )
+        for size in SIZES
+    ]
+    connections = [
+        Case(
+            name=f"connections-{count}",
+            title=f"The mix over {count} connection{'s' if count > 1 else ''}",
+            peers=(NGINX, GO_PROXY, _PATIENT),
+            connections=count,
+            rounds=3,
+            seconds=4,
+        )
+        for count in (1, 8, 32, 256, 1000)
+    ]
+    return [
+        _mix((*_EVERY, AIOHTTP_UVLOOP), 7, 5),
+        _distinct((NGINX, HAPROXY, GO_PROXY, DOCWARDEN_TIER_2, DOCWARDEN), 5, 5),
+        *sizes,
+        *connections,
+        Case(
+            name="logs",
+            title="Logs on and off",
+            peers=(NGINX, nginx(logs=True), DOCWARDEN_QUIET, DOCWARDEN),
+            rounds=5,
+            seconds=4,
+        ),
+    ]
