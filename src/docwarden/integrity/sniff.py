@@ -27,10 +27,12 @@ _HTML: Final = re.compile(
     rb"<!doctype html|<html|<head|<body|<title|<h1|<!--|<script", re.IGNORECASE
 )
 # The PNG and JPEG signatures as UTF-8 with replacements, as Latin-1 turned UTF-8, and as text with
-# changed line ends or without its top bits; the rest of a signature is ASCII and survives.
+# changed line ends or without its top bits; the rest of a signature is ASCII and survives. In a
+# WebP the four bytes of the size stand between two words, which a decoder moves apart or together.
 _DAMAGED: Final = re.compile(
     rb"(?:\xef\xbf\xbd|\xc2\x89|\xe2\x80\xb0|\x89|\t|\?)PNG[\r\n]"
     rb"|(?:\xef\xbf\xbd|\?){3}|\xc3\xbf\xc3\x98\xc3\xbf"
+    rb"|RIFF(?s:.){2,12}?WEBP"
 )
 
 

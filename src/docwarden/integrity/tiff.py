@@ -65,7 +65,7 @@ class _Walk:
     def __init__(self, data: bytes) -> None:
         self._data = data
         order = "<" if data.startswith(b"I") else ">"
-        big = data[2:4] in {b"+\0", b"\0+"}
+        big = data.startswith((b"+\0", b"\0+"), 2)
         count, entry, offset = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
         self._layout = _Layout(
             order, Struct(order + count), Struct(order + entry), Struct(order + offset)

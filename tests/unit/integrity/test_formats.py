@@ -184,6 +184,10 @@ def test_pdf_without_catalog_is_rejected(documents):
         (b'{"error": "not found"}', "text-instead"),
         (b"\n\n\n", "text-instead"),
         (b"\xef\xbf\xbdPNG\r\n\x1a\n", "signature-damaged"),
+        (b"RIFF\xef\xbf\xbd\xef\xbf\xbd\x09\0WEBPVP8 ", "signature-damaged"),
+        (b"RIFF\xc3\x9e\xc3\xad\n\0WEBPVP8 ", "signature-damaged"),
+        (b"RIFF\xde\n\0WEBPVP8 ", "signature-damaged"),
+        (b"RIFF\xde\xad\x09\0WAVEfmt ", "type-unknown"),
         (b"PK\x03\x04\x14\0\x06\0", "type-unknown"),
         (b"\x1f\x8b\x08\0\0\0\0\0", "type-unknown"),
     ],
@@ -198,3 +202,18 @@ def test_text_mangling_is_named_in_the_detail(documents):
     finding = inspect_bytes(mangled, Policy())[1][0]
     assert finding.reason == Reason.PDF_STARTXREF_WRONG
     assert "U+FFFD" in finding.detail
+
+
+def test_a_bytearray_is_judged_like_the_same_bytes(documents):
+    """The upstream client reads large bodies into one."""
+    for name, data in documents.items():
+        mangled = data.decode("utf-8", "replace").encode()
+        for body in (data, mangled, data[: len(data) // 2], data.replace(b"\n", b"\r\n")):
+            assert inspect_bytes(bytearray(body), Policy()) == inspect_bytes(body, Policy()), name
+
+
+def test_webp_through_utf8_is_a_damaged_one_and_no_other_type(documents):
+    data = documents["webp-lossy"]
+    sized = data[:4] + b"\xde\xad\x81\0" + data[8:]
+    for mangled in (sized.decode("utf-8", "replace").encode(), sized.decode("latin-1").encode()):
+        assert reasons(mangled) == [Reason.SIGNATURE_DAMAGED]
