@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections import deque
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
@@ -75,6 +74,8 @@ class Log:
         self._least = LEVELS[level]
         self._console = console
         self._colour = colour
+        self._second = -1
+        self._prefix = ""
 
     @property
     def dropped(self) -> int:
@@ -92,14 +93,22 @@ class Log:
 
     def write(self, level: str, name: str, at: float, fields: dict[str, Any]) -> None:
         """Write one event that happened at epoch second `at`."""
-        moment = datetime.fromtimestamp(at, UTC)
         if self._console:
-            self._writer.write(self._text(level, name, moment, fields))
+            self._writer.write(self._text(level, name, at, fields))
             return
-        record = {"timestamp": moment, "severity": level, "event.name": name, **fields}
-        self._writer.write(orjson.dumps(record, option=_JSON, default=str))
+        record = {"timestamp": self._timestamp(at), "severity": level, "event.name": name}
+        record |= fields
+        self._writer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE, default=str))
 
-    def _text(self, level: str, name: str, moment: datetime, fields: dict[str, Any]) -> bytes:
+    def _timestamp(self, at: float) -> str:
+        """Return `at` in RFC 3339, UTC, to the millisecond; the second is formatted once."""
+        second = int(at)
+        if second != self._second:
+            self._second = second
+            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._prefix}.{int((at - second) * 1000):03d}Z"
+
+    def _text(self, level: str, name: str, at: float, fields: dict[str, Any]) -> bytes:
         shown = " ".join(
             f"{key}={value if isinstance(value, str) else _compact(value)}"
             for key, value in fields.items()
@@ -109,15 +118,12 @@ class Log:
         label = f"{level:<7}"
         if self._colour:
             label = f"\x1b[{_COLOURS[level]}m{label}\x1b[0m"
-        clock = moment.astimezone().strftime("%H:%M:%S.%f")[:-3]
-        return f"{clock} {label} {safe}\n".encode("utf-8", "replace")
+        clock = time.strftime("%H:%M:%S", time.localtime(at))
+        return f"{clock}.{int(at % 1 * 1000):03d} {label} {safe}\n".encode("utf-8", "replace")
 
     def close(self) -> None:
         """Write what is queued and stop."""
         self._writer.close()
-
-
-_JSON: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 
 def _compact(value: Any) -> str:
