@@ -63,3 +63,22 @@ def test_store_subnets_have_no_way_out(assembly: Assembly):
     assert len(tables) == 3
     for route in network.resources("AWS::EC2::Route").values():
         assert route["Properties"]["RouteTableId"]["Ref"] not in tables
+
+
+def test_only_the_load_balancer_admits_the_world(assembly: Assembly):
+    open_to_all = set()
+    for stack, _, resource in assembly.resources():
+        properties = resource.get("Properties", {})
+        match resource["Type"]:
+            case "AWS::EC2::SecurityGroup":
+                rules = properties.get("SecurityGroupIngress", [])
+            case "AWS::EC2::SecurityGroupIngress":
+                rules = [properties]
+            case _:
+                rules = []
+        open_to_all |= {
+            (stack.name, rule["FromPort"])
+            for rule in rules
+            if rule.get("CidrIp") == "0.0.0.0/0" or "CidrIpv6" in rule
+        }
+    assert open_to_all == {("edge", 443), ("edge", 80)}
