@@ -2,6 +2,7 @@
 
 import re
 from struct import pack
+from typing import Any
 
 import pytest
 
@@ -209,7 +210,8 @@ def test_a_bytearray_is_judged_like_the_same_bytes(documents):
     for name, data in documents.items():
         mangled = data.decode("utf-8", "replace").encode()
         for body in (data, mangled, data[: len(data) // 2], data.replace(b"\n", b"\r\n")):
-            assert inspect_bytes(bytearray(body), Policy()) == inspect_bytes(body, Policy()), name
+            filled: Any = bytearray(body)
+            assert inspect_bytes(filled, Policy()) == inspect_bytes(body, Policy()), name
 
 
 def test_webp_through_utf8_is_a_damaged_one_and_no_other_type(documents):
