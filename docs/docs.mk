@@ -9,6 +9,11 @@ docs: $(DOCS_READY) ## Build the documentation into build/site; a broken link fa
 		--fresh-env --doctree-dir build/doctrees docs build/site
 	@echo "open build/site/index.html"
 
+.PHONY: test-tutorial
+test-tutorial: $(READY) ## Follow the tutorial, command by command
+	@command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq curl >/dev/null; }
+	$(BIN)/pytest tests/tutorial
+
 .PHONY: reference
 reference: $(READY) ## Renew the reference pages that follow from the code
 	PYTHONPATH=docs $(BIN)/python -m reference_pages

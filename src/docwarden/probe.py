@@ -14,8 +14,12 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not lis
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("check", nargs="?", choices=_PATHS, default="ready")
-    parser.add_argument("--timeout", type=float, default=2.0, metavar="SECONDS")
+    parser.add_argument(
+        "check", nargs="?", choices=_PATHS, default="ready", help="what to ask for: ready (default)"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=2.0, metavar="SECONDS", help="longest wait (default: 2)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

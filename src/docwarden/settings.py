@@ -4,7 +4,6 @@ One frozen `Settings` is read at the entry point and handed on in narrow pieces.
 docs/reference/settings.md is generated from the fields below.
 """
 
-import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -76,42 +75,41 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 
 
 def _between(
-    least: float, most: float, parse: Callable[[str], Any], unit: str
+    least: float, most: float, parse: Callable[[str], Any], write: Callable[[Any], str]
 ) -> Callable[[str], Any]:
     def bounded(text: str) -> Any:
-        try:
-            value = parse(text)
-        except ValueError as error:
-            raise ValueError(
-                f"{error}" if unit else f"a number from {least:g} to {most:g}"
-            ) from None
+        value = parse(text)
         if not least <= value <= most:
-            writers: dict[str, Callable[[Any], str]] = {
-                "duration": format_duration,
-                "size": format_size,
-            }
-            write = writers.get(unit, "{:g}".format)
-            top = "" if math.isinf(most) else f" and at most {write(most)}"
-            raise ValueError(f"at least {write(least)}{top}")
+            raise ValueError(f"at least {write(least)} and at most {write(most)}")
         return value
 
     return bounded
 
 
+def _number_from(kind: type[int] | type[float], least: float, most: float) -> Callable[[str], Any]:
+    def parse(text: str) -> int | float:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(f"a number from {least} to {most}") from None
+
+    return _between(least, most, parse, str)
+
+
 def _duration(least: str, most: str) -> Callable[[str], float]:
-    return _between(parse_duration(least), parse_duration(most), parse_duration, "duration")
+    return _between(parse_duration(least), parse_duration(most), parse_duration, format_duration)
 
 
 def _size(least: str, most: str) -> Callable[[str], int]:
-    return _between(parse_size(least), parse_size(most), parse_size, "size")
+    return _between(parse_size(least), parse_size(most), parse_size, format_size)
 
 
 def _count(least: int, most: int) -> Callable[[str], int]:
-    return _between(least, most, int, "")
+    return _number_from(int, least, most)
 
 
 def _share(least: float, most: float) -> Callable[[str], float]:
-    return _between(least, most, float, "")
+    return _number_from(float, least, most)
 
 
 def _setting(

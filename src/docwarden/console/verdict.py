@@ -23,7 +23,7 @@ LEAST_ATTEMPTS: Final = 20
 WINDOW: Final = 59.0
 """Seconds from which on `recent` is called a minute."""
 LONG_STALL: Final = 0.5
-"""Seconds for which the event loop stood still: half the tightest probe timeout in use."""
+"""Seconds for which the event loop stood still: half of what Kubernetes grants a probe by default."""
 
 
 class Level(enum.StrEnum):
