@@ -58,9 +58,7 @@ def main(command: Sequence[str], folder: Path = SOURCES) -> int:
                 changed = wait_for_change(folder, before)
             finally:
                 stop(process)
-            print(
-                f"\n--- {changed.name} changed: starting again ---\n", file=sys.stderr, flush=True
-            )
+            sys.stderr.write(f"\n--- {changed.name} changed: starting again ---\n\n")
     except KeyboardInterrupt:
         return 130
 
