@@ -142,6 +142,11 @@ class Upstream:
     def __init__(self, *script):
         self.script = list(script)
         self.heads: list[str] = []
+        self.port = 0
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/{{id}}"
 
     async def serve(self, reader, writer):
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -168,7 +173,7 @@ def scripted(stack):
         upstream = Upstream(*script)
         server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
         stack.callback(server.close)
-        upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{{id}}"
+        upstream.port = server.sockets[0].getsockname()[1]
         return upstream
 
     return start
@@ -201,7 +206,6 @@ async def test_delivered_document_leaves_a_span_for_request_attempt_and_verifica
     assert verify.ended <= attempt.ended <= server.ended
     assert 0 <= time.time() - server.started / 1e9 < 60
     assert not any(span.failed for span in collector.spans)
-    port = int(upstream.url.rsplit(":", 1)[1].partition("/")[0])
     assert server.attributes == {
         "http.request.method": "GET",
         "http.route": "/{id}",
@@ -220,8 +224,8 @@ async def test_delivered_document_leaves_a_span_for_request_attempt_and_verifica
         "http.response.status_code": 200,
         "network.protocol.version": "1.1",
         "server.address": "127.0.0.1",
-        "server.port": port,
-        "url.full": f"http://127.0.0.1:{port}/5",
+        "server.port": upstream.port,
+        "url.full": f"http://127.0.0.1:{upstream.port}/5",
     }
     assert verify.attributes == {"docwarden.recalled": False}
 
@@ -375,9 +379,10 @@ async def test_what_a_client_wrote_is_in_no_span(traced, scripted, collector, un
     await gateway.get("/5", Range="sesame")
     await until(lambda: len(collector.spans) == 4, "four spans")
     assert not any(b"sesame" in body.lower() for _, body in collector.requests)
-    (unknown,), (method,), (document,) = map(
+    (unknown, attempt), (method,), (document,) = map(
         collector.named, ("GET", "HTTP /{id}", "GET /{id}")
-    )  # fmt: skip
+    )
+    assert (unknown.kind, attempt.kind) == ("server", "client")
     assert "url.path" not in unknown.attributes
     assert method.attributes["http.request.method"] == "_OTHER"
     assert document.attributes["http.response.status_code"] == 404
@@ -469,7 +474,8 @@ async def test_collector_that_takes_nothing_costs_only_a_counter(
 
     async def count(name):
         text = (await ask(gateway.admin_port, "/metrics")).body.decode()
-        return float(re.search(rf"^{name} (\S+)", text, re.MULTILINE)[1])
+        (value,) = re.findall(rf"^{name} (\S+)", text, re.MULTILINE)
+        return float(value)
 
     asked = 0
     while await count("docwarden_trace_export_failures_total") < 3:
