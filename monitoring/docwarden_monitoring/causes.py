@@ -28,7 +28,7 @@ CORRUPTION_PAGE: Final = 0.35
 """Four attempts at this share fail 1.5 % of the requests: 0.35 ** 4, the fastest page's rate."""
 
 LEAST_ANSWERS: Final = 50
-"""Of 50 answers at 10 % corruption, 18 or more are corrupt once in 300,000 windows."""
+"""Of 50 answers at 10 % corruption, 18 or more are corrupt once in 1.3 million windows."""
 
 FAST_SHARE: Final = round(FASTEST.factor * OBJECTIVES[0].budget, 9)
 STALL_SECONDS: Final = 0.5

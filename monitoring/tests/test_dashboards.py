@@ -11,6 +11,7 @@ import pytest
 from docwarden.metrics import DECLARED
 
 from docwarden_monitoring.documents import DASHBOARDS, generate
+from docwarden_monitoring.reference import alerts_page
 from docwarden_monitoring.rules import BUDGET, ERRORS, RATIO, REQUESTS
 from trial.clients import Clients
 from trial.gateway import running_gateway
@@ -143,6 +144,8 @@ def test_committed_files_are_what_the_generator_writes(repository: Path):
         if path.is_file()
     }
     assert committed == generate(), "make monitoring"
+    page = (repository / "docs/reference/alerts.md").read_text()
+    assert page == alerts_page(), "make monitoring"
 
 
 def test_panels_lie_side_by_side_without_overlap():

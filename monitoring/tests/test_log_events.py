@@ -1,0 +1,153 @@
+"""docs/reference/log-events.md against what the service writes, and queries against the page."""
+
+import json
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trial.gateway import Gateway, running_gateway
+from trial.waiting import until
+
+REPOSITORY = Path(__file__).parents[2]
+PAGE = (REPOSITORY / "docs/reference/log-events.md").read_text()
+QUERIES = (REPOSITORY / "docs/how-to/query-logs.md").read_text()
+COMMON = {"timestamp", "severity", "event.name"}
+# Written by defects and by tracing, which none of the requests below brings about.
+NOT_PROVOKED = {"defect", "tracing.export_failed", "tracing.setting_ignored"}
+NEEDS_TRACING = {"span_id"}
+TYPES = {"string": str, "number": (int, float), "boolean": bool, "array": list}
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """Fields and their types by event."""
+    events = {}
+    for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
+        name = part.splitlines()[0]
+        if name != "Volume":
+            events[name] = dict(re.findall(r"^\| `([^`]+)` \| (\w+) \|", part, re.MULTILINE))
+    return events
+
+
+EVENTS = documented()
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Events of a gateway that has met everything that the page describes."""
+    settings = {
+        "DOCWARDEN_STALE_IF_ERROR": "1m",
+        "DOCWARDEN_SINGLE_FLIGHT": "true",
+        "DOCWARDEN_MAX_CONCURRENCY": "4",
+        "DOCWARDEN_QUEUE_TIMEOUT": "10s",
+        "DOCWARDEN_LOG_SUCCESS_SHARE": "1",
+    }
+    with running_gateway(tmp_path_factory.mktemp("log"), **settings) as gateway:
+        gateway.upstream(mix={"png": 1})
+        gateway.get("/1", traceparent=TRACE)
+        for path in ("/", "/healthz", "/01", "/nothing"):
+            gateway.get(path)
+        gateway.upstream(latency="300ms")
+        together([lambda: gateway.get("/2")] * 2)
+        together([lambda number=number: gateway.get(f"/{number}") for number in range(10, 22)])
+        gateway.upstream(mix={"corrupt-pdf": 1}, latency="0s")
+        gateway.get("/1")  # a copy stands in
+        gateway.get("/3")  # nothing does
+        until("the events", lambda: len(ended(gateway)) >= 21)
+        gateway.program.stop()
+        return gateway.events()
+
+
+def together(calls: list[Callable[[], Any]]) -> None:
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def ended(gateway: Gateway) -> list[dict[str, Any]]:
+    return [each for each in gateway.events() if each["event.name"] == "request.ended"]
+
+
+def test_every_event_of_the_source_is_documented_and_no_other():
+    source = "".join(path.read_text() for path in (REPOSITORY / "src/docwarden").rglob("*.py"))
+    named = re.findall(r'\.event\(\s*"\w+",\s*"([\w.]+)"', source)
+    named += re.findall(r'\.write\(level, "([\w.]+)"', source)
+    assert set(named) == set(EVENTS)
+
+
+def test_every_event_but_those_of_faults_was_written(written: list[dict[str, Any]]):
+    assert {each["event.name"] for each in written} == set(EVENTS) - NOT_PROVOKED
+
+
+def test_every_field_written_is_documented_with_its_type(written: list[dict[str, Any]]):
+    for event in written:
+        fields = EVENTS[event["event.name"]]
+        assert set(event) >= COMMON
+        for name in set(event) - COMMON:
+            assert name in fields, event
+            assert isinstance(event[name], TYPES[fields[name]]), event  # type: ignore[arg-type]  # classes, and tuples of them
+
+
+@pytest.mark.parametrize("event", sorted(set(EVENTS) - NOT_PROVOKED))
+def test_every_field_documented_was_written(written: list[dict[str, Any]], event: str):
+    seen = {name for each in written if each["event.name"] == event for name in each}
+    assert set(EVENTS[event]) - NEEDS_TRACING <= seen
+
+
+def test_fields_of_a_defect_are_those_that_the_code_hands_over():
+    routes = (REPOSITORY / "src/docwarden/routes.py").read_text()
+    report = routes[routes.index("def _report_defect") :].partition("\ndef ")[0]
+    given = set(re.findall(r'"([\w.]+)":', report)) | set(re.findall(r"(\w+)=", report))
+    assert given == set(EVENTS["defect"])
+
+
+def test_levels_are_those_that_the_page_names(written: list[dict[str, Any]]):
+    levels = {
+        (each["http.response.status_code"], each["severity"])
+        for each in written
+        if each["event.name"] == "request.ended"
+    }
+    assert {(200, "info"), (404, "info"), (502, "error"), (200, "warning")} <= levels
+
+
+def fields_in(language: str, prefix: str = "") -> set[str]:
+    text = "".join(re.findall(rf"```{language}\n(.*?)```", QUERIES, re.DOTALL))
+    if language == "insights":
+        return {name.removeprefix(prefix) for name in re.findall(r"`([^`]+)`", text)}
+    text = re.sub(r'\|= "[^"]*(?:\\.[^"]*)*"|\{namespace[^}]*\}', "", text)
+    names = re.findall(r"\bby \(([^)]*)\)|unwrap (\w+)|\| (\w+)=\"|\.(\w+)\}\}", text)
+    return {name.strip() for each in names for part in each for name in part.split(",") if name}
+
+
+def test_insights_queries_ask_for_documented_fields():
+    asked = fields_in("insights", "log_processed.")
+    assert len(asked) > 8
+    assert asked <= {name for fields in EVENTS.values() for name in fields} | COMMON
+
+
+def test_loki_queries_ask_for_documented_fields():
+    known = {name for fields in EVENTS.values() for name in fields} | COMMON
+    asked = fields_in("logql") - {"__error__", ""}
+    assert len(asked) > 6
+    assert asked <= {name.replace(".", "_") for name in known}
+
+
+def test_jq_examples_run_as_written(written: list[dict[str, Any]], tmp_path: Path):
+    script = re.search(r"```sh\n(.*?)```", QUERIES, re.DOTALL)
+    assert script
+    log = tmp_path / "log"
+    log.write_text("".join(json.dumps(each) + "\n" for each in written))
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script[1]],
+        env={**os.environ, "LOG": str(log)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "document-corrupt" in run.stdout
