@@ -81,13 +81,14 @@ class Chart {
 
   stack(points, stacked, x, y) {
     let floor = points.map(() => 0);
-    for (const { key, tone } of stacked) {
+    for (const [place, { key, tone }] of stacked.entries()) {
       const roof = points.map((point, index) => floor[index] + (point[key] ?? 0));
       const edge = (heights) => points.map((point, index) => `${x(point.t).toFixed(1)},${y(heights[index]).toFixed(1)}`);
       const top = edge(roof);
       draw("path", { d: `M${top.join("L")}L${edge(floor).reverse().join("L")}Z`, class: `area ${tone}` }, this.plot);
-      // Where a series is nothing it would only colour the edge of the one below.
-      const outline = top.map((place, index) => (roof[index] > floor[index] && index && roof[index - 1] > floor[index - 1] ? `L${place}` : `M${place}`));
+      // Where a series is nothing it would only colour the edge of the one below it.
+      const seen = (index) => place === 0 || roof[index] > floor[index];
+      const outline = top.map((spot, index) => `${index && seen(index) && seen(index - 1) ? "L" : "M"}${spot}`);
       draw("path", { d: outline.join(""), class: `line ${tone}` }, this.plot);
       floor = roof;
     }

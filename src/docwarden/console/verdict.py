@@ -4,6 +4,7 @@ Thresholds are for a person who looks at the page; alerts have their own, over l
 """
 
 import enum
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -23,7 +24,7 @@ LEAST_ATTEMPTS: Final = 20
 WINDOW: Final = 59.0
 """Seconds from which on `recent` is called a minute."""
 LONG_STALL: Final = 0.5
-"""Seconds for which the event loop stood still: half of what Kubernetes grants a probe by default."""
+"""Seconds for which the event loop stood still; Kubernetes grants a probe one by default."""
 
 
 class Level(enum.StrEnum):
@@ -89,8 +90,10 @@ def judge(standing: Standing) -> Verdict:
     if not reasons:
         recent = standing.recent
         text = "Nothing is wrong."
-        if recent.good:
-            text = f"All {recent.good:,.0f} requests in {_span(recent)} ended well."
+        asked = recent.good + recent.failed + recent.refused
+        if asked:
+            part = "All" if recent.good == asked else f"{recent.good:,.0f} of"
+            text = f"{part} {asked:,.0f} requests in {_span(recent)} ended well."
         elif recent.at >= 1:
             text = f"Nothing is wrong. No document was asked for in {_span(recent)}."
         return Verdict(Level.GOOD, "Serving", (Reason(Level.GOOD, "Serving", text),))
@@ -101,6 +104,11 @@ def judge(standing: Standing) -> Verdict:
 def _span(recent: Counts) -> str:
     """Name the window: it is shorter than a minute when the page was opened just now."""
     return "the last minute" if recent.at >= WINDOW else f"the last {max(1, recent.at):.0f} s"
+
+
+def _percent(share: float) -> str:
+    """Round down, as the page does: 99.999 % is not all."""
+    return f"{math.floor(share * 10_000) / 100:.2f} %"
 
 
 def _life(standing: Standing) -> Iterator[Reason]:
@@ -148,14 +156,14 @@ def _upstream(standing: Standing) -> Iterator[Reason]:
         yield Reason(
             Level.WARN,
             "The upstream fails",
-            f"{recent.broken / attempts:.1%} of {attempts:,.0f} attempts in {_span(recent)}"
+            f"{_percent(recent.broken / attempts)} of {attempts:,.0f} attempts in {_span(recent)}"
             " brought no usable answer.",
         )
     if recent.damaged / attempts >= MANY_DAMAGED:
         yield Reason(
             Level.WARN,
             "The upstream sends damaged documents",
-            f"{recent.damaged / attempts:.1%} of {attempts:,.0f} attempts in {_span(recent)}"
+            f"{_percent(recent.damaged / attempts)} of {attempts:,.0f} attempts in {_span(recent)}"
             " brought something else than an intact document.",
         )
 
@@ -177,7 +185,7 @@ def _clients(standing: Standing) -> Iterator[Reason]:
             Level.WARN,
             "Documents are not delivered",
             f"{lost:,.0f} of {lost + recent.good:,.0f} requests in {_span(recent)} failed:"
-            f" {share:.2%} ended well, the objective is {OBJECTIVE:.1%}.",
+            f" {_percent(share)} ended well, the objective is {OBJECTIVE * 100:g} %.",
         )
 
 

@@ -38,6 +38,17 @@ def test_all_is_well_says_how_many_requests_that_rests_on():
     assert "the last 7 s" in verdict(outcomes={"delivered": 1.0}, at=7.2).reasons[0].text
 
 
+def test_one_failure_among_many_is_within_the_objective_and_not_hidden():
+    told = verdict(outcomes={"delivered": 1999.0, "timeout": 1.0})
+    assert told.level is Level.GOOD
+    assert told.reasons[0].text == "1,999 of 2,000 requests in the last minute ended well."
+
+
+def test_share_is_rounded_down_so_that_nearly_all_is_not_all():
+    told = verdict(outcomes={"delivered": 99_899.0, "timeout": 101.0})
+    assert "99.89 % ended well, the objective is 99.9 %" in told.reasons[0].text
+
+
 def test_silence_is_no_reason_for_concern():
     assert verdict().reasons[0].text.startswith("Nothing is wrong. No document was asked for")
     assert verdict(at=0.0).reasons[0].text == "Nothing is wrong."
