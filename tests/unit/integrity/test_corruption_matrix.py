@@ -125,8 +125,8 @@ EXPECTED = {
     "bit in the tail": _row(LUCK, png=2),
     # Nothing reads the hint stream of a linearized file.
     "block zeroed": _row(LUCK, pdf=SEEN, pdf_linearized=LUCK, png=2, gif=2, tiff_lzw=3),
-    # VP8 is one arithmetic-coded stream without any check; from VP8L's codes, too, zeros may decode,
-    # as in a photograph of twelve megapixels; raw pixels may have any value.
+    # VP8 is one arithmetic-coded stream without any check; zeros may be a VP8L's codes as well, as
+    # they are in a photograph of twelve megapixels; raw pixels may have any value.
     "second half zeroed": _row(3, webp=LUCK, tiff_raw=LUCK),
     "halves swapped": _row(1),
     "block doubled": _row(3, gif=LUCK, webp=SEEN, tiff_raw=LUCK),
