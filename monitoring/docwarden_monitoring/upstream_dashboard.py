@@ -10,20 +10,8 @@ from docwarden_monitoring.causes import (
     REFUSED,
     TRANSPORT,
 )
-from docwarden_monitoring.panels import (
-    GREEN,
-    ORANGE,
-    RED,
-    SELECTED,
-    YELLOW,
-    Dashboard,
-    Panel,
-    Query,
-    Row,
-    level,
-    quantile,
-    rate,
-)
+from docwarden_monitoring.panels import GREEN, ORANGE, RED, YELLOW, Dashboard, Panel, Query, Row
+from docwarden_monitoring.queries import SELECTED, level, quantile, rate
 
 _ATTEMPTS: Final = "docwarden_upstream_attempts_total"
 _SECONDS: Final = "docwarden_upstream_attempt_duration_seconds"

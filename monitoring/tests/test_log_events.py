@@ -1,5 +1,6 @@
 """docs/reference/log-events.md against what the service writes, and queries against the page."""
 
+import functools
 import json
 import os
 import re
@@ -55,7 +56,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
             gateway.get(path)
         gateway.upstream(latency="300ms")
         together([lambda: gateway.get("/2")] * 2)
-        together([lambda number=number: gateway.get(f"/{number}") for number in range(10, 22)])
+        together([functools.partial(gateway.get, f"/{number}") for number in range(10, 22)])
         gateway.upstream(mix={"corrupt-pdf": 1}, latency="0s")
         gateway.get("/1")  # a copy stands in
         gateway.get("/3")  # nothing does

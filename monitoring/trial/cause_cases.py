@@ -1,0 +1,182 @@
+"""What the alerts on causes have to do, on both sides of every threshold and wait."""
+
+from collections.abc import Iterator
+
+from trial.burn_cases import minutes_of
+from trial.series import (
+    TARGET,
+    Case,
+    Phase,
+    Series,
+    attempts,
+    breaker,
+    build,
+    counter,
+    documents,
+    gauge,
+    up,
+)
+
+
+def cause_cases() -> Iterator[Case]:
+    yield from _down_cases()
+    yield from _upstream_cases()
+    yield from _corruption_cases()
+    yield from _shedding_cases()
+    yield from _traffic_cases()
+    yield from _process_cases()
+
+
+def _down_cases() -> Iterator[Case]:
+    def case(about: str, series: Series, at: float, *, fires: bool) -> Case:
+        return Case(about, "DocwardenDown", "critical", series, at, fires, step=0.25)
+
+    down = up((5, 1), (5, 0), (15, 1))
+    yield case("every target up", up((5, 1)), 4, fires=False)
+    yield case("no target up for 45 s", down, 5.75, fires=False)
+    yield case("no target up for 75 s", down, 6.25, fires=True)
+    yield case("up again for 6 m", down, 16, fires=True)
+    yield case("up again for 8 m", down, 18, fires=False)
+    yield case("no target known", {'up{job="other"}': "1x40"}, 5, fires=True)
+    both = {**up((5, 1)), **up((5, 0), instance="b")}
+    yield case("one of two up", both, 4, fires=False)
+
+    def target(about: str, at: float, *, fires: bool) -> Case:
+        series = {**up((5, 0), (5, 1)), **up((10, 1), instance="b")}
+        return Case(about, "DocwardenTargetDown", "warning", series, at, fires, step=0.25)
+
+    yield target("a target down for 4.75 m", 4.75, fires=False)
+    gone = {**up((10, 0)), **up((10, 1), instance="b")}
+    yield Case(
+        "a target down for 5.25 m", "DocwardenTargetDown", "warning", gone, 5.25, True, step=0.25
+    )
+    yield target("up again", 6, fires=False)
+
+
+def _upstream_cases() -> Iterator[Case]:
+    def case(about: str, series: Series, at: float, *, fires: bool) -> Case:
+        return Case(about, "DocwardenUpstreamDown", "critical", series, at, fires, step=0.25)
+
+    def process(about: str, series: Series, at: float, *, fires: bool) -> Case:
+        return Case(about, "DocwardenBreakerOpen", "warning", series, at, fires, step=0.25)
+
+    broken = [(5, 1), (10, 0), (15, 1)]
+    everywhere = {**breaker(broken), **breaker(broken, "b")}
+    yield case("every breaker closed", everywhere, 4, fires=False)
+    yield case("no breaker closed for 45 s", everywhere, 5.75, fires=False)
+    yield case("no breaker closed for 75 s", everywhere, 6.25, fires=True)
+    yield case("closed again for 6 m", everywhere, 21, fires=True)
+    yield case("closed again for 8 m", everywhere, 23, fires=False)
+    here = {**breaker(broken), **breaker([(30, 1)], "b")}
+    yield case("one of two closed", here, 14, fires=False)
+    yield process("one breaker not closed for 4.75 m", here, 9.75, fires=False)
+    yield process("one breaker not closed for 5.25 m", here, 10.25, fires=True)
+
+
+def _corruption_cases() -> Iterator[Case]:
+    def case(about: str, severity: str, series: Series, at: float, *, fires: bool) -> Case:
+        return Case(about, "DocwardenCorruptionHigh", severity, series, at, fires)
+
+    def share(of_them: float, minutes: float = 60, each: float = 1000) -> Series:
+        bad = each * of_them
+        return attempts(corrupt=[(minutes, bad)], intact=[(minutes, each - bad)])
+
+    yield case("10 % corrupt", "critical", share(0.1), 50, fires=False)
+    yield case("10 % corrupt", "warning", share(0.1), 50, fires=False)
+    yield case("34 % corrupt", "critical", share(0.34), 50, fires=False)
+    yield case("36 % corrupt", "critical", share(0.36), 50, fires=True)
+    yield case("19 % corrupt", "warning", share(0.19), 50, fires=False)
+    yield case("21 % corrupt", "warning", share(0.21), 50, fires=True)
+    yield case("21 % corrupt for 14 m", "warning", share(0.21), 15, fires=False)
+    yield case("21 % corrupt for 17 m", "warning", share(0.21), 18, fires=True)
+    # 5 and 30 minutes: 9.9 and 1.66 answers a minute are a little less than 50, 10.1 and 1.68 more.
+    for severity, few, enough in (("critical", 9.9, 10.1), ("warning", 1.66, 1.68)):
+        yield case("too few answers", severity, share(0.9, each=few), 50, fires=False)
+        yield case("just enough answers", severity, share(0.9, each=enough), 50, fires=True)
+    storm = attempts(
+        corrupt=[(30, 100), (10, 1000), (30, 100)], intact=[(30, 900), (10, 0), (30, 900)]
+    )
+    yield case("a storm's third minute", "critical", storm, 32, fires=False)
+    yield case("a storm's fifth minute", "critical", storm, 34, fires=True)
+    yield case("after a storm", "critical", storm, 42 + 7, fires=True)
+    yield case("long after a storm", "critical", storm, 45 + 8, fires=False)
+    wrong_type = attempts(**{"unsupported-type": [(60, 900)], "intact": [(60, 100)]})
+    yield case("90 % error pages", "critical", wrong_type, 50, fires=True)
+    down = attempts(**{"connect-failed": [(60, 900)], "intact": [(60, 100)]})
+    yield case("90 % not reached", "critical", down, 50, fires=False)
+
+
+def _shedding_cases() -> Iterator[Case]:
+    def case(about: str, series: Series, at: float, *, fires: bool) -> Case:
+        return Case(about, "DocwardenShedding", "critical", series, at, fires)
+
+    def shed(*phases: tuple[float, float]) -> Series:
+        return documents(
+            overloaded=[(minutes, 1000 * share) for minutes, share in phases],
+            delivered=[(minutes, 1000 * (1 - share)) for minutes, share in phases],
+        )
+
+    yield case("1.40 % refused", shed((90, 0.0140)), 80, fires=False)
+    yield case("1.48 % refused", shed((90, 0.0148)), 80, fires=True)
+    burst = shed((60, 0), (1, 0.8), (30, 0))
+    yield case("80 % refused for one minute", burst, 63, fires=False)
+    surge = shed((60, 0), (10, 0.8), (30, 0))
+    yield case("80 % refused for two minutes", surge, 62, fires=False)
+    yield case("80 % refused for four minutes", surge, 64, fires=True)
+    yield case("over for 10 m", surge, 80, fires=True)
+    yield case("over for 14 m", surge, 84, fires=False)
+    other = documents(timeout=[(90, 500)], delivered=[(90, 500)])
+    yield case("failures of another kind", other, 80, fires=False)
+
+
+def _traffic_cases() -> Iterator[Case]:
+    day = minutes_of("1d")
+
+    def case(about: str, at: float, *phases: Phase, fires: bool) -> Case:
+        series = documents(delivered=phases, step=5)
+        return Case(about, "DocwardenNoTraffic", "warning", series, at, fires, step=5)
+
+    busy, quiet = (day, 10), (120, 0)
+    yield case("nothing for 25 m", day + 25, busy, quiet, fires=False)
+    yield case("nothing for 35 m", day + 35, busy, quiet, fires=True)
+    yield case("a request now and then", day + 35, busy, (120, 0.1), fires=False)
+    yield case("nothing yesterday either", day + 35, (day + 120, 0), fires=False)
+
+
+def _process_cases() -> Iterator[Case]:
+    def case(about: str, alert: str, series: Series, at: float, *, fires: bool) -> Case:
+        return Case(about, f"Docwarden{alert}", "warning", series, at, fires)
+
+    def store(*phases: Phase) -> Series:
+        name = f'docwarden_store_errors_total{{{TARGET},instance="a",operation="put"}}'
+        return {name: counter(*phases)}
+
+    yield case("no store error", "StoreUnreachable", store((60, 0)), 50, fires=False)
+    failing_store = store((30, 0), (30, 1))
+    yield case("store errors for 9 m", "StoreUnreachable", failing_store, 40, fires=False)
+    yield case("store errors for 12 m", "StoreUnreachable", failing_store, 42, fires=True)
+    yield case(
+        "one store error", "StoreUnreachable", store((30, 0), (1, 1), (30, 0)), 42, fires=False
+    )
+
+    def deep(crashes: float) -> Series:
+        name = f'docwarden_deep_check_failures_total{{{TARGET},instance="a",kind="crash"}}'
+        return {name: counter((30, 0), (1, crashes), (30, 0))}
+
+    yield case("4 crashes in 15 m", "DeepCheckFailing", deep(4), 35, fires=False)
+    yield case("5 crashes in 15 m", "DeepCheckFailing", deep(5), 35, fires=True)
+    yield case("5 crashes 16 m ago", "DeepCheckFailing", deep(5), 47, fires=False)
+
+    def stall(*phases: Phase) -> Series:
+        return {f'docwarden_event_loop_stall_seconds{{{TARGET},instance="a"}}': gauge(*phases)}
+
+    yield case("stalls of 0.49 s", "EventLoopStalled", stall((30, 0.49)), 20, fires=False)
+    yield case("stalls of 0.51 s", "EventLoopStalled", stall((30, 0.51)), 20, fires=True)
+    yield case("stalls for 4 m", "EventLoopStalled", stall((30, 0.51)), 4, fires=False)
+    yield case("stalls for 6 m", "EventLoopStalled", stall((30, 0.51)), 6, fires=True)
+
+    same = {**build("1.0.0", "a", 120), **build("1.0.0", "b", 120)}
+    drift = {**build("1.0.0", "a", 120), **build("1.1.0", "b", 120)}
+    yield case("one build twice", "BuildDrift", same, 90, fires=False)
+    yield case("two builds for 59 m", "BuildDrift", drift, 59, fires=False)
+    yield case("two builds for 61 m", "BuildDrift", drift, 61, fires=True)
