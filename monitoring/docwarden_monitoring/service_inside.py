@@ -31,7 +31,7 @@ def integrity() -> Row:
             ),
             Panel(
                 title="Refused documents by reason", unit="ops", stacked=True,
-                about="What was found wrong. The reference page on integrity checks explains each reason.",
+                about="What was found wrong; the reference page on integrity checks explains it.",
                 queries=(
                     Query(rate("docwarden_integrity_failures_total", "reason"), "{{reason}}"),
                 ),
