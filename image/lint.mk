@@ -9,7 +9,7 @@ SCRIPTS = $(shell git ls-files --cached --others --exclude-standard '*.sh' .ci/r
 
 .PHONY: lint-image
 lint-image: $(LINT_READY) ## Check the Dockerfile and the shell scripts (hadolint, shellcheck)
-	$(LINT_BIN)/hadolint Dockerfile
+	$(LINT_BIN)/hadolint Dockerfile .devcontainer/Dockerfile
 	$(LINT_BIN)/shellcheck $(SCRIPTS)
 
 .PHONY: lint-workflows
