@@ -1,5 +1,5 @@
-# The AWS environment. Nothing here needs an account, except infra-diff, infra-deploy and
-# infra-values without OUTPUTS.
+# The AWS environment. Nothing here needs an account, except infra-diff, infra-deploy, and
+# infra-values and infra-binding without OUTPUTS.
 
 INFRA_VENV := .venv-infra
 INFRA_BIN := $(CURDIR)/$(INFRA_VENV)/bin
@@ -70,12 +70,13 @@ $(INFRA_READY): infra/requirements.txt
 	@command -v node >/dev/null || { echo "the AWS CDK needs Node.js on the PATH (node was not found)" >&2; exit 1; }
 	@echo "Setting up $(INFRA_VENV) ..."
 	@$(PYTHON) -m venv $(INFRA_VENV)
-	@$(INFRA_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement infra/requirements.txt
+	@$(INFRA_BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes --requirement infra/requirements.txt
 	@touch $@
 
+# Without --no-compile most of the time would go into bytecode that nobody runs.
 # checkov pins an old boto3, so it lives apart.
 $(CHECKOV_READY): infra/requirements-checkov.txt
 	@echo "Setting up $(CHECKOV_VENV) ..."
 	@$(PYTHON) -m venv $(CHECKOV_VENV)
-	@$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement infra/requirements-checkov.txt
+	@$(CHECKOV_VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes --requirement infra/requirements-checkov.txt
 	@touch $@
