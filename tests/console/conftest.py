@@ -139,14 +139,21 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = shutil.which("chromedriver")
     assert program, "chromedriver is missing (make test-console installs chromium-driver)"
     output = tmp_path_factory.mktemp("driver") / "output"
-    with started([program, "--port=0"], output) as process:
+    # It takes a free IPv4 port and ends when another holds the same one of IPv6.
+    for _ in range(5):
+        with started([program, "--port=0"], output) as process:
+            said = until(lambda: _port_or_end(process, output), "chromedriver listens")
+            if said.isdecimal():
+                yield f"http://127.0.0.1:{said}"
+                return
+    pytest.fail(output.read_text())
 
-        def port() -> str:
-            assert process.poll() is None, output.read_text()
-            found = re.search(r"successfully on port (\d+)", output.read_text())
-            return found[1] if found else ""
 
-        yield f"http://127.0.0.1:{until(port, 'chromedriver listens')}"
+def _port_or_end(process: subprocess.Popen[bytes], output: Path) -> str:
+    found = re.search(r"successfully on port (\d+)", output.read_text())
+    if found:
+        return found[1]
+    return "" if process.poll() is None else "ended"
 
 
 @pytest.fixture(scope="session")

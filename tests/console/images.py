@@ -34,17 +34,14 @@ def take(browser: Camera, name: str, scheme: str, width: int, height: int) -> No
         "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
     )
     image = Image.open(io.BytesIO(browser.picture())).convert("RGB")
-    # A palette does for flat colours, at a third of the bytes.
     packed = io.BytesIO()
-    image.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        packed, "PNG", optimize=True
-    )
+    image.save(packed, "PNG", optimize=True)
     assert packed.tell() <= LARGEST, f"{name}: {packed.tell()} bytes"
     IMAGES.mkdir(exist_ok=True)
     (IMAGES / f"console-{name}.png").write_bytes(packed.getvalue())
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(500)
 def test_pictures(
     browser: Any, start_upstream: Any, start_gateway: Any, clients: Callable[..., Any]
 ) -> None:
@@ -53,10 +50,12 @@ def test_pictures(
     browser.open(f"{gateway.admin}/")
     clients(gateway, threads=4, pause=0.03)
     time.sleep(CALM)  # not a wait for something: the pictures show the time that has passed
-    take(browser, "light", "light", 1280, 1400)
+    # A busy host makes the event loop stall, which the page then says for up to two minutes.
+    browser.see("#verdict", "Serving", patience=150)
+    take(browser, "light", "light", 1280, 1150)
     take(browser, "phone", "light", 390, 1500)
     upstream.behave(listening=False)
     browser.see("#verdict", "Upstream circuit open")
     time.sleep(BROKEN)  # as above
-    take(browser, "dark", "dark", 1280, 1400)
+    take(browser, "dark", "dark", 1280, 1150)
     take(browser, "phone-dark", "dark", 390, 1500)
