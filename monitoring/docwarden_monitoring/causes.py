@@ -1,9 +1,9 @@
 """Causes that are worth an alert of their own, and which of them explain which others.
 
-A cause may page only where it alone would burn the budget at the fastest page's rate; it then does
-so a minute earlier than the burn-rate alert, with the runbook that fits. A cause that pages goes
-on firing a little longer than the burn-rate alert's short window, since otherwise its end would
-let a burn-rate alert through that is still looking at the fault that has just been mended.
+A cause may page only where it alone would burn the budget at the fastest page's rate; it then
+pages half a minute or more before the burn-rate alert, with the runbook that fits. It fires on for
+a little longer than that alert's short window, since otherwise its end would let a burn-rate alert
+through that is still looking at the fault that has just been mended.
 """
 
 from dataclasses import dataclass
@@ -132,7 +132,7 @@ CAUSES: Final = (
         alert="DocwardenCorruptionHigh",
         severity="critical",
         expr=f"{_corrupt_share('5m')} > {CORRUPTION_PAGE} and {_enough_answers('5m')}",
-        wait="1m",
+        wait="30s",
         outlast=_OUTLAST,
         summary="The upstream sends so many corrupt documents that retries no longer hide it.",
         description=(

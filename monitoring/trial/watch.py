@@ -107,7 +107,11 @@ def _start_prometheus(
 ) -> str:
     rules = folder / "rules.later"
     configuration = {
-        "global": {"scrape_interval": "500ms", "evaluation_interval": SCALE("15s")},
+        "global": {
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "evaluation_interval": SCALE("15s"),
+        },
         "rule_files": [f"{folder}/rules*.yaml"],
         "scrape_configs": [
             {"job_name": "docwarden", "static_configs": [{"targets": [admin.split("//")[1]]}]}
