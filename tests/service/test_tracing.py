@@ -13,7 +13,7 @@ import time
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, SpanFlags, Status
 
 from docwarden.simulator.documents import make
 
@@ -33,6 +33,7 @@ class Seen:
         self.trace_id = span.trace_id.hex()
         self.id = span.span_id.hex()
         self.parent = span.parent_span_id.hex()
+        self.has_remote_parent = bool(span.flags & SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK)
         self.state = span.trace_state
         self.failed = span.status.code == Status.STATUS_CODE_ERROR
         self.started = span.start_time_unix_nano
@@ -230,6 +231,17 @@ async def test_delivered_document_leaves_a_span_for_request_attempt_and_verifica
     assert verify.attributes == {"docwarden.recalled": False}
 
 
+async def test_verification_says_whether_its_verdict_was_remembered(
+    traced, scripted, collector, until
+):
+    gateway = await traced((await scripted()).url)
+    await gateway.get("/5")
+    await gateway.get("/6")
+    await until(lambda: len(collector.named("verify")) == 2, "both verifications")
+    verifications = collector.named("verify")
+    assert [span.attributes["docwarden.recalled"] for span in verifications] == [False, True]
+
+
 async def test_every_attempt_has_its_span_and_tells_the_upstream_of_it(
     traced, scripted, collector, until
 ):
@@ -265,6 +277,7 @@ async def test_client_context_is_the_parent_and_its_state_goes_on(
     await until(lambda: collector.named("GET /{id}"), "the request's span")
     (server,), (attempt,) = collector.named("GET /{id}"), collector.named("GET")
     assert (server.trace_id, server.parent) == (TRACE_ID, CLIENT_SPAN)
+    assert (server.has_remote_parent, attempt.has_remote_parent) == (True, False)
     assert server.state == attempt.state == "vendor=1,other=x"
     assert upstream.parents == [[f"00-{TRACE_ID}-{attempt.id}-01"]]
     assert "tracestate: vendor=1,other=x\r\n" in upstream.heads[0]

@@ -153,7 +153,7 @@ def test_libraries_speak_to_nobody_else_and_only_exporters_while_serving(capfd):
     assert list(library.heard) == ["before", "of a batch"]
     library.close()
     logger = logging.getLogger("opentelemetry")
-    assert (logger.level, logger.propagate, logger.handlers) == (logging.NOTSET, True, [])
+    assert (logger.level, logger.handlers) == (logging.NOTSET, [])
     assert logging.getLogger("opentelemetry.exporter").level == logging.NOTSET
     assert capfd.readouterr() == ("", "")
 

@@ -43,9 +43,8 @@ class LibraryLog(logging.Handler):
         super().__init__(logging.WARNING)
         self.heard: deque[str] = deque(maxlen=8)
         self._logger = logging.getLogger("opentelemetry")
-        self._before = self._logger.level, self._logger.propagate
+        self._level = self._logger.level
         self._logger.addHandler(self)
-        self._logger.propagate = False
         self._logger.setLevel(logging.WARNING)
         self._exporters = logging.getLogger("opentelemetry.exporter")
 
@@ -61,8 +60,7 @@ class LibraryLog(logging.Handler):
     def close(self) -> None:
         """Leave logging as it was."""
         self._logger.removeHandler(self)
-        level, self._logger.propagate = self._before
-        self._logger.setLevel(level)
+        self._logger.setLevel(self._level)
         self._exporters.setLevel(logging.NOTSET)
         super().close()
 
@@ -180,9 +178,8 @@ class SpanExport:
         end = time.monotonic() + CLOSE_SECONDS
         while sending.is_alive() and time.monotonic() < end:  # noqa: ASYNC110 - a thread's end
             await asyncio.sleep(0.01)
-        if sending.is_alive():
-            self._exporter.shutdown()
-        else:
+        # While the thread still tries, what the libraries say of it must not reach standard error.
+        if not sending.is_alive():
             self._library.close()
 
 
