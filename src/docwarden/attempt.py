@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from docwarden.document import Document, Lease, Memory
 from docwarden.errors import Cause, Failure
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Finding, Verdict
+from docwarden.integrity.verdict import Finding, MediaType, Verdict
 from docwarden.integrity.verifier import Verifier
 from docwarden.metrics import INTACT, Metrics
 from docwarden.request import Wanted
@@ -22,6 +22,7 @@ _UNKNOWN: Final = "unknown"
 _AGAIN: Final = frozenset((408, 425, 429))
 # A document of a supported type once, though its type can no longer be told.
 _DAMAGED: Final = frozenset((Reason.SIGNATURE_DAMAGED, Reason.ZEROS_INSTEAD))
+_EXTENSIONS: Final = {each: each.extension.encode("ascii") for each in MediaType}
 _TIER_0: Final = frozenset(
     ("body-truncated", "bytes-after-body", "content-coded", "empty-body", "body-too-large")
 )
@@ -152,9 +153,8 @@ class Attempts:
             tier = rejected.tier if rejected is not None else 1
             self._metrics.finding(media_type or _UNKNOWN, reason or cause.value, tier, refused=True)
             raise Failure(cause, reason, media_type=media_type)
-        return Document(
-            body, media_type, media_type.extension.encode(), b'"%b"' % verdict.etag.encode(), lease
-        )
+        etag = b'"%b"' % verdict.etag.encode("ascii")
+        return Document(body, media_type, _EXTENSIONS[media_type], etag, lease)
 
     def _count_observations(
         self, findings: tuple[Finding, ...], rejected: Finding | None, media_type: str

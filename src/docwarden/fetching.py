@@ -10,7 +10,7 @@ why the order is this one.
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from docwarden.copies import Copies
 from docwarden.document import Document, give_back
@@ -67,6 +67,9 @@ class Fetching:
             Retry.CORRUPTION: corruption_budget,
         }
         self._attempt_timeout = attempt_timeout
+        # Policies that are switched off are not passed through.
+        self._try_once = self._behind_breaker if hedge is None else self._hedged
+        self._fetch_once = self._within_limit if copies is None else self._or_last_copy
         self._clock = clock
         self._random = random
 
@@ -80,11 +83,11 @@ class Fetching:
         """
         if self._single_flight is not None:
             return await self._shared(self._single_flight, wanted)
-        return await self._or_last_copy(wanted)
+        return await self._fetch_once(wanted)
 
     async def _shared(self, flight: SingleFlight[Document], wanted: Wanted) -> Document:
         joined = flight.shared
-        call = functools.partial(self._or_last_copy, wanted)
+        call = functools.partial(self._fetch_once, wanted)
         pending = flight.run(
             wanted.document_id, call, longest_wait=wanted.deadline.remaining(self._clock())
         )
@@ -97,9 +100,7 @@ class Fetching:
 
     async def _or_last_copy(self, wanted: Wanted) -> Document:
         """Keep what was verified; where nothing can be, return what was kept."""
-        copies = self._copies
-        if copies is None:
-            return await self._within_limit(wanted)
+        copies = cast("Copies", self._copies)
         try:
             document = await self._within_limit(wanted)
         except Failure as failure:
@@ -139,7 +140,7 @@ class Fetching:
             budget.enter()
         try:
             try:
-                return await self._hedged(wanted)
+                return await self._try_once(wanted)
             except Failure as failure:
                 return await self._again(wanted, failure)
         finally:
@@ -158,7 +159,7 @@ class Fetching:
             try:
                 if delay:
                     await asyncio.sleep(delay)
-                return await self._hedged(wanted)
+                return await self._try_once(wanted)
             except Failure as next_failure:
                 # An open breaker ends the request; what made it open is the better answer.
                 if next_failure.cause is Cause.CIRCUIT_OPEN:
@@ -168,9 +169,7 @@ class Fetching:
                 self._budgets[kind].give_back()
 
     async def _hedged(self, wanted: Wanted) -> Document:
-        hedge = self._hedge
-        if hedge is None:
-            return await self._behind_breaker(wanted)
+        hedge = cast("Hedge", self._hedge)
         shedding = self._limiter.waiting > 0
         delay = hedge.delay(shedding=shedding)
         first = self._observed(hedge, wanted)

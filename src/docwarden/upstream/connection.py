@@ -71,29 +71,28 @@ class Connection(asyncio.Protocol):
 
     # --- what the pool calls
 
-    async def exchange(self, request: bytes, lease: Lease) -> Answer:
-        """Send `request` and return its answer; `lease` grows by what the body holds.
+    def send(self, request: bytes, lease: Lease) -> asyncio.Future[Answer]:
+        """Send `request`; return its answer to come. `lease` grows by what the body holds.
 
-        Raises:
-            Failure: with the transport's, the framing's or the limits' cause.
-            StaleConnectionError: when a kept-alive connection turned out to be closed.
+        The future raises Failure with the transport's, the framing's or the limits' cause, or
+        StaleConnectionError when a kept-alive connection turned out to be closed. The caller calls
+        `rest` when it is done with the answer, whichever way.
         """
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         transport = self._transport
         if self.closed or transport is None:
-            raise StaleConnectionError
+            answer.set_exception(StaleConnectionError())
+            return answer
         self._begin(lease)
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._answer = answer
         transport.write(request)
-        try:
-            return await answer
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-        finally:
-            self._answer = None
-            self._finished = None
-            self._drop_body()
+        return answer
+
+    def rest(self) -> None:
+        """Let go of the answer, so that an idle connection holds no document."""
+        self._answer = None
+        self._finished = None
+        self._drop_body()
 
     def time_out(self) -> None:
         """End the exchange, as its time is over."""

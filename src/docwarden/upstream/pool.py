@@ -85,8 +85,12 @@ class Pool:
         if self._sweep_handle is None:
             self._sweep_later()
         try:
-            return await connection.exchange(request, lease)
+            return await connection.send(request, lease)
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
         finally:
+            connection.rest()
             self._busy.discard(connection)
             self._return(connection)
 
