@@ -63,14 +63,16 @@ ecr-login: ## Sign docker in to the registry of the account that you are signed 
 	@aws ecr get-login-password | docker login --username AWS --password-stdin '$(ECR)'
 
 .PHONY: rollout
-rollout: $(HELM) ## Upgrade a release by digest, wait, roll back on failure, run its test (ENV=, DIGEST=, UPSTREAM_URL=)
+rollout: $(HELM) $(INFRA_READY) ## Upgrade a release by digest, wait, roll back on failure, run its test (ENV=, DIGEST=, UPSTREAM_URL=)
 	@mkdir -p build
 	aws eks update-kubeconfig --name 'docwarden-$(ENV)'
 	$(MAKE) infra-values ENV='$(ENV)' DIGEST='$(DIGEST)' UPSTREAM_URL='$(UPSTREAM_URL)' > build/values.yaml
+	$(MAKE) infra-binding ENV='$(ENV)' | kubectl apply --namespace $(NAMESPACE) --filename -
 	$(HELM) upgrade --install docwarden charts/docwarden --namespace $(NAMESPACE) \
 		--values build/values.yaml --wait --rollback-on-failure --timeout 10m
 	$(HELM) test docwarden --namespace $(NAMESPACE) --logs --timeout 5m
 
 .PHONY: smoke
 smoke: ## Check that every pod runs this image, and that documents arrive (DIGEST=, URL=)
+	@mkdir -p build
 	image/smoke.sh '$(NAMESPACE)' '$(DIGEST)' '$(URL)'

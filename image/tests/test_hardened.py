@@ -96,12 +96,20 @@ def test_gateway_writes_no_file_even_where_it_could(host, ready):
     assert gateway.diff() - idle.diff() == set()
 
 
-def test_gateway_is_ready_soon(host, ready, figure):
-    for name, options in (("half a core", SMALL), ("all cores", ())):
-        gateway = ready(host.start_gateway("http://127.0.0.1:9/{id}", *options))
-        (event,) = (each for each in gateway.logs() if each["event.name"] == "process.ready")
-        figure(f"start-up: {seconds_to_start(gateway, event):.2f} s on {name}")
-        assert seconds_to_start(gateway, event) < 10
+@pytest.mark.parametrize(
+    ("processor", "options"), [("half a core", SMALL), ("all cores", ())], ids=["half", "all"]
+)
+def test_gateway_is_ready_soon(host, ready, figure, processor, options):
+    gateway = ready(host.start_gateway("http://127.0.0.1:9/{id}", *options))
+    event = until(lambda: event_of(gateway, "process.ready"), limit=10, what="the event")
+    seconds = seconds_to_start(gateway, event)
+    figure(f"start-up: {seconds:.2f} s on {processor}")
+    assert seconds < 10
+
+
+def event_of(gateway, name):
+    """Return a logged event; lines are written in batches, so a little after what they tell."""
+    return next((each for each in gateway.logs() if each["event.name"] == name), None)
 
 
 def seconds_to_start(gateway, event):
