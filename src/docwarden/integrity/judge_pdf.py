@@ -21,7 +21,7 @@ MAX_INFLATED: Final = 64 << 20
 """Bytes that tier 4 inflates in one document."""
 
 # qpdf's warnings that mean a lost object; the others tell of oddities that harm nothing.
-_DAMAGE: Final = ("expected n n obj", "expected endstream", "EOF", "lacks /Length")
+_DAMAGE: Final = re.compile(r"expected (?:n n|\d+ \d+) obj|expected endstream|EOF|lacks /Length")
 _PIECE: Final = 1 << 20
 _FAST_TIERS: Final = 3
 
@@ -32,9 +32,10 @@ def judge_pdf(data: bytes, tier: int) -> list[tuple[Reason, str]]:
     source = BytesIO(data[: pdf_extent(data)])
     try:
         with pikepdf.open(source, attempt_recovery=False, suppress_warnings=True) as pdf:
-            failures = _judge_pages(pdf) or _judge_warnings(pdf)
+            failures = _judge_pages(pdf) or _judge_warnings(pdf, Reason.PDF_PAGES_BROKEN)
             if tier > _FAST_TIERS:
-                failures += _judge_streams(pdf)
+                # Looking for streams, qpdf reads every object, needed by a page or not.
+                failures += _judge_streams(pdf) or _judge_warnings(pdf, Reason.PDF_OBJECT_DAMAGED)
             return failures
     except pikepdf.PasswordError:
         return []
@@ -92,11 +93,11 @@ def _resolve_resources(page: pikepdf.Object, seen: set[tuple[int, int]]) -> None
                 pass
 
 
-def _judge_warnings(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
-    """Without recovery, qpdf takes a damaged object for null and leaves a warning."""
+def _judge_warnings(pdf: pikepdf.Pdf, reason: Reason) -> list[tuple[Reason, str]]:
+    """Without recovery, qpdf takes a damaged object for null and leaves a warning, given once."""
     for warning in pdf.get_warnings():
-        if any(words in str(warning) for words in _DAMAGE):
-            return [(Reason.PDF_PAGES_BROKEN, _words(warning))]
+        if _DAMAGE.search(str(warning)):
+            return [(reason, _words(warning))]
     return []
 
 
@@ -140,9 +141,13 @@ def _is_flate(stream: pikepdf.Object) -> bool:
 def _inflate(raw: bytes, limit: int) -> int:
     """Return how many bytes `raw` inflates to, at least `limit` when it is more than that.
 
+    No bytes at all are no bytes: so qpdf writes the contents of a blank page.
+
     Raises:
         zlib.error: The data or its checksum is wrong, or the data ends too early.
     """
+    if not raw:
+        return 0
     inflater = zlib.decompressobj()
     length = 0
     while not inflater.eof and length < limit:

@@ -223,6 +223,11 @@ class Reason(StrEnum):
         Check.DEEP_CHECK,
         "The document took too much memory to look at.",
     )
+    PDF_OBJECT_DAMAGED = (
+        "pdf-object-damaged",
+        Check.PDF_STREAMS,
+        "An object that no page needs, such as a form field or a heading's tag, cannot be read.",
+    )
     PDF_STREAM_DAMAGED = (
         "pdf-stream-damaged",
         Check.PDF_STREAMS,

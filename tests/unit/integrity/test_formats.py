@@ -1,11 +1,14 @@
 """Valid but unusual documents pass; broken ones are told apart by their reason."""
 
 import re
+from io import BytesIO
 from struct import pack
 from typing import Any
 
+import pikepdf
 import pytest
 
+from docwarden.integrity.judge_pdf import judge_pdf
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.tiers import inspect_bytes
@@ -173,6 +176,23 @@ def test_pdf_whose_older_section_is_gone_is_rejected(documents):
 
 def test_pdf_without_catalog_is_rejected(documents):
     assert reasons(documents["pdf-table"].replace(b"/Root", b"/Ruut")) == ["pdf-trailer-broken"]
+
+
+def test_pdf_object_that_no_page_needs_is_seen_by_the_highest_tier_alone():
+    pdf = pikepdf.new()
+    pdf.add_blank_page()
+    pdf.Root.Outlines = pdf.make_indirect(pikepdf.Dictionary(Title="a heading of the outline"))
+    target = BytesIO()
+    pdf.save(target, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    data = target.getvalue()
+    end = data.index(b"heading of the outline")
+    start = data.rindex(b" obj", 0, end) - 3
+    assert judge_pdf(data, 4) == []
+    # Nothing where it should stand, or another object than the one looked for.
+    for instead in (bytes(end - start), b"9" + data[start + 1 : end]):
+        damaged = data[:start] + instead + data[end:]
+        assert judge_pdf(damaged, 3) == []
+        assert [reason for reason, _ in judge_pdf(damaged, 4)] == [Reason.PDF_OBJECT_DAMAGED]
 
 
 @pytest.mark.parametrize(
