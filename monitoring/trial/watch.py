@@ -128,7 +128,7 @@ def _start_prometheus(
             f"--config.file={folder}/prometheus.conf",
             f"--storage.tsdb.path={folder}/prometheus",
             "--web.listen-address=127.0.0.1:0",
-            # A minute by default. What is sent while the configuration is read again gets lost.
+            # A minute by default. What is sent before Alertmanager is found gets lost.
             "--rules.alert.resend-delay=2s",
         ],
     )
@@ -138,10 +138,11 @@ def _start_prometheus(
     # Prometheus takes five seconds to find its targets, which are five minutes of these rules.
     up, found = f"{url}/api/v1/query?query=up", f"{url}/api/v1/alertmanagers"
     until("a first scrape", lambda: fetch(up)["data"]["result"])
-    until("Alertmanager to be found", lambda: fetch(found)["data"]["activeAlertmanagers"])
     rules.rename(rules.with_suffix(".yaml"))
     program.process.send_signal(signal.SIGHUP)
     until("the rules to be read", lambda: fetch(f"{url}/api/v1/rules")["data"]["groups"])
+    # Reading the configuration again forgets Alertmanager, before the rules are there.
+    until("Alertmanager to be found", lambda: fetch(found)["data"]["activeAlertmanagers"])
     return url
 
 
