@@ -7,6 +7,7 @@ what OpenTelemetry's libraries log, nothing reaches standard error: it becomes e
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from collections import deque
@@ -28,6 +29,9 @@ CLOSE_SECONDS: Final = 2.0
 
 # OpenTelemetry's default of OTEL_BSP_MAX_QUEUE_SIZE.
 _QUEUE_SPANS: Final = 2048
+# How long the export thread may keep the interpreter while the event loop wants it. At Python's
+# 5 ms, 800 requests a second have a 99th percentile of 11 to 29 ms, at 1 ms one of 7 to 17 ms.
+_SWITCH_SECONDS: Final = 0.001
 _EVENT_SECONDS: Final = 60.0
 _REASON_LENGTH: Final = 300
 
@@ -202,6 +206,7 @@ def open_export(environ: Mapping[str, str], log: Log) -> tuple[Sampler, SpanExpo
     for message in library.heard:
         log.event("warning", "tracing.setting_ignored", reason=message)
     library.only_exporters()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     export = SpanExport(exporter, processor, library, resource=provider.resource, queue=size)
     return provider.sampler, export
 
