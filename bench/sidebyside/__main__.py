@@ -104,6 +104,7 @@ def _measure(bench: Bench, arguments: argparse.Namespace, results: Results) -> N
         scaled = case.scaled(arguments.scale)
         bodies = 0 if case.numbers else (300 if quick else 1000) if case.name == "mix" else 20
         outcome = bench.measure(scaled, bodies=bodies)
+        outcome.note = case.note
         results.outcomes[case.name] = outcome
         if case.name == "mix":
             for peer in case.peers:

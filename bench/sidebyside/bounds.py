@@ -49,7 +49,7 @@ def _pair(results: Results, case: str, own: str, other: str) -> _Pair | None:
 
 
 def _times(pair: _Pair | None, against: str, most: float) -> Judgement:
-    figure, bound = f"CPU per 1000 documents against {against}", f"at most {most:g} times"
+    figure, bound = f"CPU per 1000 documents against {against}", f"at most {most:.1f} times"
     if pair is None:
         return Judgement(figure, bound, None, None)
     ratio = pair[0].cpu / pair[1].cpu
@@ -66,7 +66,7 @@ def _cheaper(pair: _Pair | None, against: str, least: float) -> Judgement:
 
 def _latency(pair: _Pair | None, most: float) -> Judgement:
     figure = "p99 at half of capacity, 32 connections, against nginx at the same rate"
-    bound = f"at most {most:g} times"
+    bound = f"at most {most:.1f} times"
     if pair is None:
         return Judgement(figure, bound, None, None)
     ratio = pair[0].p99 / pair[1].p99

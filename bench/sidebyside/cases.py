@@ -36,6 +36,7 @@ class Case:
         rounds: how often each peer is measured.
         seconds: how long each time.
         warm_up: seconds of load before the first round.
+        note: what a reader of the table must know.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Case:
     rounds: int = 5
     seconds: float = 5.0
     warm_up: float = 1.5
+    note: str = ""
 
     def scaled(self, times: float) -> Self:
         """Return it with rounds of so many times the seconds."""
@@ -78,10 +80,14 @@ def _mix(peers: tuple[Peer, ...], rounds: int, seconds: float) -> Case:
 def _distinct(peers: tuple[Peer, ...], rounds: int, seconds: float) -> Case:
     return Case(
         name="distinct",
-        title="All documents distinct: no verdict is remembered",
+        title="All documents distinct: nothing to remember",
         peers=peers,
         documents="distinct",
         numbers=DISTINCT,
+        note=(
+            "A second attempt after a corrupt document may draw the same one: a hundredth of the"
+            " answers. All others are bytes that docwarden does not remember."
+        ),
         rounds=rounds,
         seconds=seconds,
     )
@@ -111,6 +117,7 @@ def full() -> list[Case]:
             name=f"connections-{count}",
             title=f"The mix over {count} connection{'s' if count > 1 else ''}",
             peers=(NGINX, GO_PROXY, _PATIENT),
+            note="docwarden with `QUEUE_TIMEOUT=10s`: by default it sheds what waits 100 ms.",
             connections=count,
             rounds=3,
             seconds=4,

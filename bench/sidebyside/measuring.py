@@ -23,6 +23,8 @@ from sidebyside.upstream import Upstream
 
 # Until a process has done what it does after its first answer, before its memory is read.
 _SETTLE_SECONDS: Final = 0.5
+# For the requests that the load generator left under way.
+_TAIL_SECONDS: Final = 0.1
 
 
 def progress(text: str) -> None:
@@ -85,7 +87,11 @@ class Bench:
             for number in range(case.rounds):
                 for each in running:
                     each.record.rounds.append(
-                        self._round(each, lambda r: self._ask(r, case, case.seconds))
+                        self._round(
+                            each,
+                            lambda each: self._ask(each, case, case.seconds),
+                            unfinished=case.connections,
+                        )
                     )
                 shown = ", ".join(f"{each.peer.name} {each.record.cpu:.0f}" for each in running)
                 progress(f"{case.name} {number + 1}/{case.rounds}, CPU ms per 1000: {shown}")
@@ -108,7 +114,7 @@ class Bench:
                 self._load.steady(each.port, rate=rate, connections=32, seconds=1)
             for number in range(rounds):
                 for each in running:
-                    each.record.rounds.append(self._round(each, ask))
+                    each.record.rounds.append(self._round(each, ask, unfinished=0))
                 shown = ", ".join(f"{each.peer.name} {each.record.p99:.2f}" for each in running)
                 progress(f"steady {number + 1}/{rounds} at {rate:.0f}/s, p99 in ms: {shown}")
             title = f"{rate:.0f} requests a second, half of docwarden's capacity, 32 connections"
@@ -165,16 +171,21 @@ class Bench:
         each.asked += int(report["requests"]) + 2 * case.connections
         return report
 
-    def _round(self, each: _Running, ask: Callable[[_Running], dict[str, Any]]) -> Round:
+    def _round(
+        self, each: _Running, ask: Callable[[_Running], dict[str, Any]], *, unfinished: int
+    ) -> Round:
         answers = self._upstream.answers()
-        cpu = procfs.cpu_seconds(each.process.pid)
+        busy, cpu = procfs.busy_seconds(self._core), procfs.cpu_seconds(each.process.pid)
         report = ask(each)
+        time.sleep(_TAIL_SECONDS)
         cpu = procfs.cpu_seconds(each.process.pid) - cpu
+        busy = procfs.busy_seconds(self._core) - busy
         # The last question was itself one that the upstream answered.
         answers = self._upstream.answers() - answers - 1
         for log in (f"{each.peer.name}.out", f"{each.peer.name}.access.log"):
             empty(self._run / log)
-        return Round(cpu=cpu, answers=answers, **report)
+        others = max(0.0, (busy - cpu) / (report["seconds"] + _TAIL_SECONDS))
+        return Round(cpu=cpu, answers=answers, unfinished=unfinished, others=others, **report)
 
 
 def _recalled(running: _Running) -> float | None:

@@ -8,6 +8,7 @@ from sidebyside.bounds import judge
 from sidebyside.results import Outcome, Record, Results
 
 BEGIN: Final = "<!-- results: written by `make bench` -->"
+_QUIET: Final = 0.05
 END: Final = "<!-- end of results -->"
 
 
@@ -45,12 +46,14 @@ def _conditions(results: Results) -> str:
     load = machine["load_average"]
     assert isinstance(load, tuple | list)  # noqa: S101 - written by tools.machine
     kind = "short run" if results.quick else "run"
-    busy = "the machine was busy with other work" if load[0] > 1 else "nothing else ran"
     told = (
         f"{results.date}, a {kind} of {results.seconds / 60:.0f} minutes on {machine['cores']}"
-        f" cores of {machine['processor']}, Linux {machine['kernel']}. The load average before it was"
-        f" {load[0]:.1f}: {busy}."
+        f" cores of {machine['processor']}, Linux {machine['kernel']}. The load average before it"
+        f" was {load[0]:.1f}, and work outside the benchmark took {results.others:.0%} of the"
+        " gateway's core (median of all rounds)."
     )
+    if results.others > _QUIET:
+        told += " **The machine was busy: times and rates mean little, CPU costs somewhat more.**"
     lines = [
         told,
         "",

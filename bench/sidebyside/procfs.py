@@ -63,3 +63,13 @@ def memory(pid: int) -> Memory:
             elif name == "Pss":
                 pss += int(value.split()[0]) * 1024
     return Memory(rss, pss)
+
+
+def busy_seconds(core: int) -> float:
+    """Return how long a core has worked for anybody; sampled at clock ticks, so a rough figure."""
+    name = f"cpu{core} "
+    line = next(
+        line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(name)
+    )
+    user, nice, system, _idle, _waiting, irq, softirq = (int(each) for each in line.split()[1:8])
+    return (user + nice + system + irq + softirq) / _TICKS

@@ -13,13 +13,17 @@ class Round:
 
     Attributes:
         requests: answered to the client.
+        unfinished: under way when the load generator stopped, one a connection. Their cost is in
+            `cpu`, so they count as requests where cost is divided by requests.
         answers: answered by the upstream meanwhile.
         cpu: user and system time of the peer and its children.
         refused: answers other than 2xx.
         broken: connections that failed and requests that timed out.
+        others: share of the peer's core that other processes took meanwhile.
     """
 
     requests: int
+    unfinished: int
     answers: int
     seconds: float
     cpu: float
@@ -28,6 +32,12 @@ class Round:
     p999: float
     refused: int
     broken: int
+    others: float
+
+    @property
+    def cpu_per_request(self) -> float:
+        """CPU milliseconds per 1000 requests."""
+        return 1e6 * self.cpu / max(1, self.requests + self.unfinished)
 
 
 @dataclass(slots=True)
@@ -66,12 +76,12 @@ class Record:
     @property
     def cpu(self) -> float:
         """CPU milliseconds per 1000 requests of clients."""
-        return self._median(lambda each: 1e6 * each.cpu / max(1, each.requests))
+        return self._median(lambda each: each.cpu_per_request)
 
     @property
     def cpu_range(self) -> tuple[float, float]:
         """Least and most of `cpu` over the rounds."""
-        values = [1e6 * each.cpu / max(1, each.requests) for each in self.rounds]
+        values = [each.cpu_per_request for each in self.rounds]
         return min(values), max(values)
 
     @property
@@ -135,3 +145,14 @@ class Results:
     versions: dict[str, str]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     seconds: float = 0.0
+
+    @property
+    def others(self) -> float:
+        """Median share of the gateway's core that processes outside the benchmark took."""
+        shares = [
+            each.others
+            for outcome in self.outcomes.values()
+            for record in outcome.records.values()
+            for each in record.rounds
+        ]
+        return statistics.median(shares) if shares else 0.0
