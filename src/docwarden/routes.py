@@ -24,7 +24,7 @@ from docwarden.resilience.deadline import Deadline
 from docwarden.responses import Response
 
 if TYPE_CHECKING:
-    from docwarden.tracing.spans import Tracing
+    from docwarden.tracing.tracer import Tracing
 
 # Decimal digits without leading zeros, 1 to 19 of them: what fits a signed 64-bit integer.
 _DOCUMENT_PATH: Final = re.compile(r"/(0|[1-9][0-9]{0,18})")

@@ -13,8 +13,9 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from docwarden.errors import Cause, Failure
 from docwarden.request import Request
 from docwarden.tracing import TracingError, is_asked_for, open_tracing
-from docwarden.tracing.export import CountedExporter, LibraryLog, SpanExport
-from docwarden.tracing.spans import Tracing
+from docwarden.tracing.export import CountedExporter, SpanExport
+from docwarden.tracing.library_log import LibraryLog
+from docwarden.tracing.tracer import Tracing
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"

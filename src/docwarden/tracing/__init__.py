@@ -1,7 +1,7 @@
 """Traces by OpenTelemetry: off unless the standard `OTEL_*` variables ask for them.
 
 Nothing of OpenTelemetry is imported before that, and no part holds more than None. This module
-decides; `spans` says what a span holds and `export` how spans leave the process.
+decides; `tracer` begins a request's trace, `spans` says what it holds, `export` how it leaves.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from docwarden.logs import Log
-    from docwarden.tracing.spans import Tracing
+    from docwarden.tracing.tracer import Tracing
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -69,7 +69,7 @@ def open_tracing(
         return None
     try:
         from docwarden.tracing.export import open_export  # noqa: PLC0415 - an extra, imported if used
-        from docwarden.tracing.spans import Tracing  # noqa: PLC0415 - as above
+        from docwarden.tracing.tracer import Tracing  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         raise TracingError(
             "OTEL_ variables ask for traces, which need OpenTelemetry: "

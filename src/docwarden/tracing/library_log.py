@@ -1,0 +1,41 @@
+"""What OpenTelemetry's libraries have to say, kept from standard error."""
+
+import logging
+from collections import deque
+from typing import Final
+
+REASON_LENGTH: Final = 300
+"""Characters of a message that are kept."""
+
+
+class LibraryLog(logging.Handler):
+    """Takes what OpenTelemetry's libraries log, which would else go to standard error.
+
+    Attributes:
+        heard: the latest messages, shortened.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.heard: deque[str] = deque(maxlen=8)
+        self._logger = logging.getLogger("opentelemetry")
+        self._level = self._logger.level
+        self._logger.addHandler(self)
+        self._logger.setLevel(logging.WARNING)
+        self._exporters = logging.getLogger("opentelemetry.exporter")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the message."""
+        self.heard.append(record.getMessage()[:REASON_LENGTH])
+
+    def only_exporters(self) -> None:
+        """Ignore the rest from now on, at no cost: it speaks of each span and each header."""
+        self._logger.setLevel(logging.CRITICAL + 1)
+        self._exporters.setLevel(logging.WARNING)
+
+    def close(self) -> None:
+        """Leave logging as it was."""
+        self._logger.removeHandler(self)
+        self._logger.setLevel(self._level)
+        self._exporters.setLevel(logging.NOTSET)
+        super().close()
