@@ -115,15 +115,15 @@ class DeepProcess:
     async def stop(self) -> None:
         """End the process, by force if need be, and wait for its end."""
         self._writer.close()
+        ended = asyncio.ensure_future(self._process.wait())
         try:
-            async with asyncio.timeout(STOP_LIMIT):
-                await self._process.wait()
-        except TimeoutError:
-            pass
+            # Not asyncio.timeout: before Python 3.11.3 it takes a task that cleans up after its
+            # cancellation for cancelled again (python/cpython#102780).
+            await asyncio.wait((ended,), timeout=STOP_LIMIT)
         finally:
             with suppress(ProcessLookupError):
                 self._process.kill()
-        await self._process.wait()
+        await ended
         await self._reader.read()  # up to its end, so that the transport closes
 
     async def _expect_ready(self) -> None:
