@@ -54,7 +54,9 @@ def main() -> int:
         return 130
     _write(results)
     print(page.summary(results))
-    if arguments.publish:
+    if arguments.publish and arguments.only:
+        progress("not published: the page shows whole runs")
+    elif arguments.publish:
         _publish(results)
     return 0
 

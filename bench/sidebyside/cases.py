@@ -103,10 +103,11 @@ def full() -> list[Case]:
     sizes = [
         Case(
             name=f"size-{size}",
-            title=f"PNG documents of {_SIZE_NAMES[size]}",
+            title=f"PNG documents of {_SIZE_NAMES[size]} over 8 connections",
             peers=(NGINX, GO_PROXY, AIOHTTP_UVLOOP, DOCWARDEN),
             documents="sized",
             path=f"/{size}",
+            connections=8,  # few large documents are under way when a round ends
             rounds=3,
             seconds=4,
         )

@@ -53,7 +53,7 @@ def curves(title: str, across: str, lines: Mapping[str, Sequence[tuple[float, fl
         across: what the horizontal axis counts.
         lines: points by the line's name.
     """
-    left, right, top, bottom, width, height = 70, 230, 58, 50, 820, 400
+    left, right, top, bottom, width, height = 70, 260, 58, 50, 820, 400
     points = [point for line in lines.values() for point in line]
     xs, ys = sorted({x for x, _ in points}), [y for _, y in points]
     low = 10 ** math.floor(math.log10(min(ys)))
