@@ -17,10 +17,10 @@ bench-quick: $(BENCH_READY) bench-tools ## The same for the assignment's mix alo
 
 .PHONY: bench-tools
 bench-tools:
-	@for tool in nginx haproxy wrk h2load; do \
+	@for tool in nginx haproxy wrk; do \
 		command -v $$tool >/dev/null || PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null && continue; \
-		echo "Installing nginx, haproxy, wrk and h2load ..."; \
-		apt-get update -qq && apt-get install -y -qq nginx haproxy wrk nghttp2-client >/dev/null; break; \
+		echo "Installing nginx, haproxy and wrk ..."; \
+		apt-get update -qq && apt-get install -y -qq nginx haproxy wrk >/dev/null; break; \
 	done
 
 .PHONY: lock-bench
