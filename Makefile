@@ -27,6 +27,16 @@ test-corpus: $(READY) ## Prove on 1,300 valid files of many producers that none 
 	$(BIN)/python -m tests.corpus.assemble .cache/corpus
 	$(BIN)/pytest tests/corpus
 
+.PHONY: test-producers
+test-producers: $(READY) ## Serve documents of Chromium, LibreOffice, qpdf and others, intact and broken
+	@tests/producers/install_tools.sh
+	$(BIN)/python -m tests.producers.produce .cache/producers
+	$(BIN)/pytest tests/producers
+
+.PHONY: test-bare
+test-bare: ## Prove demo and tests in an empty Debian 12 that has Python, make and git only
+	tests/bare/run.sh
+
 .PHONY: fuzz
 fuzz: $(READY) ## Fuzz the structure walks for a minute (SECONDS=n)
 	$(BIN)/python tests/fuzz/fuzz_walkers.py --seconds $(or $(SECONDS),60)
@@ -71,7 +81,7 @@ lock: $(READY) ## Renew the hash-pinned requirement files
 
 .PHONY: clean
 clean: ## Remove everything that these targets made
-	rm -rf .venv* build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv* build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis infra/cdk.out infra/node_modules
 
 # The virtual environment is made anew when the interpreter or the lock changes.
 $(READY): requirements/dev.txt pyproject.toml

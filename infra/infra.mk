@@ -55,7 +55,7 @@ infra-diff: $(INFRA_READY) $(CDK) ## Compare an environment with the account tha
 
 .PHONY: infra-deploy
 infra-deploy: $(INFRA_READY) $(CDK) ## Deploy an environment into the account that you are signed in to (ENV=)
-	cd infra && $(CDK_RUN) deploy 'docwarden-$(ENV)/*' --require-approval broadening --outputs-file cdk.out/outputs-$(ENV).json
+	cd infra && $(CDK_RUN) deploy 'docwarden-$(ENV)/*' --require-approval $(or $(APPROVAL),broadening) --outputs-file cdk.out/outputs-$(ENV).json
 
 .PHONY: infra-lock
 infra-lock: $(READY) ## Renew the hash-pinned locks of infra/

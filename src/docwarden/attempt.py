@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from docwarden.document import Document, Lease, Memory
+from docwarden.document import Bytes, Document, Lease, Memory
 from docwarden.errors import Cause, Failure
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verdict import Finding, MediaType, Verdict
@@ -106,6 +106,7 @@ class Attempts:
         recalled = verdict is not None
         try:
             if verdict is None:
+                body = body if isinstance(body, bytearray) else bytes(body)
                 verdict = await self._verify(body, wanted.deadline.remaining(received))
             else:
                 self._metrics.verdicts_recalled += 1
@@ -116,7 +117,7 @@ class Attempts:
                 span.verified(received, verified, recalled=recalled)
         return self._judge(verdict, body, lease)
 
-    def _usable(self, answer: Answer) -> bytes:
+    def _usable(self, answer: Answer) -> Bytes:
         """Return the body of an answer whose status promises one.
 
         Raises:
@@ -126,7 +127,7 @@ class Attempts:
         if status == 200:
             if not answer.body:
                 raise Failure(Cause.CORRUPT, "empty-body")
-            return answer.body  # type: ignore[return-value]  # a bytearray, read-only by agreement
+            return answer.body
         if status in (404, 410):
             raise Failure(Cause.NOT_FOUND)
         again = status >= 500 or status in _AGAIN
@@ -134,14 +135,14 @@ class Attempts:
             Cause.STATUS if again else Cause.STATUS_FINAL, f"upstream-status-{status:03d}"
         )
 
-    async def _verify(self, body: bytes, timeout: float) -> Verdict:
+    async def _verify(self, body: bytes | bytearray, timeout: float) -> Verdict:
         try:
             async with asyncio.timeout(timeout):
-                return await self._verifier.verify(body)
+                return await self._verifier.verify(body)  # type: ignore[arg-type]  # by agreement read-only
         except TimeoutError as error:
             raise Failure(Cause.DEADLINE, "verification-timeout") from error
 
-    def _judge(self, verdict: Verdict, body: bytes, lease: Lease) -> Document:
+    def _judge(self, verdict: Verdict, body: Bytes, lease: Lease) -> Document:
         media_type = verdict.media_type
         rejected = verdict.rejected
         if verdict.findings:

@@ -3,6 +3,9 @@
 from collections import deque
 from collections.abc import Callable
 
+Bytes = bytes | bytearray | memoryview
+"""A body as it came; read-only by agreement. One read's part is passed on without a copy."""
+
 
 class Lease:
     """A share of the memory allowance; held by as many as `share` it, given back by the last."""
@@ -87,7 +90,7 @@ class Document:
     """An intact document.
 
     Attributes:
-        body: its bytes; read-only by agreement where it is a bytearray.
+        body: its bytes.
         media_type: what the bytes are.
         extension: file name extension of the media type, without the dot.
         etag: strong entity tag, quotes included (RFC 9110 section 8.8.3).
@@ -99,7 +102,7 @@ class Document:
 
     def __init__(  # noqa: PLR0913, PLR0917 - a record; a dataclass that is frozen takes thrice the time
         self,
-        body: bytes | bytearray,
+        body: Bytes,
         media_type: str,
         extension: bytes,
         etag: bytes,

@@ -13,7 +13,7 @@ from typing import Final
 import orjson
 
 from docwarden.conditional import Span
-from docwarden.document import Document, Lease
+from docwarden.document import Bytes, Document, Lease
 from docwarden.errors import Failure
 
 # Scripts never run; images and the viewers that browsers build in for PDF keep working.
@@ -54,7 +54,7 @@ class Response:
 
     status: int
     fields: bytes
-    body: bytes | bytearray | memoryview = b""
+    body: Bytes = b""
     lease: Lease | None = None
     stream: AsyncIterator[bytes] | None = None
 
@@ -73,7 +73,7 @@ def document(
         timing,
         request_id,
     )
-    body: bytes | bytearray | memoryview = found.body
+    body: Bytes = found.body
     if span is not None:
         fields += b"Content-Range: bytes %d-%d/%d\r\n" % (*span, len(found.body))
         body = memoryview(found.body)[span.first : span.last + 1]

@@ -62,7 +62,7 @@ class Verifier:
         self._verdicts: dict[int, Verdict] = {}
         self._pending: dict[int, _Shared] = {}
 
-    def recall(self, data: bytes) -> Verdict | None:
+    def recall(self, data: bytes | bytearray | memoryview) -> Verdict | None:
         """Return the remembered verdict on `data`, or None. Takes microseconds."""
         return self._recall(self._key(data))
 
@@ -125,7 +125,7 @@ class Verifier:
             self._remember(key, verdict)
         return verdict
 
-    def _key(self, data: bytes) -> int:
+    def _key(self, data: bytes | bytearray | memoryview) -> int:
         return xxhash.xxh3_128_intdigest(data, self._seed)
 
     def _recall(self, key: int) -> Verdict | None:

@@ -10,7 +10,7 @@ from typing import Final, cast
 
 import httptools
 
-from docwarden.document import Lease
+from docwarden.document import Bytes, Lease
 from docwarden.errors import Cause, Failure
 
 # Room for generous headers; nginx allows 8 x 4 or 8 KiB for upstream's, Go's client 1 MiB.
@@ -22,8 +22,8 @@ MAX_INFORMATIONAL: Final = 8
 MAX_OVERHEAD: Final = 8
 # An error's body is read only so that its connection can be kept.
 MAX_DISCARDED_BYTES: Final = 64 * 1024
-# Below this a body comes in one or two reads; above, one buffer of its length saves a copy.
-_PREALLOCATE: Final = 256 * 1024
+# From here on a body of unknown length grows in one buffer.
+_ONE_BUFFER: Final = 256 * 1024
 # A read this long means that more is waiting.
 _FLOOD: Final = 128 * 1024
 
@@ -37,7 +37,7 @@ class Answer:
 
     __slots__ = ("body", "status")
 
-    def __init__(self, status: int, body: bytes | bytearray) -> None:
+    def __init__(self, status: int, body: Bytes) -> None:
         self.status = status
         self.body = body
 
@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answer", "_body", "_bytes_read", "_chunked", "_declared", "_filled", "_finished",
-        "_head_done", "_header_lines", "_informational", "_lease", "_max_body", "_parser",
+        "_head_done", "_header_lines", "_informational", "_lease", "_max_body", "_parser", "_raw",
         "_refused", "_size", "_transport", "_waits_for_memory", "closed", "expires", "reusable",
         "used",
     )  # fmt: skip
@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[Answer] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._finished: Answer | None = None
+        self._raw = False
         self.reusable = False
         self.used = False
         self.closed = False
@@ -107,6 +108,10 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, lease: Lease) -> None:
         self._lease = lease
+        if self._raw:
+            # The last body went past it, so it does not know that its message has ended.
+            self._parser = httptools.HttpResponseParser(self)
+            self._raw = False
         self._head_done = False
         self._chunked = False
         self._finished = None
@@ -134,7 +139,9 @@ class Connection(asyncio.Protocol):
             return
         self._bytes_read += len(data)
         try:
-            self._parser.feed_data(data)
+            self._read(data)
+        except Failure as failure:
+            self._fail(failure)
         except httptools.HttpParserUpgrade:
             self._fail(Failure(Cause.PROTOCOL, "upgrade-not-asked-for"))
         except httptools.HttpParserError as error:
@@ -146,6 +153,50 @@ class Connection(asyncio.Protocol):
                 self._fail(Failure(Cause.PROTOCOL, "head-too-large"))
             elif len(data) >= _FLOOD and not self._waits_for_memory:
                 self._let_others_read()
+
+    def _read(self, data: bytes) -> None:
+        """Parse as far as the head's end; take a body of declared length past the parser.
+
+        The parser would copy it. Where the head's end lies across two reads, the parser has seen
+        the body's beginning and reads the rest.
+        """
+        rest = memoryview(data)
+        start = 0
+        while not self._head_done:
+            end = data.find(b"\r\n\r\n", start) + 4
+            if end < 4:
+                self._parser.feed_data(rest)
+                return
+            self._parser.feed_data(rest[: end - start])
+            rest = rest[end - start :]
+            start = end
+            self._raw = self._declared is not None and self._size == 0 and self._finished is None
+        if not rest or self._given_up():
+            return
+        if self._raw:
+            self._take(rest)
+        else:
+            self._parser.feed_data(rest)
+
+    def _given_up(self) -> bool:
+        """Whether the answer was given from its head alone."""
+        return self._answer is None or self._answer.done()
+
+    def _take(self, data: memoryview) -> None:
+        """Add to a body whose length was declared."""
+        before = self._size
+        declared = cast("int", self._declared)
+        self._size = before + len(data)
+        if self._size > declared:
+            raise Failure(Cause.CORRUPT, "bytes-after-body")
+        if self._size == declared and before == 0:
+            self._complete(data)
+            return
+        if self._filled is None:
+            self._filled = bytearray(declared)
+        self._filled[before : self._size] = data
+        if self._size == declared:
+            self._complete(self._filled)
 
     def _let_others_read(self) -> None:
         """Go on in the loop's next turn; libuv reads one ready socket up to 32 times in a row."""
@@ -174,7 +225,7 @@ class Connection(asyncio.Protocol):
         elif exc is not None or not self._head_done:
             self._fail(Failure(Cause.RESET))
         elif self._declared is None and not self._chunked:
-            self._complete()
+            self._complete(self._gathered())
             self._succeed(cast("Answer", self._finished))
         else:
             self._fail(Failure(Cause.CORRUPT, "body-truncated"))
@@ -205,6 +256,7 @@ class Connection(asyncio.Protocol):
         if status < 200:
             return
         self._head_done = True
+        self.reusable = self._parser.should_keep_alive()
         if status != 200:
             self._refused = None
             if self._declared is None or self._declared > MAX_DISCARDED_BYTES:
@@ -220,8 +272,6 @@ class Connection(asyncio.Protocol):
         """Lease memory for a body of `declared` bytes, or stop reading until there is room."""
         if declared > self._max_body:
             raise Failure(Cause.TOO_LARGE)
-        if declared > _PREALLOCATE:
-            self._filled = bytearray(declared)
         if not self._lease.grow(declared):
             cast("asyncio.Transport", self._transport).pause_reading()
             self._waits_for_memory = True
@@ -236,16 +286,13 @@ class Connection(asyncio.Protocol):
             cast("asyncio.Transport", self._transport).resume_reading()
 
     def on_body(self, body: bytes) -> None:
-        before = self._size
         self._size += len(body)
         if self._declared is None:
             self._grow(len(body))
         if self._filled is None:
             self._body.append(body)
-        elif self._declared is None:
-            self._filled += body
         else:
-            self._filled[before : self._size] = body
+            self._filled += body
 
     def _grow(self, more: int) -> None:
         """Lease memory for a body of unknown length as it comes."""
@@ -253,15 +300,14 @@ class Connection(asyncio.Protocol):
             raise Failure(Cause.TOO_LARGE)
         if not self._lease.grow(more):
             raise Failure(Cause.MEMORY)
-        if self._filled is None and self._size > _PREALLOCATE:
+        if self._filled is None and self._size > _ONE_BUFFER:
             # Pieces to be joined in the end would take their memory twice.
             self._filled = bytearray().join(self._body)
             self._body = []
 
     def on_message_complete(self) -> None:
         if self._head_done:
-            self.reusable = self._parser.should_keep_alive()
-            self._complete()
+            self._complete(self._gathered())
             return
         self._informational += 1
         self._header_lines = 0
@@ -271,14 +317,13 @@ class Connection(asyncio.Protocol):
 
     # --- how an answer ends
 
-    def _complete(self) -> None:
-        body: bytes | bytearray
+    def _gathered(self) -> Bytes:
+        """Return the body that came through the parser."""
         if self._filled is not None:
-            body = self._filled
-        elif len(self._body) == 1:
-            body = self._body[0]
-        else:
-            body = b"".join(self._body)
+            return self._filled
+        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+
+    def _complete(self, body: Bytes) -> None:
         self._finished = Answer(self._parser.get_status_code(), body)
 
     def _succeed(self, answer: Answer) -> None:

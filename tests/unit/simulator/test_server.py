@@ -103,7 +103,7 @@ async def read_until_it_breaks(reader: asyncio.StreamReader) -> None:
 
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - what it waits for sets no event
+        while not true():
             await asyncio.sleep(0)
 
 
