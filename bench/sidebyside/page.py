@@ -17,9 +17,9 @@ def summary(results: Results) -> str:
     parts = [_conditions(results), _bounds(results)]
     mix = results.outcomes.get("mix")
     if mix is not None:
-        parts += [f"### {mix.title}", _costs(mix), _life(mix), _bodies(mix)]
+        parts += [f"## {mix.title}", _costs(mix), _life(mix), _bodies(mix)]
     parts += [
-        f"### {outcome.title}\n\n{outcome.note}".rstrip() + f"\n\n{_costs(outcome)}"
+        f"## {outcome.title}\n\n{outcome.note}".rstrip() + f"\n\n{_costs(outcome)}"
         for name, outcome in results.outcomes.items()
         if name != "mix"
     ]
@@ -73,7 +73,7 @@ def _bounds(results: Results) -> str:
         for each in judge(results)
     ]
     return "\n".join(
-        ["### Held against the bounds", "", *_table(("figure", "bound", "measured", ""), rows)]
+        ["## Held against the bounds", "", *_table(("figure", "bound", "measured", ""), rows)]
     )
 
 

@@ -19,8 +19,14 @@ REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs/reference/log-events.md").read_text()
 QUERIES = (REPOSITORY / "docs/how-to/query-logs.md").read_text()
 COMMON = {"timestamp", "severity", "event.name"}
-# Written by defects and by tracing, which none of the requests below brings about.
-NOT_PROVOKED = {"defect", "tracing.export_failed", "tracing.setting_ignored"}
+# Written by defects, tracing and further workers, which none of the requests below brings about.
+NOT_PROVOKED = {
+    "defect",
+    "tracing.export_failed",
+    "tracing.setting_ignored",
+    "worker.ready",
+    "worker.died",
+}
 NEEDS_TRACING = {"span_id"}
 TYPES = {"string": str, "number": (int, float), "boolean": bool, "array": list}
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

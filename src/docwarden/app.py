@@ -7,8 +7,12 @@ the delay, and a second signal the rest.
 
 import asyncio
 import contextlib
+import dataclasses
+import math
+import os
 import signal
-from typing import TYPE_CHECKING, Final
+import socket
+from typing import TYPE_CHECKING, Final, cast
 
 from docwarden import __version__
 from docwarden.allocator import tune_collector
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from docwarden.server.asgi import UvicornFront
 
 # Probes and scrapes: a handful of clients, so a flood there cannot take the process's descriptors.
-_ADMIN_CONNECTIONS: Final = 100
+ADMIN_CONNECTIONS: Final = 100
 _ADMIN_CLOSE_SECONDS: Final = 1.0
 
 
@@ -40,19 +44,26 @@ class App:
         StartError: when traces are asked for that cannot be made.
     """
 
-    def __init__(self, settings: Settings, log: Log) -> None:
+    def __init__(
+        self, settings: Settings, log: Log, *, channel: socket.socket | None = None
+    ) -> None:
         self._settings = settings
         self._log = log
+        self._channel = channel
         try:
             self.parts = Parts(settings, log)
         except TracingError as error:
             raise StartError(str(error)) from error
         front = _front_class(settings.server)
         random = self.parts.random
-        limits = _limits(settings, settings.max_client_connections)
+        limits = client_limits(settings, settings.max_client_connections)
         self.public = front(self.parts.public, limits, random=random)
-        limits = _limits(settings, _ADMIN_CONNECTIONS)
-        self.admin = front(self.parts.admin, limits, random=random)
+        limits = client_limits(settings, ADMIN_CONNECTIONS)
+        if channel is None:
+            self.admin = front(self.parts.admin, limits, random=random)
+        else:
+            patient = dataclasses.replace(limits, idle_timeout=math.inf)
+            self.admin = Front(self.parts.admin, patient, random=random)
         self.parts.metrics.gauge(
             "docwarden_client_connections", lambda: len(self.public.connections)
         )
@@ -67,13 +78,24 @@ class App:
         """
         settings, parts = self._settings, self.parts
         parts.watch.start()
-        # The operator's listener is first: it tells that the rest is starting.
-        await self._listen(self.admin, settings.admin_listen, "ADMIN_LISTEN")
+        # The operator's pages are first: they tell that the rest is starting.
+        if self._channel is None:
+            await self.admin.start(listen(settings.admin_listen, "ADMIN_LISTEN"))
+        else:
+            await cast("Front", self.admin).adopt(self._channel)
         if parts.deep is not None:
             await parts.deep.start()
-        await self._listen(self.public, settings.listen, "LISTEN")
+        shared = self._channel is not None
+        await self.public.start(listen(settings.listen, "LISTEN", shared=shared))
         parts.health.phase = Phase.READY
         self.ready.set()
+        self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        settings = self._settings
+        if self._channel is not None:
+            self._log.event("info", "worker.ready", pid=os.getpid())
+            return
         self._log.event(
             "info",
             "process.ready",
@@ -84,14 +106,6 @@ class App:
                 "upstream": settings.upstream_url,
             },
         )
-
-    async def _listen(self, front: "Front | UvicornFront", address: Address, setting: str) -> None:
-        try:
-            await front.start(bind(address.host, address.port))
-        except OSError as error:
-            raise StartError(
-                f"cannot listen on {address} ({PREFIX}{setting}): {error.strerror or error}"
-            ) from error
 
     async def drain(self, delay: float) -> bool:
         """Serve on for `delay` seconds while not ready, then end what is under way.
@@ -162,7 +176,22 @@ def _front_class(server: str) -> "type[Front | UvicornFront]":
     return UvicornFront
 
 
-def _limits(settings: Settings, connections: int) -> ClientLimits:
+def listen(address: Address, setting: str, *, shared: bool = False) -> socket.socket:
+    """Return a socket bound to `address`, which DOCWARDEN_`setting` gave.
+
+    Raises:
+        StartError: naming the setting, when the address cannot be used.
+    """
+    try:
+        return bind(address.host, address.port, shared=shared)
+    except OSError as error:
+        raise StartError(
+            f"cannot listen on {address} ({PREFIX}{setting}): {error.strerror or error}"
+        ) from error
+
+
+def client_limits(settings: Settings, connections: int) -> ClientLimits:
+    """Return the limits of a listener that takes so many connections."""
     return ClientLimits(
         connections=connections,
         header_bytes=settings.max_header_bytes,

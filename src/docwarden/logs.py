@@ -5,6 +5,8 @@ conventions; docs/reference/log-events.md lists events and fields.
 """
 
 import os
+import select
+import stat
 import threading
 import time
 from typing import Any, Final
@@ -30,8 +32,11 @@ class LogWriter:
         dropped: lines lost because the reader was too slow.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, shared: bool = False) -> None:
         self._descriptor = descriptor
+        # Writes to a pipe by several processes mix beyond this size (pipe(7), PIPE_BUF).
+        piped = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+        self._piece = select.PIPE_BUF if shared and piped else QUEUE_BYTES
         self._buffer = bytearray()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -63,7 +68,13 @@ class LogWriter:
         left = memoryview(batch)
         try:
             while left:
-                left = left[os.write(self._descriptor, left) :]
+                size = len(left)
+                if size > self._piece:
+                    start = len(batch) - size
+                    # Whole lines; a line longer than a piece goes alone and may be mixed.
+                    end = batch.rfind(b"\n", start, start + self._piece) + 1
+                    size = (end or batch.find(b"\n", start) + 1) - start
+                left = left[os.write(self._descriptor, left[:size]) :]
         except OSError:
             # Nobody reads any more: the service goes on, and the loss is counted.
             self.dropped += bytes(left).count(b"\n")
@@ -133,12 +144,19 @@ def _compact(value: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
-def open_log(*, format_name: str, level: str, descriptor: int = 1) -> Log:
-    """Return a log to `descriptor`: `json`, `console`, or `auto` by whether it is a terminal."""
+def open_log(*, format_name: str, level: str, descriptor: int = 1, shared: bool = False) -> Log:
+    """Return a log to `descriptor`: `json`, `console`, or `auto` by whether it is a terminal.
+
+    Args:
+        format_name: one of the three.
+        level: the least severe level that is written.
+        descriptor: an open file.
+        shared: whether other processes write to it as well.
+    """
     terminal = os.isatty(descriptor)
     console = format_name == "console" or (format_name == "auto" and terminal)
     colour = console and terminal and "NO_COLOR" not in os.environ
-    return Log(LogWriter(descriptor), level=level, console=console, colour=colour)
+    return Log(LogWriter(descriptor, shared=shared), level=level, console=console, colour=colour)
 
 
 def service_fields() -> dict[str, str]:

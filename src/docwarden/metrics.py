@@ -155,6 +155,8 @@ DECLARED: Final[tuple[Declared, ...]] = (
         (),
         "Spans in such batches, or that found the queue to the collector full.",
     ),
+    Declared("docwarden_workers", "gauge", (), "Processes that serve."),
+    Declared("docwarden_worker_restarts", "counter", (), "Workers that died and were replaced."),
     Declared("docwarden_draining", "gauge", (), "1 while the process is shutting down."),
     Declared(
         "docwarden_build_info", "gauge", ("version", "revision", "python"), "What is running."

@@ -22,6 +22,8 @@ def read_all(parts: "Parts") -> None:
     metrics.gauge("docwarden_upstream_stale_connections", lambda: pool.stale)
     metrics.gauge("docwarden_buffered_bytes", lambda: parts.memory.held)
     metrics.gauge("docwarden_event_loop_stall_seconds", lambda: parts.watch.worst_stall)
+    metrics.gauge("docwarden_workers", lambda: 1)
+    metrics.gauge("docwarden_worker_restarts", lambda: 0)
     metrics.gauge("docwarden_event_loop_tasks", lambda: len(asyncio.all_tasks()))
     metrics.gauge("docwarden_log_lines_dropped", lambda: log.dropped)
     metrics.gauge("docwarden_draining", lambda: int(health.draining))

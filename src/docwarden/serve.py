@@ -1,7 +1,7 @@
 """`docwarden serve`: the gateway."""
 
 import argparse
-import asyncio
+import socket
 
 import uvloop
 
@@ -11,6 +11,7 @@ from docwarden.cli import complain
 from docwarden.logs import Log, open_log
 from docwarden.settings import SettingError, Settings, load
 from docwarden.store.redis import RedisMissingError
+from docwarden.workers.worker import end_with_parent
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--admin-listen", metavar="HOST:PORT", help="overrides DOCWARDEN_ADMIN_LISTEN"
     )
     parser.add_argument("--upstream-url", metavar="URL", help="overrides DOCWARDEN_UPSTREAM_URL")
+    # For the supervisor of several workers: the descriptor of its end's counterpart.
+    parser.add_argument("--channel", type=int, help=argparse.SUPPRESS)
     parser.epilog = "Settings are DOCWARDEN_ variables: `docwarden config` lists them."
 
 
@@ -36,16 +39,33 @@ def run(arguments: argparse.Namespace) -> int:
         settings = load(overrides(arguments))
     except SettingError as error:
         return complain(str(error))
-    tune_allocator()
-    log = open_log(format_name=settings.log_format, level=settings.log_level)
+    several = settings.workers > 1 or arguments.channel is not None
+    log = open_log(format_name=settings.log_format, level=settings.log_level, shared=several)
     try:
-        return uvloop.run(_serve(settings, log))
+        if settings.workers > 1 and arguments.channel is None:
+            return uvloop.run(_supervise(settings, log, _passed_on(arguments)))
+        tune_allocator()
+        return uvloop.run(_serve(settings, log, arguments.channel))
     except (StartError, RedisMissingError) as error:
         return complain(str(error))
     finally:
         log.close()
 
 
-async def _serve(settings: Settings, log: Log) -> int:
-    asyncio.get_running_loop().set_debug(False)
-    return await App(settings, log).run()
+def _passed_on(arguments: argparse.Namespace) -> list[str]:
+    """Return the options that workers get as they were given."""
+    given = overrides(arguments).get("upstream_url")
+    return ["--upstream-url", given] if given else []
+
+
+async def _supervise(settings: Settings, log: Log, words: list[str]) -> int:
+    from docwarden.workers.supervisor import Supervisor  # noqa: PLC0415 - one worker needs none
+
+    return await Supervisor(settings, log, words=words).run()
+
+
+async def _serve(settings: Settings, log: Log, descriptor: int | None) -> int:
+    if descriptor is None:
+        return await App(settings, log).run()
+    end_with_parent()
+    return await App(settings, log, channel=socket.socket(fileno=descriptor)).run()

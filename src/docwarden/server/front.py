@@ -56,6 +56,12 @@ class Front:
             lambda: ClientConnection(self), sock=listener, backlog=_BACKLOG
         )
 
+    async def adopt(self, connected: socket.socket) -> None:
+        """Serve on one connected socket instead of a listener."""
+        self._sweep()
+        connected.setblocking(False)
+        await self._loop.connect_accepted_socket(lambda: ClientConnection(self), connected)
+
     def retire(self) -> None:
         """Ask clients to go elsewhere: each further answer ends its connection."""
         self.closing = True

@@ -1,0 +1,1 @@
+"""Several processes on one port: a supervisor starts them, replaces them and speaks for all."""

@@ -1,0 +1,39 @@
+"""The metrics of several processes as one's: sums, save where only the largest makes sense."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+# A stall, a limit per process, a start or a constant is not added up.
+_LARGEST: Final = frozenset(
+    (
+        "docwarden_build_info",
+        "docwarden_draining",
+        "docwarden_event_loop_stall_seconds",
+        "process_max_fds",
+        "process_start_time_seconds",
+    )
+)
+
+
+def merge(expositions: Iterable[str]) -> list[Metric]:
+    """Return the families of several expositions in Prometheus text format, sample by sample.
+
+    Raises:
+        ValueError: when a text is no exposition.
+    """
+    families: dict[str, Metric] = {}
+    values: dict[tuple[str, str, tuple[tuple[str, str], ...]], float] = {}
+    for text in expositions:
+        for family in text_string_to_metric_families(text):
+            families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+            add = max if family.name in _LARGEST else float.__add__
+            for sample in family.samples:
+                key = (family.name, sample.name, tuple(sample.labels.items()))
+                value = float(sample.value)
+                values[key] = add(values[key], value) if key in values else value
+    for (family_name, sample_name, labels), value in values.items():
+        families[family_name].add_sample(sample_name, dict(labels), value)
+    return list(families.values())

@@ -1,0 +1,88 @@
+"""One worker process, as its supervisor sees it."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Final, Self
+
+# How long a worker may take to answer its supervisor; a scrape waits for the slowest.
+ANSWER_SECONDS: Final = 1.0
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class Worker:
+    """A process that serves clients, and the channel on which it answers its supervisor.
+
+    The channel is one end of a socket pair and speaks the HTTP of the operator's pages.
+    """
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.process = process
+        self._reader = reader
+        self._writer = writer
+        self._turn = asyncio.Lock()
+        self._in_step = True
+
+    @classmethod
+    async def start(cls, words: Sequence[str]) -> Self:
+        """Start `docwarden serve` with the options `words`."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            descriptor = theirs.fileno()
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "docwarden", "serve", "--channel", str(descriptor), *words,
+                pass_fds=(descriptor,), start_new_session=True,
+            )  # fmt: skip
+        reader, writer = await asyncio.open_connection(sock=ours)
+        return cls(process, reader, writer)
+
+    async def ask(self, path: str) -> tuple[int, bytes] | None:
+        """Return status and body of one of the worker's operator pages, None when it fails to."""
+        async with self._turn:
+            if not self._in_step:
+                return None
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    return await self._exchange(path)
+            except (TimeoutError, OSError, asyncio.IncompleteReadError, ValueError):
+                # A late answer would be taken for that of the next question.
+                self._in_step = False
+                return None
+
+    async def _exchange(self, path: str) -> tuple[int, bytes]:
+        self._writer.write(b"GET %b HTTP/1.1\r\nHost: worker\r\n\r\n" % path.encode("ascii"))
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+        lengths = [line[16:] for line in lines if line.lower().startswith(b"content-length: ")]
+        body = await self._reader.readexactly(int(lengths[0]))
+        return int(lines[0].split()[1]), body
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, unless the process has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            if self.process.returncode is None:
+                self.process.send_signal(number)
+
+    def close(self) -> None:
+        """Let go of the channel."""
+        self._writer.close()
+
+
+def end_with_parent() -> None:
+    """Have the kernel send this process SIGTERM when its parent ends (prctl(2), Linux only)."""
+    parent = os.getppid()
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)

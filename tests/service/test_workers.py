@@ -1,0 +1,99 @@
+"""Several workers behind one port, in real processes."""
+
+import asyncio
+import contextlib
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+PDF = "document/pdf/{id}"
+
+
+@pytest.fixture
+async def team(serve, simulator_process):
+    return await serve(
+        f"http://127.0.0.1:{simulator_process.port}/{PDF}", workers="3", drain_delay="300ms"
+    )
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def events(process, name):
+    lines = process.output.read_text().splitlines()
+    return [event for event in map(json.loads, lines) if event["event.name"] == name]
+
+
+async def sample(ask, team, name):
+    text = (await ask(team.admin_port, "/metrics")).body.decode()
+    rows = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return float(rows[0].split()[1])
+
+
+async def test_metrics_and_health_are_those_of_all_workers(team, ask):
+    for number in range(60):
+        assert (await ask(team.port, f"/{number}")).status == 200
+    assert len(children(team.process.pid)) == 3
+    assert await sample(ask, team, 'docwarden_documents_total{outcome="delivered"}') == 60
+    assert await sample(ask, team, "docwarden_workers") == 3
+    for page in ("/livez", "/readyz", "/startupz"):
+        answer = await ask(team.admin_port, page)
+        assert (answer.status, json.loads(answer.body)["workers"]) == (200, 3)
+    assert (await ask(team.admin_port, "/nothing")).slug == "no-such-page"
+    assert b"DOCWARDEN_WORKERS=1" in (await ask(team.admin_port, "/")).body
+
+
+async def test_worker_that_dies_is_replaced_and_counted(team, ask, until):
+    victim = children(team.process.pid)[0]
+    with contextlib.suppress(ProcessLookupError):
+        signal_sent = asyncio.create_subprocess_exec("kill", "-9", str(victim))
+        await (await signal_sent).wait()
+    await until(lambda: len(events(team, "worker.ready")) == 4, "a fourth worker")
+    assert [event["pid"] for event in events(team, "worker.died")] == [victim]
+    assert await sample(ask, team, "docwarden_worker_restarts_total") == 1
+    assert await sample(ask, team, "docwarden_workers") == 3
+    for number in range(20):
+        assert (await ask(team.port, f"/{number}")).status == 200
+
+
+async def test_stuck_worker_turns_liveness_red(team, ask):
+    victim = children(team.process.pid)[0]
+    await (await asyncio.create_subprocess_exec("kill", "-STOP", str(victim))).wait()
+    assert (await ask(team.admin_port, "/livez")).status == 503
+    await (await asyncio.create_subprocess_exec("kill", "-KILL", str(victim))).wait()
+
+
+async def test_drain_covers_all_workers_and_fails_no_request(team, ask):
+    over = asyncio.Event()
+    statuses = []
+
+    async def client():
+        with contextlib.suppress(ConnectionError):
+            while not over.is_set():
+                statuses.append((await ask(team.port, "/1")).status)
+
+    clients = [asyncio.ensure_future(client()) for _ in range(4)]
+    while len(statuses) < 50:
+        await asyncio.sleep(0.01)
+    team.process.send_signal(signal.SIGTERM)
+    while (await ask(team.admin_port, "/readyz")).status != 503:
+        await asyncio.sleep(0.01)
+    over.set()
+    await asyncio.gather(*clients)
+    assert await asyncio.wait_for(team.process.wait(), 10) == 0
+    assert set(statuses) == {200}
+    assert len(events(team, "request.ended")) == len(statuses)
+    # Three workers and their supervisor.
+    assert len(events(team, "process.stopped")) == 4
+
+
+async def test_workers_end_with_their_supervisor(team, until):
+    left = children(team.process.pid)
+    team.process.kill()
+    await team.process.wait()
+    await until(
+        lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in left), "all have ended"
+    )
