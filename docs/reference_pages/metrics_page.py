@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from docwarden.declared_metrics import ATTEMPT_RESULTS, BUCKETS, DECLARED, Declared
 from docwarden.errors import Outcome
-from docwarden.metrics import ATTEMPT_RESULTS, BUCKETS, DECLARED, Declared
 from docwarden.resilience.breaker import State
 from reference_pages.markdown import codes, page, table
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docwarden.declared_metrics import DECLARED
 from docwarden.integrity.reasons import Reason
-from docwarden.metrics import DECLARED
 from docwarden.settings import variables
 
 from docwarden_monitoring.causes import CAUSES

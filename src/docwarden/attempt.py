@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from docwarden.declared_metrics import INTACT
 from docwarden.document import Bytes, Document, Lease, Memory
 from docwarden.errors import Cause, Failure
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verdict import Finding, MediaType, Verdict
 from docwarden.integrity.verifier import Verifier
-from docwarden.metrics import INTACT, Metrics
+from docwarden.metrics import Metrics
 from docwarden.request import Wanted
 from docwarden.upstream.connection import Answer
 from docwarden.upstream.pool import Pool

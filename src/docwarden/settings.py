@@ -6,22 +6,24 @@ docs/reference/settings.md is generated from the fields below.
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 from docwarden.integrity.policy import Policy
-from docwarden.units import (
-    Address,
-    format_duration,
-    format_size,
-    format_switch,
-    parse_address,
-    parse_duration,
-    parse_size,
-    parse_switch,
+from docwarden.setting_kinds import (
+    count_setting,
+    mask,
+    one_of,
+    parse_store_url,
+    parse_upstream_url,
+    setting,
+    share,
+    size_setting,
+    switch_setting,
+    time_setting,
 )
+from docwarden.units import Address, format_size, parse_address
 
 PREFIX: Final = "DOCWARDEN_"
 # What Kubernetes puts into every pod beside a Service named docwarden ("service links").
@@ -35,235 +37,122 @@ class SettingError(ValueError):
         super().__init__(f"{variable}={value!r} is not usable: it takes {expected}")
 
 
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    problem = "a URL such as http://documents:3000/{id}"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(problem)
-    try:
-        valid_port = parts.port != 0
-    except ValueError:
-        valid_port = False
-    if not valid_port or not text.isascii() or any(ord(c) <= 32 for c in text):
-        raise ValueError(problem)
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError(f"{problem}, without credentials, query or fragment")
-    return text
-
-
-def _store_url(text: str) -> str:
-    if text != "memory://" and not text.startswith(("redis://", "rediss://")):
-        raise ValueError("memory://, redis://HOST:PORT/DB or rediss://HOST:PORT/DB")
-    return text
-
-
-def _mask(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.password is None:
-        return text
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:********@{host}"))
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(" or ".join(allowed))
-        return text
-
-    return parse
-
-
-def _between(
-    least: float, most: float, parse: Callable[[str], Any], write: Callable[[Any], str]
-) -> Callable[[str], Any]:
-    def bounded(text: str) -> Any:
-        value = parse(text)
-        if not least <= value <= most:
-            raise ValueError(f"at least {write(least)} and at most {write(most)}")
-        return value
-
-    return bounded
-
-
-def _number_from(kind: type[int] | type[float], least: float, most: float) -> Callable[[str], Any]:
-    def parse(text: str) -> int | float:
-        try:
-            return kind(text)
-        except ValueError:
-            raise ValueError(f"a number from {least} to {most}") from None
-
-    return _between(least, most, parse, str)
-
-
-def _duration(least: str, most: str) -> Callable[[str], float]:
-    return _between(parse_duration(least), parse_duration(most), parse_duration, format_duration)
-
-
-def _size(least: str, most: str) -> Callable[[str], int]:
-    return _between(parse_size(least), parse_size(most), parse_size, format_size)
-
-
-def _count(least: int, most: int) -> Callable[[str], int]:
-    return _number_from(int, least, most)
-
-
-def _share(least: float, most: float) -> Callable[[str], float]:
-    return _number_from(float, least, most)
-
-
-def _setting(
-    default: str,
-    about: str,
-    *,
-    parse: Callable[[str], Any] = str,
-    write: Callable[[Any], str] = str,
-    secret: bool = False,
-) -> Any:
-    return field(
-        default_factory=lambda: parse(default),
-        metadata={
-            "default": default,
-            "about": about,
-            "parse": parse,
-            "write": write,
-            "secret": secret,
-        },
-    )
-
-
-def _time(default: str, about: str, least: str, most: str) -> Any:
-    return _setting(default, about, parse=_duration(least, most), write=format_duration)
-
-
-def _bytes(default: str, about: str, least: str, most: str) -> Any:
-    return _setting(default, about, parse=_size(least, most), write=format_size)
-
-
-def _number(default: int, about: str, least: int, most: int) -> Any:
-    return _setting(str(default), about, parse=_count(least, most))
-
-
-def _switch(default: str, about: str) -> Any:
-    return _setting(default, about, parse=parse_switch, write=format_switch)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The effective settings; durations in seconds, sizes in bytes."""
 
-    listen: Address = _setting("127.0.0.1:8080", "Public listener: documents.", parse=parse_address)
-    admin_listen: Address = _setting(
+    listen: Address = setting("127.0.0.1:8080", "Public listener: documents.", parse=parse_address)
+    admin_listen: Address = setting(
         "127.0.0.1:8081",
         "Operator listener: health, metrics, console. Keep it away from clients.",
         parse=parse_address,
     )
-    upstream_url: str = _setting(
+    upstream_url: str = setting(
         "http://127.0.0.1:3000/{id}",
         "Where documents come from; `{id}` stands for the document id and may be left out.",
-        parse=_url,
+        parse=parse_upstream_url,
     )
-    request_timeout: float = _time(
+    request_timeout: float = time_setting(
         "10s", "Deadline of a whole request, every attempt and wait included.", "100ms", "10m"
     )
-    attempt_timeout: float = _time(
+    attempt_timeout: float = time_setting(
         "3s", "Longest single attempt; never past the request's deadline.", "50ms", "10m"
     )
-    connect_timeout: float = _time(
+    connect_timeout: float = time_setting(
         "1s", "Longest wait for a connection to the upstream.", "10ms", "1m"
     )
-    forward_deadline: bool = _switch(
+    forward_deadline: bool = switch_setting(
         "true", "Tell the upstream in X-Request-Timeout-Ms how much time is left."
     )
-    max_document_bytes: int = _bytes("32MiB", "Largest document.", "1KiB", "1GiB")
-    max_buffered_bytes: int = _bytes(
+    max_document_bytes: int = size_setting("32MiB", "Largest document.", "1KiB", "1GiB")
+    max_buffered_bytes: int = size_setting(
         "128MiB",
         "Memory for all documents in progress together; requests wait for room, then are refused.",
         "1MiB",
         "64GiB",
     )
-    upstream_connections: int = _number(256, "Most connections to the upstream at once.", 1, 10_000)
-    transport_attempts: int = _number(
+    upstream_connections: int = count_setting(256, "Most connections to the upstream.", 1, 10_000)
+    transport_attempts: int = count_setting(
         3, "Most attempts where the upstream cannot be reached or answers an error.", 1, 10
     )
-    corrupt_attempts: int = _number(
+    corrupt_attempts: int = count_setting(
         4, "Most attempts where the upstream sends a corrupt document.", 1, 10
     )
-    breaker_open: float = _time(
+    breaker_open: float = time_setting(
         "30s", "First pause of the circuit breaker; repeated openings last longer.", "100ms", "5m"
     )
-    max_concurrency: int = _number(
+    max_concurrency: int = count_setting(
         200, "Ceiling of the adaptive limit on requests in flight.", 1, 10_000
     )
-    queue_timeout: float = _time(
+    queue_timeout: float = time_setting(
         "100ms", "Longest wait for a place under the concurrency limit.", "0s", "10s"
     )
-    hedging: bool = _switch(
+    hedging: bool = switch_setting(
         "false", "Start a second attempt when the first is slower than the 95th percentile."
     )
-    single_flight: bool = _switch(
+    single_flight: bool = switch_setting(
         "false", "Let requests for one id that are in flight at the same moment share a fetch."
     )
-    stale_if_error: float = _time(
+    stale_if_error: float = time_setting(
         "0s",
         "Serve the last verified copy of a document up to this age when it cannot be fetched;"
         " 0s keeps no copies.",
         "0s",
         "30d",
     )
-    store_url: str = _setting(
+    store_url: str = setting(
         "memory://",
         "Where last verified copies are kept: `memory://`, `redis://` or `rediss://`.",
-        parse=_store_url,
-        write=_mask,
+        parse=parse_store_url,
+        write=mask,
         secret=True,
     )
-    store_max_bytes: int = _bytes("64MiB", "Size of the store in memory.", "1MiB", "64GiB")
-    integrity_tier: int = _number(3, "Highest tier of integrity checks that runs.", 1, 4)
-    integrity_checks: str = _setting(
+    store_max_bytes: int = size_setting("64MiB", "Size of the store in memory.", "1MiB", "64GiB")
+    integrity_tier: int = count_setting(3, "Highest tier of integrity checks that runs.", 1, 4)
+    integrity_checks: str = setting(
         "",
         "Checks whose mode differs from its default: `trailing-bytes=enforce,pdf-parse=observe`.",
     )
-    drain_delay: float = _time(
+    drain_delay: float = time_setting(
         "10s", "After SIGTERM: how long to serve on while not ready.", "0s", "10m"
     )
-    drain_timeout: float = _time(
+    drain_timeout: float = time_setting(
         "20s", "After the drain delay: how long requests in flight may take to end.", "0s", "10m"
     )
-    workers: int = _number(1, "Processes that share the public port.", 1, 64)
-    server: str = _setting(
-        "native", "HTTP server: `native` or `uvicorn`.", parse=_one_of("native", "uvicorn")
+    workers: int = count_setting(1, "Processes that share the public port.", 1, 64)
+    server: str = setting(
+        "native", "HTTP server: `native` or `uvicorn`.", parse=one_of("native", "uvicorn")
     )
-    max_client_connections: int = _number(
+    max_client_connections: int = count_setting(
         10_000, "Most client connections at once; more are closed at once.", 1, 1_000_000
     )
-    max_header_bytes: int = _bytes(
+    max_header_bytes: int = size_setting(
         "16KiB", "Largest request head, request line included.", "1KiB", "1MiB"
     )
-    header_timeout: float = _time(
+    header_timeout: float = time_setting(
         "10s", "Longest time from a request head's first byte to its last.", "100ms", "10m"
     )
-    idle_timeout: float = _time(
+    idle_timeout: float = time_setting(
         "75s", "Longest time that a kept-alive client connection may idle.", "100ms", "1h"
     )
-    send_timeout: float = _time(
+    send_timeout: float = time_setting(
         "30s", "Longest time without progress in sending an answer to a client.", "100ms", "1h"
     )
-    log_format: str = _setting(
+    log_format: str = setting(
         "auto",
         "`json`, `console`, or `auto`: console on a terminal, json elsewhere.",
-        parse=_one_of("auto", "json", "console"),
+        parse=one_of("auto", "json", "console"),
     )
-    log_level: str = _setting(
+    log_level: str = setting(
         "info",
         "Least severe events that are written.",
-        parse=_one_of("debug", "info", "warning", "error"),
+        parse=one_of("debug", "info", "warning", "error"),
     )
-    log_success_share: float = _setting(
-        "1", "Share of successful requests that is logged; failures always are.", parse=_share(0, 1)
+    log_success_share: float = setting(
+        "1", "Share of successful requests that is logged; failures always are.", parse=share(0, 1)
     )
 
-    revision: str = _setting(
+    revision: str = setting(
         "unknown", "Source revision that `docwarden_build_info` shows; the image sets it."
     )
 
@@ -313,7 +202,7 @@ def load(
         try:
             values[each.name] = each.metadata["parse"](text)
         except ValueError as error:
-            shown = _mask(text) if each.metadata["secret"] else text
+            shown = mask(text) if each.metadata["secret"] else text
             raise SettingError(variable, shown, str(error)) from None
     settings = Settings(**values)
     _agree(settings)

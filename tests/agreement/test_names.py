@@ -5,7 +5,8 @@ import re
 import pytest
 
 from docwarden.cli import _COMMANDS
-from docwarden.metrics import DECLARED, Metrics, registry_of
+from docwarden.declared_metrics import DECLARED
+from docwarden.metrics import Metrics, registry_of
 from docwarden.settings import variables
 
 # A misspelt setting, shown with the answer that it gets.

@@ -8,8 +8,8 @@ from typing import Final
 from prometheus_client.registry import CollectorRegistry
 
 from docwarden.console.failures import REFUSED
+from docwarden.declared_metrics import BUCKETS
 from docwarden.errors import Cause, Outcome
-from docwarden.metrics import BUCKETS
 
 Numbers = dict[str, dict[tuple[str, ...], float]]
 """Samples by name, then by their label values in declared order."""

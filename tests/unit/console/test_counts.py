@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docwarden.console.counts import Counts, quantile, read
+from docwarden.declared_metrics import BUCKETS
 from docwarden.errors import Cause, Outcome
-from docwarden.metrics import BUCKETS, Metrics, registry_of
+from docwarden.metrics import Metrics, registry_of
 
 NONE = (0.0,) * (len(BUCKETS) + 1)
 
