@@ -16,11 +16,11 @@ _M_MMAP_THRESHOLD: Final = -3
 _KEEP: Final = 16 * 1024 * 1024
 _PAD: Final = 1024 * 1024
 # Buffers from here on get pages of their own, which go back to the kernel whole.
-_OWN_PAGES: Final = 8 * 1024 * 1024
+_OWN_PAGES: Final = 2 * 1024 * 1024
 
 
 def tune_allocator() -> None:
-    """Keep up to 16 MiB of freed memory, and give buffers of 8 MiB and more pages of their own.
+    """Keep up to 16 MiB of freed memory, and give buffers of 2 MiB and more pages of their own.
 
     Does nothing where the C library has no mallopt, such as musl.
     """
