@@ -1,3 +1,5 @@
+##@ Monitoring
+
 .PHONY: test-console
 test-console: $(READY) console-tools ## Check the operator console in a real Chromium
 	$(BIN)/pytest tests/console
