@@ -261,3 +261,12 @@ async def test_verifier_rejects_what_crashes_the_checker_and_tries_again(hostile
         assert verdict.rejected.reason == Reason.DEEP_CHECK_CRASHED
         assert hostile.crashes == attempt
     assert (await verifier.verify(png)).intact
+
+
+async def test_close_right_after_start_leaves_no_process():
+    deep = DeepChecker()
+    await deep.start()
+    await deep.close()
+    own = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    workers = [pid for pid in own if b"deep_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert workers == []

@@ -81,6 +81,8 @@ class DeepChecker:
                 await process.stop()
             raise
         self._tasks = [asyncio.create_task(self._supervise(process)) for process in processes]
+        # A task that is cancelled before its first step never gets to stop its process.
+        await asyncio.sleep(0)
 
     async def check(
         self, data: bytes, media_type: MediaType, policy: Policy
