@@ -3,7 +3,8 @@
 By default glibc's malloc hands memory back to the kernel after each large buffer and faults it in
 again for the next, and it lets large buffers fragment the heap once one of them has been freed
 (mallopt(3)).
-docs/explanation/performance.md has what this costs.
+A document of 1 MiB cost 1.4 ms of processor time with pages of its own for each such buffer, and
+0.85 ms without.
 """
 
 import ctypes
