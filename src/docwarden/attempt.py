@@ -1,8 +1,8 @@
 """One attempt: an exchange with the upstream, then proof that what came is an intact document."""
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 from docwarden.declared_metrics import INTACT
 from docwarden.document import Bytes, Document, Lease, Memory
@@ -49,24 +49,36 @@ class Attempts:
         self._clock = clock
         self._forward_deadline = forward_deadline
 
-    async def make(self, wanted: Wanted, timeout: float) -> Document:
-        """Fetch and verify the document within `timeout` seconds.
+    async def make(self, wanted: Wanted, started: float, timeout: float) -> Document:
+        """Fetch and verify the document within `timeout` seconds of `started`.
 
         The caller releases the lease of the document that it is given.
 
         Raises:
             Failure: with the cause; memory is given back.
         """
-        started = self._clock()
         lease = self._memory.lease()
+        span = None if wanted.trace is None else wanted.trace.attempt(wanted.document_id)
+        received = 0.0
+        recalled: bool | None = None  # until verification begins
         result = Cause.CLIENT_CLOSED.value
-        span = None
-        if wanted.trace is not None:
-            span = wanted.trace.attempt(wanted.document_id, started)
         try:
-            document = await self._exchange_and_verify(wanted, lease, started, timeout, span)
+            request = self._request(wanted, started, timeout, span)
+            answer = await self._pool.exchange(request, lease, started, timeout)
+            received = self._clock()
+            if span is not None:
+                span.status = answer.status
+            body = _usable(answer)
+            key = self._verifier.key(body)
+            verdict: Verdict | Coroutine[Any, Any, Verdict] | None = self._verifier.recall(key)
+            recalled = verdict is not None
+            if verdict is None:
+                body = body if isinstance(body, bytearray) else bytes(body)
+                verdict = self._verifier.begin(key, body)  # type: ignore[arg-type]  # by agreement read-only
+            if not isinstance(verdict, Verdict):
+                verdict = await _in_time(verdict, wanted.deadline.remaining(received))
+            document = self._judge(verdict, body, lease)
         except Failure as failure:
-            lease.release()
             if span is not None:
                 span.failure = failure
             # Its frames hold the refused body, and the cycle through them would keep it.
@@ -74,74 +86,33 @@ class Attempts:
             result = failure.cause.value
             self._count_refusal(failure)
             raise
-        except BaseException:
-            lease.release()
-            raise
         else:
             result = INTACT
             return document
         finally:
-            seconds = self._clock() - started
-            wanted.attempts.append((result, seconds))
-            self._metrics.attempt(result, seconds, wanted.exemplar)
+            if result != INTACT:
+                lease.release()
+            ended = self._clock()
+            if recalled is None:
+                received = ended
+            else:
+                self._metrics.verdicts_recalled += recalled
+                wanted.verify_seconds += ended - received
+            wanted.upstream_seconds += received - started
+            wanted.attempts.append((result, ended - started))
+            self._metrics.attempt(result, ended - started, wanted.exemplar)
             if span is not None:
-                span.end(started + seconds, intact=result == INTACT)
+                intact = result == INTACT
+                span.end(started, received, ended, recalled=recalled, intact=intact)
 
-    async def _exchange_and_verify(
-        self, wanted: Wanted, lease: Lease, started: float, timeout: float, span: "Span | None"
-    ) -> Document:
+    def _request(
+        self, wanted: Wanted, started: float, timeout: float, span: "Span | None"
+    ) -> bytes:
         fields = wanted.forward if span is None else wanted.forward + span.header
         if self._forward_deadline:
             left = int(1000 * wanted.deadline.bound(timeout, started))
             fields = b"%bX-Request-Timeout-Ms: %d\r\n" % (fields, left)
-        request = self._pool.origin.request(wanted.document_id.encode("ascii"), fields)
-        try:
-            answer = await self._pool.exchange(request, lease, timeout)
-        finally:
-            received = self._clock()
-            wanted.upstream_seconds += received - started
-        if span is not None:
-            span.status = answer.status
-        body = self._usable(answer)
-        verdict = self._verifier.recall(body)
-        recalled = verdict is not None
-        try:
-            if verdict is None:
-                body = body if isinstance(body, bytearray) else bytes(body)
-                verdict = await self._verify(body, wanted.deadline.remaining(received))
-            else:
-                self._metrics.verdicts_recalled += 1
-        finally:
-            verified = self._clock()
-            wanted.verify_seconds += verified - received
-            if span is not None:
-                span.verified(received, verified, recalled=recalled)
-        return self._judge(verdict, body, lease)
-
-    def _usable(self, answer: Answer) -> Bytes:
-        """Return the body of an answer whose status promises one.
-
-        Raises:
-            Failure: for every status but 200, and for an empty body.
-        """
-        status = answer.status
-        if status == 200:
-            if not answer.body:
-                raise Failure(Cause.CORRUPT, "empty-body")
-            return answer.body
-        if status in (404, 410):
-            raise Failure(Cause.NOT_FOUND)
-        again = status >= 500 or status in _AGAIN
-        raise Failure(
-            Cause.STATUS if again else Cause.STATUS_FINAL, f"upstream-status-{status:03d}"
-        )
-
-    async def _verify(self, body: bytes | bytearray, timeout: float) -> Verdict:
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._verifier.verify(body)  # type: ignore[arg-type]  # by agreement read-only
-        except TimeoutError as error:
-            raise Failure(Cause.DEADLINE, "verification-timeout") from error
+        return self._pool.origin.request(wanted.document_id.encode("ascii"), fields)
 
     def _judge(self, verdict: Verdict, body: Bytes, lease: Lease) -> Document:
         media_type = verdict.media_type
@@ -155,8 +126,7 @@ class Attempts:
             tier = rejected.tier if rejected is not None else 1
             self._metrics.finding(media_type or _UNKNOWN, reason or cause.value, tier, refused=True)
             raise Failure(cause, reason, media_type=media_type)
-        etag = b'"%b"' % verdict.etag.encode("ascii")
-        return Document(body, media_type, _EXTENSIONS[media_type], etag, lease)
+        return Document(body, media_type, _EXTENSIONS[media_type], verdict.etag, lease)
 
     def _count_observations(
         self, findings: tuple[Finding, ...], rejected: Finding | None, media_type: str
@@ -169,3 +139,28 @@ class Attempts:
         """Count what tier 0 refused; higher tiers are counted where they judge."""
         if failure.media_type is None and failure.reason in _TIER_0:
             self._metrics.finding(_UNKNOWN, failure.reason, 0, refused=True)
+
+
+def _usable(answer: Answer) -> Bytes:
+    """Return the body of an answer whose status promises one.
+
+    Raises:
+        Failure: for every status but 200, and for an empty body.
+    """
+    status = answer.status
+    if status == 200:
+        if not answer.body:
+            raise Failure(Cause.CORRUPT, "empty-body")
+        return answer.body
+    if status in (404, 410):
+        raise Failure(Cause.NOT_FOUND)
+    again = status >= 500 or status in _AGAIN
+    raise Failure(Cause.STATUS if again else Cause.STATUS_FINAL, f"upstream-status-{status:03d}")
+
+
+async def _in_time(verifying: Coroutine[Any, Any, Verdict], timeout: float) -> Verdict:
+    try:
+        async with asyncio.timeout(timeout):
+            return await verifying
+    except TimeoutError as error:
+        raise Failure(Cause.DEADLINE, "verification-timeout") from error

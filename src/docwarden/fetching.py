@@ -29,7 +29,8 @@ _SAYS_NOTHING: Final = frozenset((Cause.MEMORY, Cause.DEADLINE))
 # Causes that are the upstream's answer, which a second attempt would only hear again.
 _ANSWERS: Final = frozenset((Cause.NOT_FOUND, Cause.TOO_LARGE, Cause.STATUS_FINAL))
 
-Attempt = Callable[[Wanted, float], Coroutine[Any, Any, Document]]
+Attempt = Callable[[Wanted, float, float], Coroutine[Any, Any, Document]]
+"""Takes what is wanted, monotonic seconds now, and the seconds that it may take."""
 
 
 class Fetching:
@@ -62,30 +63,28 @@ class Fetching:
         self._single_flight = single_flight
         self._copies = copies
         self._metrics = metrics
-        self._budgets = {
-            Retry.TRANSPORT: transport_budget,
-            Retry.CORRUPTION: corruption_budget,
-        }
+        self._transport_budget = transport_budget
+        self._corruption_budget = corruption_budget
         self._attempt_timeout = attempt_timeout
         # Policies that are switched off are not passed through.
         self._try_once = self._behind_breaker if hedge is None else self._hedged
         self._fetch_once = self._within_limit if copies is None else self._or_last_copy
+        self._outermost = self._fetch_once if single_flight is None else self._shared
         self._clock = clock
         self._random = random
 
-    async def fetch(self, wanted: Wanted) -> Document:
-        """Return an intact document before `wanted.deadline`.
+    def fetch(self, wanted: Wanted) -> Coroutine[Any, Any, Document]:
+        """Return what fetches an intact document before `wanted.deadline`.
 
         The caller releases the document's lease.
 
         Raises:
             Failure: with the cause of the last attempt, or of the policy that refused one.
         """
-        if self._single_flight is not None:
-            return await self._shared(self._single_flight, wanted)
-        return await self._fetch_once(wanted)
+        return self._outermost(wanted)
 
-    async def _shared(self, flight: SingleFlight[Document], wanted: Wanted) -> Document:
+    async def _shared(self, wanted: Wanted) -> Document:
+        flight = cast("SingleFlight[Document]", self._single_flight)
         joined = flight.shared
         call = functools.partial(self._fetch_once, wanted)
         pending = flight.run(
@@ -136,25 +135,28 @@ class Fetching:
             wanted.queue_seconds = self._clock() - started
 
     async def _with_retries(self, wanted: Wanted) -> Document:
-        for budget in self._budgets.values():
-            budget.enter()
+        self._transport_budget.enter()
+        self._corruption_budget.enter()
         try:
-            try:
-                return await self._try_once(wanted)
-            except Failure as failure:
-                return await self._again(wanted, failure)
+            return await self._try_once(wanted)
+        except Failure as failure:
+            return await self._again(wanted, failure)
         finally:
-            for budget in self._budgets.values():
-                budget.leave()
+            self._transport_budget.leave()
+            self._corruption_budget.leave()
 
     async def _again(self, wanted: Wanted, failure: Failure) -> Document:
         """Make further attempts after the first failed, as far as limits and budgets allow."""
         state = RetryState(self._retries)
+        budgets = {
+            Retry.TRANSPORT: self._transport_budget,
+            Retry.CORRUPTION: self._corruption_budget,
+        }
         while True:
             kind = failure.rule.retry
             remaining = wanted.deadline.remaining(self._clock())
             delay = state.may_retry(kind, remaining=remaining, random=self._random)
-            if delay is None or not self._budgets[kind].try_take():
+            if delay is None or not budgets[kind].try_take():
                 raise failure
             try:
                 if delay:
@@ -166,7 +168,7 @@ class Fetching:
                     raise failure from None
                 failure = next_failure
             finally:
-                self._budgets[kind].give_back()
+                budgets[kind].give_back()
 
     async def _hedged(self, wanted: Wanted) -> Document:
         hedge = cast("Hedge", self._hedge)
@@ -217,36 +219,30 @@ class Fetching:
             self._hedge_budget.give_back()
 
     async def _behind_breaker(self, wanted: Wanted) -> Document:
-        now = self._clock()
-        permit = self._breaker.try_acquire(now)
-        if permit is None:
-            raise Failure(Cause.CIRCUIT_OPEN, retry_after=self._breaker.retry_after(now))
-        try:
-            document = await self._in_time(wanted, now)
-        except Failure as failure:
-            report = self._breaker.failed if failure.rule.trips else self._breaker.succeeded
-            if failure.cause in _SAYS_NOTHING:
-                report = self._breaker.abandoned
-            report(permit, self._clock())
-            raise
-        except BaseException:
-            self._breaker.abandoned(permit, self._clock())
-            raise
-        self._breaker.succeeded(permit, self._clock())
-        return document
-
-    async def _in_time(self, wanted: Wanted, now: float) -> Document:
         """Make one attempt, no longer than an attempt may take and never past the deadline."""
+        now = self._clock()
         timeout = wanted.deadline.bound(self._attempt_timeout, now)
         if timeout <= 0:
             raise Failure(Cause.DEADLINE)
+        breaker = self._breaker
+        permit = breaker.try_acquire(now)
+        if permit is None:
+            raise Failure(Cause.CIRCUIT_OPEN, retry_after=breaker.retry_after(now))
+        report = breaker.abandoned
         try:
-            return await self._attempt(wanted, timeout)
+            document = await self._attempt(wanted, now, timeout)
         except Failure as failure:
             # Cut short by the deadline, it tells of this request's past and not of the upstream.
             if failure.cause is Cause.ATTEMPT_TIMEOUT and timeout < self._attempt_timeout / 2:
                 raise Failure(Cause.DEADLINE) from failure
+            if failure.cause not in _SAYS_NOTHING:
+                report = breaker.failed if failure.rule.trips else breaker.succeeded
             raise
+        else:
+            report = breaker.succeeded
+            return document
+        finally:
+            report(permit, self._clock())
 
 
 def _is_answer(error: Exception) -> bool:

@@ -36,9 +36,7 @@ async def inspect(names: Iterable[str], policy: Policy, cap: int, report: Report
                 report.add(_too_large(file, cap))
                 continue
             verdict = await verifier.verify(data)
-            report.add(
-                Inspected(file, len(data), verdict.media_type, verdict.findings, verdict.rejected)
-            )
+            report.add(Inspected.judged(file, data, verdict))
 
 
 @asynccontextmanager

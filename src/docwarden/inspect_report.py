@@ -13,10 +13,12 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from docwarden.integrity.verdict import Finding
+from docwarden.integrity.verdict import Finding, Verdict
 
 _UNLIMITED: Final = 100_000
 """Columns of an output that is no terminal: nothing is wrapped or cut."""
+_REPLACEMENT: Final = "\ufffd".encode()
+"""What a text decoder leaves where bytes are no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Inspected:
         media_type: The type that its bytes have.
         findings: Every failed check, enforced or observed.
         rejected: The finding for which it would not be delivered.
+        replaced: Times that the UTF-8 bytes of U+FFFD stand in a file with findings.
     """
 
     file: str
@@ -36,6 +39,25 @@ class Inspected:
     media_type: str | None
     findings: Sequence[Finding]
     rejected: Finding | None
+
+    replaced: int = 0
+
+    @classmethod
+    def judged(cls, file: str, data: bytes, verdict: Verdict) -> Self:
+        """Return the record of a file that was verified."""
+        replaced = data.count(_REPLACEMENT) if verdict.findings else 0
+        return cls(
+            file, len(data), verdict.media_type, verdict.findings, verdict.rejected, replaced
+        )
+
+    def why(self, finding: Finding) -> str:
+        """Return what was seen, for people."""
+        if not self.replaced:
+            return finding.detail
+        return (
+            f"{finding.detail}; {self.replaced} times the UTF-8 bytes of U+FFFD,"
+            " as a text decoder leaves"
+        )
 
     def as_json(self) -> str:
         """Return the record as one line. The keys are part of docwarden's contract."""
@@ -48,7 +70,7 @@ class Inspected:
                 "reason": rejected.reason if rejected else None,
                 "tier": rejected.tier if rejected else None,
                 "bytes": self.size,
-                "detail": rejected.detail if rejected else None,
+                "detail": self.why(rejected) if rejected else None,
                 "observed": [f.reason for f in self.findings if f is not rejected],
             }
         )
@@ -117,7 +139,7 @@ class Report:
             Text("broken", "bold red") if broken else Text("intact", "green"),
             inspected.media_type or "-",
             Text("-" if inspected.size is None else f"{inspected.size:,}", justify="right"),
-            Text(f"{observed}{finding.reason} (tier {finding.tier}): {finding.detail}")
+            Text(f"{observed}{finding.reason} (tier {finding.tier}): {inspected.why(finding)}")
             if finding
             else "",
         )

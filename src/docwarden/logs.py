@@ -81,12 +81,16 @@ class LogWriter:
 
 
 class Log:
-    """Events above a level, in one format."""
+    """Events above a level, in one format.
+
+    Attributes:
+        as_json: whether lines are JSON objects.
+    """
 
     def __init__(self, writer: LogWriter, *, level: str, console: bool, colour: bool) -> None:
         self._writer = writer
         self._least = LEVELS[level]
-        self._console = console
+        self.as_json = not console
         self._colour = colour
         self._second = -1
         self._prefix = ""
@@ -107,14 +111,18 @@ class Log:
 
     def write(self, level: str, name: str, at: float, fields: dict[str, Any]) -> None:
         """Write one event that happened at epoch second `at`."""
-        if self._console:
+        if not self.as_json:
             self._writer.write(self._text(level, name, at, fields))
             return
-        record = {"timestamp": self._timestamp(at), "severity": level, "event.name": name}
+        record = {"timestamp": self.timestamp(at), "severity": level, "event.name": name}
         record |= fields
         self._writer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE, default=str))
 
-    def _timestamp(self, at: float) -> str:
+    def write_line(self, line: bytes) -> None:
+        """Write a JSON object that the caller has put together, its line feed included."""
+        self._writer.write(line)
+
+    def timestamp(self, at: float) -> str:
         """Return `at` in RFC 3339, UTC, to the millisecond; the second is formatted once."""
         second = int(at)
         if second != self._second:

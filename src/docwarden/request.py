@@ -32,7 +32,7 @@ class Request:
         method: as sent.
         path: the target's path as sent, undecoded, without the query.
         headers: values by lower-case name; repeated ones joined with a comma.
-        client: address of the peer, without its port.
+        client: address of the peer, without its port and zone.
         started: monotonic seconds of the head's end.
         wall: epoch seconds of the same moment.
         request_id: the client's own, if it is sane, else a new one.
@@ -167,6 +167,11 @@ class Wanted:
         self.verify_seconds = 0.0
         self.shared = False
         self.replaced: Failure | None = None
+
+
+def address_of(peer: object) -> str:
+    """Return a socket's peer without its port and its zone, which may hold any text (RFC 4007)."""
+    return str(peer[0]).partition("%")[0] if isinstance(peer, tuple) else "unix"
 
 
 class Site(Protocol):

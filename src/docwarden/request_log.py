@@ -1,12 +1,12 @@
 """One event per request, written when it has ended."""
 
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from docwarden.console.failures import RecentFailures
 from docwarden.errors import Failure, Outcome
 from docwarden.logs import Log
-from docwarden.request import Request
+from docwarden.request import Request, Wanted
 
 
 class RequestLog:
@@ -41,6 +41,12 @@ class RequestLog:
         if not self._log.wants(level):
             return
         if failure is None and self._share < 1 and self._random.random() >= self._share:
+            return
+        if self._log.as_json and _is_plain(request):
+            at = self._log.timestamp(request.wall + seconds)
+            self._log.write_line(
+                _plain_line(request, at, status=status, sent=sent, seconds=seconds)
+            )
             return
         fields: dict[str, Any] = {
             "request_id": request.request_id,
@@ -95,6 +101,40 @@ class RequestLog:
             fields["refused_media_type"] = failure.media_type
 
 
+def _is_plain(request: Request) -> bool:
+    """Whether a document was delivered at the first attempt, and nothing else is to be told."""
+    wanted = request.wanted
+    return (
+        request.outcome is Outcome.DELIVERED
+        and request.failure is None
+        and not request.trace_id
+        and wanted is not None
+        and len(wanted.attempts) == 1
+        and not wanted.queue_seconds
+        and wanted.replaced is None
+    )
+
+
+def _plain_line(request: Request, at: str, *, status: int, sent: int, seconds: float) -> bytes:
+    """Return the line that `ended` would write for such a request, in a third of the time.
+
+    No value needs JSON's escapes: each is a number, one of ours or checked when it came.
+    """
+    wanted = cast("Wanted", request.wanted)
+    result, attempt_seconds = wanted.attempts[0]
+    return (
+        f'{{"timestamp":"{at}","severity":"info","event.name":"request.ended",'
+        f'"request_id":"{request.request_id}","http.request.method":"{request.method_label}",'
+        f'"http.route":"{request.route}","http.response.status_code":{status},'
+        f'"http.response.body.size":{max(sent, 0)},"client.address":"{request.client}",'
+        f'"total_ms":{seconds * 1e3:.3f},"media_type":"{request.media_type}",'
+        f'"outcome":"delivered","document_id":"{wanted.document_id}",'
+        f'"attempts":[{{"result":"{result}","ms":{attempt_seconds * 1e3:.3f}}}],'
+        f'"upstream_ms":{wanted.upstream_seconds * 1e3:.3f},'
+        f'"verify_ms":{wanted.verify_seconds * 1e3:.3f}}}\n'
+    ).encode("ascii")
+
+
 def _ms(seconds: float) -> float:
-    """Return milliseconds to the microsecond, in a third of the time that `round` takes."""
-    return int(seconds * 1e6) / 1e3
+    """Return milliseconds to the microsecond."""
+    return round(seconds * 1e3, 3)

@@ -31,6 +31,12 @@ _DOCUMENT_PATH: Final = re.compile(r"/(0|[1-9][0-9]{0,18})")
 _READ_METHODS: Final = ("GET", "HEAD")
 # SHA-2 of a larger body would hold up the event loop for milliseconds.
 _DIGEST_IN_PLACE: Final = 256 * 1024
+# Path to body and media type; that of /healthz is made when it is asked for.
+_PAGES: Final = {
+    "/": (INDEX, b"text/html; charset=utf-8"),
+    "/healthz": (b"", b""),
+    "/openapi.json": (DESCRIPTION, b"application/json"),
+}
 # Asked every few seconds by each load balancer: spans of it would bury all others.
 _UNTRACED: Final = frozenset(("/healthz",))
 _CLIENT_GONE: Final = Failure(Cause.CLIENT_CLOSED)
@@ -68,7 +74,11 @@ class PublicSite:
             self._tracing.begin(request)
         self._health.begin(request, request.started)
         try:
-            response = await self._route(request)
+            document_id = self._document_id(request)
+            if document_id is None:
+                response = self._page(request.path)
+            else:
+                response = await self._document(request, document_id)
         except Failure as failure:
             response = self.refuse(request, failure)
         except Exception as error:  # noqa: BLE001 - the boundary: told to the client, log and metrics
@@ -121,32 +131,26 @@ class PublicSite:
         if request.trace is not None:
             request.trace.end(request, 0 if response is None else status, seconds)
 
-    async def _route(self, request: Request) -> Response:
-        match = _DOCUMENT_PATH.fullmatch(request.path)
-        page = None
-        if match is None:
-            page = self._page(request.path)
-            if page is None:
-                raise Failure(Cause.INVALID_ID)
-        request.route = "/{id}" if match else request.path
+    def _document_id(self, request: Request) -> str | None:
+        """Return the document that is asked for, None for a page, and note the route.
+
+        Raises:
+            Failure: when there is nothing of that path, or not for that method.
+        """
+        path = request.path
+        match = _DOCUMENT_PATH.fullmatch(path)
+        if match is None and path not in _PAGES:
+            raise Failure(Cause.INVALID_ID)
+        request.route = "/{id}" if match else path
         if request.method not in _READ_METHODS:
             raise Failure(Cause.METHOD)
-        if match is None:
-            assert page is not None  # noqa: S101 - narrowed above
-            return page()
-        if self._health.phase is Phase.CLOSING:
-            raise Failure(Cause.DRAINING)
-        return await self._document(request, match[1])
+        return match[1] if match else None
 
-    def _page(self, path: str) -> Callable[[], Response] | None:
-        match path:
-            case "/healthz":
-                return self._healthz
-            case "/openapi.json":
-                return lambda: responses.page(DESCRIPTION, b"application/json")
-            case "/":
-                return lambda: responses.page(INDEX, b"text/html; charset=utf-8")
-        return None
+    def _page(self, path: str) -> Response:
+        if path == "/healthz":
+            return self._healthz()
+        body, media_type = _PAGES[path]
+        return responses.page(body, media_type)
 
     def _healthz(self) -> Response:
         phase = self._health.phase
@@ -155,6 +159,8 @@ class PublicSite:
         return responses.page(body, b"application/json", status=200 if well else 503)
 
     async def _document(self, request: Request, document_id: str) -> Response:
+        if self._health.phase is Phase.CLOSING:
+            raise Failure(Cause.DRAINING)
         wanted = Wanted(
             document_id,
             Deadline.after(self._request_timeout, request.started),
@@ -165,12 +171,18 @@ class PublicSite:
         request.wanted = wanted
         found = await self._fetching.fetch(wanted)
         try:
-            return await self._deliver(request, wanted, found)
+            response = self._delivery(request, wanted, found)
+            asked = request.headers.get(b"want-repr-digest")
+            algorithm = conditional.wanted_digest(asked) if asked is not None else None
+            if algorithm is not None and response.status != 304:
+                response.fields += await _digest_line(found, algorithm)
         except BaseException:
             give_back(found)
             raise
+        else:
+            return response
 
-    async def _deliver(self, request: Request, wanted: Wanted, found: Document) -> Response:
+    def _delivery(self, request: Request, wanted: Wanted, found: Document) -> Response:
         request.media_type = found.media_type
         stale = found.age is not None
         request.outcome = Outcome.DELIVERED_STALE if stale else Outcome.DELIVERED
@@ -185,19 +197,13 @@ class PublicSite:
             if not stale:
                 request.outcome = Outcome.NOT_MODIFIED
             return responses.not_modified(found, timing=timing, request_id=request_id)
-        span = _span(request, found)
-        response = responses.document(
+        return responses.document(
             wanted.document_id.encode("ascii"),
             found,
             timing=timing,
             request_id=request_id,
-            span=span,
+            span=_span(request, found),
         )
-        asked = headers.get(b"want-repr-digest")
-        algorithm = conditional.wanted_digest(asked) if asked is not None else None
-        if algorithm is not None:
-            response.fields += await _digest_line(found, algorithm)
-        return response
 
     def _report_defect(self, request: Request, error: Exception) -> None:
         self._log.event(

@@ -56,7 +56,8 @@ class World:
             random=random.Random(1).random,
         )
 
-    async def attempt(self, wanted, timeout):
+    async def attempt(self, wanted, started, timeout):
+        assert started == self.clock.now
         self.timeouts.append(timeout)
         assert self.limiter.in_flight == 1, "an attempt is made under the limit"
         step = self.script.pop(0)

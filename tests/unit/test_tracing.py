@@ -201,9 +201,8 @@ def test_spans_that_find_the_queue_full_are_lost_and_counted(tracing, processor,
     request = request_with()
     tracing.begin(request)
     for _ in range(3):
-        attempt = request.trace.attempt("5", 100.0)
-        attempt.verified(100.0, 100.5, recalled=False)
-        attempt.end(101.0, intact=True)
+        attempt = request.trace.attempt("5")
+        attempt.end(100.0, 100.5, 101.0, recalled=False, intact=True)
     assert (len(processor.spans), tracing.export.lost) == (4, 2)
     exporter.handed, exporter.lost = 4, 1
     request.trace.end(request, 200, 1.0)
@@ -213,7 +212,7 @@ def test_spans_that_find_the_queue_full_are_lost_and_counted(tracing, processor,
 def test_url_of_an_attempt_has_neither_credentials_nor_query(tracing, processor):
     request = request_with()
     tracing.begin(request)
-    request.trace.attempt("5", 100.0).end(100.25, intact=True)
+    request.trace.attempt("5").end(100.0, 100.25, 100.25, recalled=None, intact=True)
     (span,) = processor.spans
     assert span.attributes["url.full"] == "https://[2001:db8::1]:8443/doc/5"
     assert span.attributes["server.address"] == "2001:db8::1"
@@ -230,7 +229,7 @@ def test_port_is_the_schemes_where_none_is_given(url, port, shown, tracing, proc
     )
     request = request_with()
     plain.begin(request)
-    request.trace.attempt("5", 100.0).end(100.25, intact=True)
+    request.trace.attempt("5").end(100.0, 100.25, 100.25, recalled=None, intact=True)
     (span,) = processor.spans
     assert (span.attributes["server.port"], span.attributes["url.full"]) == (port, shown)
 
@@ -238,13 +237,12 @@ def test_port_is_the_schemes_where_none_is_given(url, port, shown, tracing, proc
 def test_times_are_those_of_the_request_on_the_wall_clock(tracing, processor):
     request = request_with()
     tracing.begin(request)
-    attempt = request.trace.attempt("5", 100.5)
-    attempt.verified(100.75, 101.0, recalled=True)
-    attempt.end(101.25, intact=True)
+    attempt = request.trace.attempt("5")
+    attempt.end(100.5, 100.75, 101.25, recalled=True, intact=True)
     request.trace.end(request, 200, 2.0)
     base = 1_500_000_000_000_000_000
     assert [(span.start_time - base, span.end_time - base) for span in processor.spans] == [
-        (750_000_000, 1_000_000_000),
+        (750_000_000, 1_250_000_000),
         (500_000_000, 1_250_000_000),
         (0, 2_000_000_000),
     ]
@@ -253,10 +251,9 @@ def test_times_are_those_of_the_request_on_the_wall_clock(tracing, processor):
 def test_verification_that_failed_has_the_finding(tracing, processor):
     request = request_with()
     tracing.begin(request)
-    attempt = request.trace.attempt("5", 100.0)
-    attempt.verified(100.0, 100.5, recalled=True)
+    attempt = request.trace.attempt("5")
     attempt.failure = Failure(Cause.CORRUPT, "png-crc", media_type="image/png")
-    attempt.end(101.0, intact=False)
+    attempt.end(100.0, 100.5, 101.0, recalled=True, intact=False)
     verify, client = processor.spans
     found = {
         "error.type": "corrupt",
@@ -276,7 +273,7 @@ def test_request_id_is_sent_upstream_beside_the_attempts_own_context(tracing):
     )
     tracing.begin(request)
     assert request.forward == b"X-Request-ID: r-1\r\ntracestate: vendor=1\r\n"
-    headers = {request.trace.attempt("5", 100.0).header for _ in range(100)}
+    headers = {request.trace.attempt("5").header for _ in range(100)}
     assert len(headers) == 100
     assert all(h.startswith(b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-") for h in headers)
 

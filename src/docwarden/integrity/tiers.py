@@ -40,7 +40,6 @@ _END_MARKS: Final[Mapping[MediaType, bytes]] = MappingProxyType(
         MediaType.GIF: b";",
     }
 )
-_REPLACEMENT: Final = b"\xef\xbf\xbd"
 
 
 def inspect_bytes(data: bytes, policy: Policy) -> tuple[MediaType | None, tuple[Finding, ...]]:
@@ -56,8 +55,6 @@ def inspect_bytes(data: bytes, policy: Policy) -> tuple[MediaType | None, tuple[
     findings = _tier_one(data, media_type)
     if policy.tier > 1 and not _stops(findings, policy):
         findings += _tier_two(data, media_type)
-    if findings and _REPLACEMENT in data:
-        findings = tuple(_with_hint(finding, data) for finding in findings)
     return media_type, findings
 
 
@@ -86,9 +83,3 @@ def _tier_two(data: bytes, media_type: MediaType) -> tuple[Finding, ...]:
 
 def _stops(findings: tuple[Finding, ...], policy: Policy) -> bool:
     return any(policy.modes[finding.check] is Mode.ENFORCE for finding in findings)
-
-
-def _with_hint(finding: Finding, data: bytes) -> Finding:
-    count = data.count(_REPLACEMENT)
-    detail = f"{finding.detail}; {count} times the UTF-8 bytes of U+FFFD, as a text decoder leaves"
-    return Finding(finding.reason, finding.check, finding.tier, detail)

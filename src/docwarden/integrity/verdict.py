@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 if TYPE_CHECKING:
     from docwarden.integrity.reasons import Reason
@@ -207,21 +207,21 @@ class Finding:
         return cls(reason, reason.check, reason.check.tier, detail)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What is known of one sequence of bytes.
 
     Attributes:
         media_type: The type that the bytes have, or None when it is none of the allowed ones.
         findings: Every failed check, enforced or observed, in the order of the tiers.
         rejected: The first finding of an enforced check; None when the document is intact.
-        etag: The unseeded XXH3-128 of the bytes in hex, without quotes.
+        etag: Strong entity tag, quotes included (RFC 9110 section 8.8.3): the unseeded XXH3-128 of
+            the bytes in hex, which is the same in every process.
     """
 
     media_type: MediaType | None
     findings: tuple[Finding, ...]
     rejected: Finding | None
-    etag: str
+    etag: bytes
 
     @property
     def intact(self) -> bool:

@@ -12,8 +12,10 @@ Rules of this file
 
 import asyncio
 import secrets
+from collections import OrderedDict
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import xxhash
 
@@ -59,18 +61,27 @@ class Verifier:
         self._deep = deep
         self._remembered = remembered
         self._seed = secrets.randbits(64) if seed is None else seed
-        self._verdicts: dict[int, Verdict] = {}
+        # A dict would look for its oldest entry past all those that were forgotten before.
+        self._verdicts: OrderedDict[int, Verdict] = OrderedDict()
         self._pending: dict[int, _Shared] = {}
 
-    def recall(self, data: bytes | bytearray | memoryview) -> Verdict | None:
-        """Return the remembered verdict on `data`, or None. Takes microseconds."""
-        return self._recall(self._key(data))
+    def key(self, data: bytes | bytearray | memoryview) -> int:
+        """Return what a verdict on `data` is remembered under."""
+        key: int = xxhash.xxh3_128_intdigest(data, self._seed)
+        return key
 
-    async def verify(self, data: bytes) -> Verdict:
-        """Return the verdict on `data`, remembered or new. Raises nothing but cancellation."""
-        key = self._key(data)
-        if (known := self._recall(key)) is not None:
-            return known
+    def recall(self, key: int) -> Verdict | None:
+        """Return the remembered verdict on the bytes with this key, or None."""
+        verdict = self._verdicts.get(key)
+        if verdict is not None:
+            self._verdicts.move_to_end(key)
+        return verdict
+
+    def begin(self, key: int, data: bytes) -> Verdict | Coroutine[Any, Any, Verdict]:
+        """Return the new verdict on `data` if it is found in place, else what finds it.
+
+        A verdict costs microseconds then, and no timer has to guard them.
+        """
         shared = self._pending.get(key)
         if shared is None:
             if len(data) < THREAD_FROM:
@@ -81,7 +92,13 @@ class Verifier:
             else:
                 work = self._look_from_thread(key, data)
             shared = self._pending[key] = _Shared(asyncio.create_task(work))
-        return await self._share(key, shared)
+        return self._share(key, shared)
+
+    async def verify(self, data: bytes) -> Verdict:
+        """Return the verdict on `data`, remembered or new. Raises nothing but cancellation."""
+        key = self.key(data)
+        known = self.recall(key) or self.begin(key, data)
+        return known if isinstance(known, Verdict) else await known
 
     async def _share(self, key: int, shared: _Shared) -> Verdict:
         shared.waiters += 1
@@ -120,21 +137,13 @@ class Verifier:
         self, key: int, data: bytes, media_type: MediaType | None, findings: tuple[Finding, ...]
     ) -> Verdict:
         rejected = first_enforced(findings, self._policy.modes) if findings else None
-        verdict = Verdict(media_type, findings, rejected, xxhash.xxh3_128_hexdigest(data))
+        etag = b'"%032x"' % xxhash.xxh3_128_intdigest(data)
+        verdict = Verdict(media_type, findings, rejected, etag)
         if not any(finding.check is Check.DEEP_CHECK for finding in findings):
             self._remember(key, verdict)
-        return verdict
-
-    def _key(self, data: bytes | bytearray | memoryview) -> int:
-        return xxhash.xxh3_128_intdigest(data, self._seed)
-
-    def _recall(self, key: int) -> Verdict | None:
-        verdict = self._verdicts.pop(key, None)
-        if verdict is not None:
-            self._verdicts[key] = verdict  # a dict keeps insertion order: now the newest
         return verdict
 
     def _remember(self, key: int, verdict: Verdict) -> None:
         self._verdicts[key] = verdict
         if len(self._verdicts) > self._remembered:
-            del self._verdicts[next(iter(self._verdicts))]
+            self._verdicts.popitem(last=False)

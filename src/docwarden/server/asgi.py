@@ -14,7 +14,7 @@ from typing import Any
 
 import uvicorn
 
-from docwarden.request import Request, Site
+from docwarden.request import Request, Site, address_of
 from docwarden.responses import Response
 from docwarden.server.limits import ClientLimits
 
@@ -47,12 +47,11 @@ class AsgiApplication:
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             headers[name] = headers[name] + b", " + value if name in headers else value
-        client = scope.get("client")
         return Request(
             scope["method"],
             scope["raw_path"].partition(b"?")[0].decode("latin-1"),
             headers,
-            client=client[0] if client else "unix",
+            client=address_of(scope.get("client")),
             started=time.monotonic(),
             wall=time.time(),
             random=self._random,

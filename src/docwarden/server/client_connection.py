@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 import httptools
 
 from docwarden.errors import Cause, Failure
-from docwarden.request import Request
+from docwarden.request import Request, address_of
 from docwarden.responses import Response
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ MAX_BODY_BYTES: Final = 64 * 1024
 _WRITE_HIGH: Final = 64 * 1024
 # How long a refused client may go on sending before it is cut off.
 LINGER_SECONDS: Final = 2.0
-# Copying this little costs less than a second buffer to write.
-_JOIN_BELOW: Final = 2048
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode())
     for status in HTTPStatus
@@ -53,8 +51,9 @@ class ClientConnection(asyncio.Protocol):
 
     __slots__ = (
         "_body_bytes", "_client", "_current", "_drained", "_front", "_head_size", "_headers",
-        "_hosts", "_in_head", "_last", "_parser", "_paused", "_pending", "_progress", "_reading",
-        "_since", "_transport", "_unparsed", "_url", "_wake", "lost", "task",
+        "_hosts", "_in_head", "_last", "_now", "_old", "_parser", "_paused", "_pending",
+        "_progress", "_reading", "_since", "_transport", "_unparsed", "_url", "_wake", "lost",
+        "task",
     )  # fmt: skip
 
     def __init__(self, front: "Front") -> None:
@@ -71,16 +70,18 @@ class ClientConnection(asyncio.Protocol):
         self._progress = (0, 0.0)
         self.lost = False
         self._parser = httptools.HttpRequestParser(self)
-        self._expect_head(time.monotonic())
+        self._now = time.monotonic()
+        self._expect_head()
 
-    def _expect_head(self, now: float) -> None:
+    def _expect_head(self) -> None:
         self._headers: dict[bytes, bytes] = {}
         self._url = b""
         self._hosts = 0
         self._head_size = 0
         self._body_bytes = 0
         self._in_head = False
-        self._since = now
+        self._old = False
+        self._since = self._now
 
     # --- what the event loop calls
 
@@ -88,7 +89,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         front = self._front
         peer = transport.get_extra_info("peername")
-        self._client = peer[0] if isinstance(peer, tuple) else "unix"
+        self._client = address_of(peer)
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH)
         if len(front.connections) >= front.limits.connections:
             front.refused += 1
@@ -101,6 +102,7 @@ class ClientConnection(asyncio.Protocol):
         if self._last or self.lost:
             return
         self._unparsed += len(data)
+        self._now = time.monotonic()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -146,7 +148,7 @@ class ClientConnection(asyncio.Protocol):
     # --- what the parser calls; a Failure raised here comes back as the parser error's context
 
     def on_message_begin(self) -> None:
-        self._expect_head(time.monotonic())
+        self._expect_head()
         self._in_head = True
 
     def on_url(self, url: bytes) -> None:
@@ -170,9 +172,11 @@ class ClientConnection(asyncio.Protocol):
         self._in_head = False
         self._unparsed = 0
         version = self._parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            raise Failure(Cause.MALFORMED, "http-version")
-        if self._hosts != 1 and (self._hosts > 1 or version == "1.1"):
+        if version != "1.1":
+            if version != "1.0":
+                raise Failure(Cause.MALFORMED, "http-version")
+            self._old = True
+        if self._hosts != 1 and (self._hosts > 1 or not self._old):
             raise Failure(Cause.MALFORMED, "host-header")
 
     def on_body(self, body: bytes) -> None:
@@ -185,9 +189,7 @@ class ClientConnection(asyncio.Protocol):
             raise Failure(Cause.MALFORMED, "too-many-pipelined")
         self._unparsed = 0
         keep = self._parser.should_keep_alive()
-        connection = _CLOSE if not keep else b""
-        if keep and self._parser.get_http_version() == "1.0":
-            connection = _KEEP
+        connection = _CLOSE if not keep else _KEEP if self._old else b""
         self._enqueue(self._parser.get_method().decode("ascii"), None, connection, keep=keep)
 
     # --- requests in order
@@ -200,7 +202,7 @@ class ClientConnection(asyncio.Protocol):
             _path_of(self._url),
             self._headers,
             client=self._client,
-            started=time.monotonic(),
+            started=self._now,
             wall=time.time(),
             random=self._front.random,
         )
@@ -220,7 +222,7 @@ class ClientConnection(asyncio.Protocol):
                 self._wake.set_result(None)
                 self._wake = None
             elif self.task is None:
-                self.task = asyncio.get_running_loop().create_task(self._work())
+                self.task = self._front.loop.create_task(self._work())
         # Requests that wait for an answer are enough to hold; further ones stay in the kernel.
         if self._reading == bool(self._pending) and not self.lost:
             self._reading = not self._pending
@@ -231,9 +233,29 @@ class ClientConnection(asyncio.Protocol):
 
     async def _work(self) -> None:
         """Serve this connection's requests; one task for all of them, as making tasks costs."""
+        front = self._front
+        site = front.site
         while self._current is not None:
-            keep = await self._serve(self._current)
-            failure = self._current.failure
+            request, failure, connection, keep = self._current
+            response: Response | None = None
+            sent = -1
+            try:
+                if failure is None:
+                    response = await site.handle(request)
+                else:
+                    response = site.refuse(request, failure)
+                if front.closing or response.stream is not None:
+                    keep, connection = False, _CLOSE
+                head = b"%b%b%b%b\r\n" % (
+                    _STATUS_LINES[response.status], front.date, connection, response.fields,
+                )  # fmt: skip
+                if self._paused or response.stream or len(response.body) > _WRITE_HIGH:
+                    sent = await self._send_slowly(head, response)
+                elif not self.lost:
+                    front.outbox.put(self._transport, (head, response.body))
+                    sent = len(response.body)
+            finally:
+                site.ended(request, response, sent)
             self._current = None
             if self.lost:
                 return
@@ -243,30 +265,13 @@ class ClientConnection(asyncio.Protocol):
                 return
             self._next()
             if self._current is None:
-                self._wake = asyncio.get_running_loop().create_future()
+                self._wake = front.loop.create_future()
                 await self._wake
-
-    async def _serve(self, pending: _Pending) -> bool:
-        """Answer one request; return whether the connection may go on."""
-        request, failure, connection, keep = pending
-        site = self._front.site
-        response: Response | None = None
-        sent = -1
-        try:
-            if failure is None:
-                response = await site.handle(request)
-            else:
-                response = site.refuse(request, failure)
-            if self._front.closing:
-                keep, connection = False, _CLOSE
-            sent = await self._send(response, connection)
-        finally:
-            site.ended(request, response, sent)
-        return keep
 
     def _finish(self, failure: Failure | None) -> None:
         """End the connection after its last answer."""
         self._last = True
+        self._front.outbox.flush()
         if failure is None:
             self._transport.close()
         else:
@@ -274,29 +279,24 @@ class ClientConnection(asyncio.Protocol):
             # overtake the answer (RFC 9112 section 9.6): read on, and throw away, for a moment.
             self._transport.write_eof()
 
-    async def _send(self, response: Response, connection: bytes) -> int:
-        """Write the answer; return how much of its body, -1 when the client was lost."""
-        if response.stream is not None:
-            return await self._send_stream(response, response.stream)
-        body = response.body
-        head = b"%b%b%b%b\r\n" % (
-            _STATUS_LINES[response.status], self._front.date, connection, response.fields,
-        )  # fmt: skip
-        if self.lost:
+    async def _send_slowly(self, head: bytes, response: Response) -> int:
+        """Write an answer at the pace of the client; return how much of its body.
+
+        That is -1 when the client was lost.
+        """
+        # Earlier answers first.
+        self._front.outbox.flush()
+        if self.lost or (self._paused and not await self._drained_in_time()):
             return -1
-        if len(body) <= _JOIN_BELOW:
-            self._transport.write(head + body)
-        else:
-            # Both in one system call.
-            self._transport.writelines((head, body))
+        if response.stream is not None:
+            self._transport.write(head)
+            return await self._send_stream(response.stream)
+        self._transport.writelines((head, response.body))
         if self._paused and not await self._drained_in_time():
             return -1
-        return len(body)
+        return len(response.body)
 
-    async def _send_stream(self, response: Response, stream: AsyncIterator[bytes]) -> int:
-        status = _STATUS_LINES[response.status]
-        head = b"%b%b%b%b\r\n" % (status, self._front.date, _CLOSE, response.fields)
-        self._transport.write(head)
+    async def _send_stream(self, stream: AsyncIterator[bytes]) -> int:
         sent = 0
         async for piece in stream:
             self._transport.write(piece)
@@ -307,7 +307,7 @@ class ClientConnection(asyncio.Protocol):
 
     async def _drained_in_time(self) -> bool:
         """Wait until the client has read enough; False when it was lost before."""
-        self._drained = asyncio.get_running_loop().create_future()
+        self._drained = self._front.loop.create_future()
         await self._drained
         self._drained = None
         return not self.lost
@@ -317,11 +317,13 @@ class ClientConnection(asyncio.Protocol):
     def check_time(self, now: float) -> None:
         """Close the connection if it has idled, sent its head or read its answer too slowly."""
         limits = self._front.limits
-        if self._last and self._current is None:
-            if now - self._since > LINGER_SECONDS:
+        if self._paused:
+            if self._stalled(now):
                 self.abort()
         elif self._current is not None:
-            if self._paused and self._stalled(now):
+            return
+        elif self._last:
+            if now - self._since > LINGER_SECONDS:
                 self.abort()
         elif self._in_head:
             if now - self._since > limits.header_timeout:

@@ -10,6 +10,7 @@ import time
 from email.utils import formatdate
 from random import Random
 
+from docwarden.outbox import Outbox
 from docwarden.request import Site
 from docwarden.server.client_connection import ClientConnection
 from docwarden.server.limits import ClientLimits
@@ -27,6 +28,8 @@ class Front:
         closing: whether answers ask clients to reconnect elsewhere.
         refused: connections closed at once because too many were open.
         date: the Date header's line, renewed by the sweep.
+        loop: the event loop that it serves in.
+        outbox: takes answers that are written at once.
     """
 
     def __init__(self, site: Site, limits: ClientLimits, *, random: Random) -> None:
@@ -40,7 +43,8 @@ class Front:
         self._server: asyncio.Server | None = None
         self._empty: asyncio.Future[None] | None = None
         self._sweep_handle: asyncio.TimerHandle | None = None
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
+        self.outbox = Outbox(self.loop)
 
     @property
     def port(self) -> int:
@@ -52,7 +56,7 @@ class Front:
     async def start(self, listener: socket.socket) -> None:
         """Accept connections from `listener`."""
         self._sweep()
-        self._server = await self._loop.create_server(
+        self._server = await self.loop.create_server(
             lambda: ClientConnection(self), sock=listener, backlog=_BACKLOG
         )
 
@@ -60,7 +64,7 @@ class Front:
         """Serve on one connected socket instead of a listener."""
         self._sweep()
         connected.setblocking(False)
-        await self._loop.connect_accepted_socket(lambda: ClientConnection(self), connected)
+        await self.loop.connect_accepted_socket(lambda: ClientConnection(self), connected)
 
     def retire(self) -> None:
         """Ask clients to go elsewhere: each further answer ends its connection."""
@@ -82,7 +86,7 @@ class Front:
         """
         await self.stop_accepting()
         if self.connections:
-            self._empty = self._loop.create_future()
+            self._empty = self.loop.create_future()
             await asyncio.wait((self._empty,), timeout=timeout)
         in_time = not self.connections
         left = list(self.connections)
@@ -106,7 +110,7 @@ class Front:
         now = time.monotonic()
         for connection in list(self.connections):
             connection.check_time(now)
-        self._sweep_handle = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+        self._sweep_handle = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
 
 def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:

@@ -47,29 +47,32 @@ class Attempt:
     """
 
     __slots__ = (
-        "_context", "_count", "_document_id", "_started", "_trace", "_verified", "failure",
-        "header", "status",
+        "_context", "_count", "_document_id", "_trace", "failure", "header", "status",
     )  # fmt: skip
 
-    def __init__(self, trace: "Trace", document_id: str, started: float, count: int) -> None:
+    def __init__(self, trace: "Trace", document_id: str, count: int) -> None:
         self._trace = trace
         self._document_id = document_id
-        self._started = started
         self._count = count
         self._context = context = trace.new_context()
-        self._verified: tuple[float, float, bool] | None = None
         self.status = 0
         self.failure: Failure | None = None
         self.header = b"traceparent: 00-%032x-%016x-%02x\r\n" % (
             context.trace_id, context.span_id, context.trace_flags,
         )  # fmt: skip
 
-    def verified(self, started: float, ended: float, *, recalled: bool) -> None:
-        """Note when verification was, in monotonic seconds, and if the verdict was remembered."""
-        self._verified = (started, ended, recalled)
+    def end(
+        self, started: float, received: float, ended: float, *, recalled: bool | None, intact: bool
+    ) -> None:
+        """Record the attempt.
 
-    def end(self, ended: float, *, intact: bool) -> None:
-        """Record the attempt, which ended at monotonic second `ended`."""
+        Args:
+            started: monotonic second.
+            received: when the answer was there and verification began.
+            ended: when it had ended, whichever way.
+            recalled: whether the verdict was remembered; None when there was no verification.
+            intact: whether it brought an intact document.
+        """
         if not self._context.trace_flags & SAMPLED:
             return
         trace = self._trace
@@ -85,11 +88,10 @@ class Attempt:
         elif not intact:
             # Nobody waited for it any more: its client left, or another attempt was faster.
             attributes["docwarden.cancelled"] = True
-        if self._verified is not None:
-            started, verified, recalled = self._verified
-            self._record_verification(started, verified, recalled=recalled)
+        if recalled is not None:
+            self._record_verification(received, ended, recalled=recalled)
         trace.record("GET", SpanKind.CLIENT, self._context, trace.context,
-                     (self._started, ended), attributes, status)  # fmt: skip
+                     (started, ended), attributes, status)  # fmt: skip
 
     def _record_verification(self, started: float, ended: float, *, recalled: bool) -> None:
         attributes: Attributes = {"docwarden.recalled": recalled}
@@ -138,11 +140,11 @@ class Trace:
         self._moment = request.started
         self._nanoseconds = int(request.wall * 1e9)
 
-    def attempt(self, document_id: str, started: float) -> Attempt:
-        """Begin an attempt at monotonic second `started`."""
+    def attempt(self, document_id: str) -> Attempt:
+        """Begin an attempt."""
         count = self._attempts
         self._attempts += 1
-        return Attempt(self, document_id, started, count)
+        return Attempt(self, document_id, count)
 
     def new_context(self) -> SpanContext:
         """Return a context for another span of this trace."""

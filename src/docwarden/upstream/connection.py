@@ -12,6 +12,7 @@ import httptools
 
 from docwarden.document import Bytes, Lease
 from docwarden.errors import Cause, Failure
+from docwarden.outbox import Outbox
 
 # Room for generous headers; nginx allows 8 x 4 or 8 KiB for upstream's, Go's client 1 MiB.
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -47,19 +48,22 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         expires: monotonic seconds at which the exchange under way is to be ended.
+        idle_since: monotonic seconds of its last return to the pool.
         reusable: whether another request may be sent when the present one has ended.
         used: whether a request has been answered on it.
     """
 
     __slots__ = (
         "_answer", "_body", "_bytes_read", "_chunked", "_declared", "_filled", "_finished",
-        "_head_done", "_header_lines", "_informational", "_lease", "_max_body", "_parser", "_raw",
-        "_refused", "_size", "_transport", "_waits_for_memory", "closed", "expires", "reusable",
-        "used",
+        "_head_done", "_header_lines", "_informational", "_lease", "_loop", "_max_body", "_outbox",
+        "_parser", "_raw", "_refused", "_size", "_transport", "_waits_for_memory", "closed",
+        "expires", "idle_since", "reusable", "used",
     )  # fmt: skip
 
-    def __init__(self, max_body: int) -> None:
+    def __init__(self, max_body: int, outbox: Outbox, loop: asyncio.AbstractEventLoop) -> None:
         self._max_body = max_body
+        self._outbox = outbox
+        self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._parser = httptools.HttpResponseParser(self)
@@ -69,24 +73,26 @@ class Connection(asyncio.Protocol):
         self.used = False
         self.closed = False
         self.expires = 0.0
+        self.idle_since = 0.0
 
     # --- what the pool calls
 
-    def send(self, request: bytes, lease: Lease) -> asyncio.Future[Answer]:
+    def send(self, request: bytes, lease: Lease, expires: float) -> asyncio.Future[Answer]:
         """Send `request`; return its answer to come. `lease` grows by what the body holds.
 
         The future raises Failure with the transport's, the framing's or the limits' cause, or
         StaleConnectionError when a kept-alive connection turned out to be closed. The caller calls
         `rest` when it is done with the answer, whichever way.
         """
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = self._loop.create_future()
         transport = self._transport
         if self.closed or transport is None:
             answer.set_exception(StaleConnectionError())
             return answer
+        self.expires = expires
         self._begin(lease)
         self._answer = answer
-        transport.write(request)
+        self._outbox.put(transport, (request,))
         return answer
 
     def rest(self) -> None:
@@ -202,7 +208,7 @@ class Connection(asyncio.Protocol):
         """Go on in the loop's next turn; libuv reads one ready socket up to 32 times in a row."""
         transport = cast("asyncio.Transport", self._transport)
         transport.pause_reading()
-        asyncio.get_running_loop().call_soon(self._resume)
+        self._loop.call_soon(self._resume)
 
     def _parse_failed(self, error: httptools.HttpParserError) -> None:
         if isinstance(error.__context__, Failure):

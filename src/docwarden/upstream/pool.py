@@ -8,6 +8,7 @@ from typing import Final
 
 from docwarden.document import Lease
 from docwarden.errors import Cause, Failure
+from docwarden.outbox import Outbox
 from docwarden.upstream.connection import Answer, Connection, StaleConnectionError
 from docwarden.upstream.origin import Origin
 
@@ -31,7 +32,11 @@ class Pool:
         self._most = most
         self._max_body = max_body
         self._connect_timeout = connect_timeout
-        self._idle: deque[tuple[Connection, float]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._outbox = Outbox(self._loop)
+        # As of the last exchange's beginning or the last sweep: no clock is read for each return.
+        self._now = 0.0
+        self._idle: deque[Connection] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._busy: set[Connection] = set()
         self._closed = False
@@ -44,32 +49,45 @@ class Pool:
         """Connections that wait for a request."""
         return len(self._idle)
 
-    async def exchange(self, request: bytes, lease: Lease, timeout: float) -> Answer:
-        """Send `request` and return its answer within `timeout` seconds.
+    async def exchange(
+        self, request: bytes, lease: Lease, started: float, timeout: float
+    ) -> Answer:
+        """Send `request` and return its answer within `timeout` seconds of `started`.
 
         A kept-alive connection that turns out to be closed is replaced once, by a new one.
 
         Raises:
             Failure: with the transport's, the framing's or the limits' cause.
         """
-        now = time.monotonic()
-        end = now + timeout
-        connection = self._reuse(now)
-        if connection is not None:
+        self._now = started
+        connection = self._reuse(started)
+        may_be_stale = connection is not None
+        while True:
+            if connection is None:
+                connection = await self._connect(timeout)
+            self._busy.add(connection)
+            if self._sweep_handle is None:
+                self._sweep_later()
             try:
-                return await self._use(connection, request, lease, end)
+                return await connection.send(request, lease, started + timeout)
             except StaleConnectionError:
+                if not may_be_stale:
+                    raise Failure(Cause.RESET) from None
                 self.stale += 1
-        connection = await self._connect(timeout)
-        try:
-            return await self._use(connection, request, lease, end)
-        except StaleConnectionError:
-            raise Failure(Cause.RESET) from None
+                may_be_stale = False
+            except asyncio.CancelledError:
+                connection.abort()
+                raise
+            finally:
+                connection.rest()
+                self._busy.discard(connection)
+                self._return(connection)
+            connection = None
 
     async def close(self) -> None:
         """Close every connection; requests under way on them fail."""
         self._closed = True
-        for connection in [*self._busy, *(each for each, _ in self._idle)]:
+        for connection in [*self._busy, *self._idle]:
             connection.abort()
         self._idle.clear()
         if self._sweep_handle is not None:
@@ -77,30 +95,12 @@ class Pool:
         # One turn of the loop lets the transports report that they are gone.
         await asyncio.sleep(0)
 
-    async def _use(
-        self, connection: Connection, request: bytes, lease: Lease, end: float
-    ) -> Answer:
-        self._busy.add(connection)
-        connection.expires = end
-        if self._sweep_handle is None:
-            self._sweep_later()
-        try:
-            return await connection.send(request, lease)
-        except asyncio.CancelledError:
-            connection.abort()
-            raise
-        finally:
-            connection.rest()
-            self._busy.discard(connection)
-            self._return(connection)
-
     def _sweep_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._sweep_handle = loop.call_later(SWEEP_SECONDS, self._sweep)
+        self._sweep_handle = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
         """End the exchanges whose time is over; rest while none is under way."""
-        now = time.monotonic()
+        self._now = now = time.monotonic()
         for connection in list(self._busy):
             if now >= connection.expires:
                 connection.time_out()
@@ -110,20 +110,22 @@ class Pool:
 
     def _reuse(self, now: float) -> Connection | None:
         while self._idle:
-            connection, since = self._idle.pop()
-            if not connection.closed and now - since < MAX_IDLE_SECONDS:
+            connection = self._idle.pop()
+            if not connection.closed and now - connection.idle_since < MAX_IDLE_SECONDS:
                 return connection
             self._drop(connection)
         return None
 
     def _return(self, connection: Connection) -> None:
         if connection.reusable and not connection.closed and not self._closed:
-            now = time.monotonic()
-            self._idle.append((connection, now))
-            self._wake()
+            now = connection.idle_since = self._now
+            self._idle.append(connection)
+            if self._waiting:
+                self._wake()
             # The longest idle one is at the left; look at it so that none stays for ever.
-            if now - self._idle[0][1] >= MAX_IDLE_SECONDS or self._idle[0][0].closed:
-                self._drop(self._idle.popleft()[0])
+            oldest = self._idle[0]
+            if oldest.closed or now - oldest.idle_since >= MAX_IDLE_SECONDS:
+                self._drop(self._idle.popleft())
         else:
             self._drop(connection)
 
@@ -141,11 +143,10 @@ class Pool:
 
     async def _connect(self, timeout: float) -> Connection:
         """Return a new connection, or one that has become free while all were taken."""
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(min(timeout, self._connect_timeout)):
                 while self.open >= self._most:
-                    waiter = loop.create_future()
+                    waiter = self._loop.create_future()
                     self._waiting.append(waiter)
                     try:
                         await waiter
@@ -156,7 +157,7 @@ class Pool:
                     free = self._reuse(time.monotonic())
                     if free is not None:
                         return free
-                return await self._open(loop)
+                return await self._open()
         except TimeoutError as error:
             reason = "connect-timeout" if self.open < self._most else "pool-exhausted"
             raise Failure(Cause.CONNECT, reason) from error
@@ -165,11 +166,11 @@ class Pool:
         except OSError as error:
             raise Failure(Cause.CONNECT) from error
 
-    async def _open(self, loop: asyncio.AbstractEventLoop) -> Connection:
+    async def _open(self) -> Connection:
         self.open += 1
         try:
-            _, connection = await loop.create_connection(
-                lambda: Connection(self._max_body),
+            _, connection = await self._loop.create_connection(
+                lambda: Connection(self._max_body, self._outbox, self._loop),
                 self.origin.host,
                 self.origin.port,
                 ssl=self.origin.tls,

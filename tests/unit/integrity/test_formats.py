@@ -218,13 +218,6 @@ def test_what_came_instead_of_a_document_is_named(data, reason):
     assert reasons(data) == [reason]
 
 
-def test_text_mangling_is_named_in_the_detail(documents):
-    mangled = documents["pdf-table"].decode("utf-8", "replace").encode()
-    finding = inspect_bytes(mangled, Policy())[1][0]
-    assert finding.reason == Reason.PDF_STARTXREF_WRONG
-    assert "U+FFFD" in finding.detail
-
-
 def test_a_bytearray_is_judged_like_the_same_bytes(documents):
     """The upstream client reads large bodies into one."""
     for name, data in documents.items():

@@ -60,6 +60,7 @@ def test_json_lines_carry_the_keys_of_the_contract(folder, documents):
     assert records[1]["reason"] == "pdf-startxref-wrong"
     assert records[1]["tier"] == 2
     assert records[1]["bytes"] == broken.stat().st_size
+    assert "times the UTF-8 bytes of U+FFFD" in records[1]["detail"]
 
 
 def test_observed_findings_are_told_and_do_not_change_the_status(folder, documents):

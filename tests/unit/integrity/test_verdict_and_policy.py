@@ -44,8 +44,8 @@ def test_every_media_type_has_an_extension():
 
 def test_verdict_is_intact_exactly_when_nothing_is_rejected():
     finding = Finding.of(Reason.TRAILING_BYTES, "5 bytes")
-    assert Verdict(MediaType.PNG, (finding,), None, "e").intact
-    assert not Verdict(MediaType.PNG, (finding,), finding, "e").intact
+    assert Verdict(MediaType.PNG, (finding,), None, b"e").intact
+    assert not Verdict(MediaType.PNG, (finding,), finding, b"e").intact
 
 
 def test_first_enforced_skips_what_is_observed():
