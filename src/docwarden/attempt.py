@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from docwarden.tracing.spans import Attempt as Span
 
 _UNKNOWN: Final = "unknown"
+# Of attempts that end without an answer: their client left, or another attempt was faster.
+_ABANDONED: Final = Cause.CLIENT_CLOSED.value
 # RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4: the same request may succeed later.
 _AGAIN: Final = frozenset((408, 425, 429))
 # A document of a supported type once, though its type can no longer be told.
@@ -57,11 +59,11 @@ class Attempts:
         Raises:
             Failure: with the cause; memory is given back.
         """
-        lease = self._memory.lease()
+        lease = Lease(self._memory)
         span = None if wanted.trace is None else wanted.trace.attempt(wanted.document_id)
         received = 0.0
         recalled: bool | None = None  # until verification begins
-        result = Cause.CLIENT_CLOSED.value
+        result = _ABANDONED
         try:
             request = self._request(wanted, started, timeout, span)
             answer = await self._pool.exchange(request, lease, started, timeout)

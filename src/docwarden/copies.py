@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from docwarden.document import Document, Memory
+from docwarden.document import Document, Lease, Memory
 from docwarden.integrity.verdict import MediaType
 from docwarden.metrics import Metrics
 from docwarden.request import Wanted
@@ -48,7 +48,7 @@ class Copies:
         self._metrics.store_lookups["hit" if usable else "miss"] += 1
         if copy is None or not usable:
             return None
-        lease = self._memory.lease()
+        lease = Lease(self._memory)
         if not lease.grow(len(copy.body)):
             lease.release()
             return None

@@ -55,10 +55,6 @@ class Memory:
         self.held = 0
         self._waiting: deque[tuple[Lease, int, Callable[[], None]]] = deque()
 
-    def lease(self) -> Lease:
-        """Return an empty lease."""
-        return Lease(self)
-
     def take(self, size: int) -> bool:
         """Hold `size` more bytes; False where there is no room or others wait for it."""
         if self.held + size > self.most or self._waiting:

@@ -30,6 +30,7 @@ class Request:
 
     Attributes:
         method: as sent.
+        method_label: the same as a bounded label (OpenTelemetry: unknown ones are `_OTHER`).
         path: the target's path as sent, undecoded, without the query.
         headers: values by lower-case name; repeated ones joined with a comma.
         client: address of the peer, without its port and zone.
@@ -50,8 +51,9 @@ class Request:
     """
 
     __slots__ = (
-        "client", "exemplar", "failure", "forward", "headers", "media_type", "method", "outcome",
-        "parent", "path", "request_id", "route", "started", "trace", "trace_id", "wall", "wanted",
+        "client", "exemplar", "failure", "forward", "headers", "media_type", "method",
+        "method_label", "outcome", "parent", "path", "request_id", "route", "started", "trace",
+        "trace_id", "wall", "wanted",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - what a request line and its connection tell
@@ -66,6 +68,7 @@ class Request:
         random: Random,
     ) -> None:
         self.method = method
+        self.method_label = method if method in _METHODS else "_OTHER"
         self.path = path
         self.headers = headers
         self.client = client
@@ -113,11 +116,6 @@ class Request:
         self.forward = b"X-Request-ID: %b\r\n" % self.request_id.encode()
         if state:
             self.forward += b"tracestate: %b\r\n" % state.encode("ascii")
-
-    @property
-    def method_label(self) -> str:
-        """The method as a bounded label (OpenTelemetry: unknown ones are `_OTHER`)."""
-        return self.method if self.method in _METHODS else "_OTHER"
 
     @property
     def instance(self) -> str:

@@ -1,7 +1,7 @@
 """One event per request, written when it has ended."""
 
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 from docwarden.console.failures import RecentFailures
 from docwarden.errors import Failure, Outcome
@@ -42,10 +42,11 @@ class RequestLog:
             return
         if failure is None and self._share < 1 and self._random.random() >= self._share:
             return
-        if self._log.as_json and _is_plain(request):
+        plain = _plain(request) if self._log.as_json else None
+        if plain is not None:
             at = self._log.timestamp(request.wall + seconds)
             self._log.write_line(
-                _plain_line(request, at, status=status, sent=sent, seconds=seconds)
+                _plain_line(request, plain, at, status=status, sent=sent, seconds=seconds)
             )
             return
         fields: dict[str, Any] = {
@@ -101,26 +102,28 @@ class RequestLog:
             fields["refused_media_type"] = failure.media_type
 
 
-def _is_plain(request: Request) -> bool:
-    """Whether a document was delivered at the first attempt, and nothing else is to be told."""
+def _plain(request: Request) -> Wanted | None:
+    """Return the fetch of a document that its first attempt brought, if no more is to be told."""
     wanted = request.wanted
-    return (
-        request.outcome is Outcome.DELIVERED
-        and request.failure is None
-        and not request.trace_id
-        and wanted is not None
-        and len(wanted.attempts) == 1
-        and not wanted.queue_seconds
-        and wanted.replaced is None
-    )
+    if (
+        wanted is None
+        or request.outcome is not Outcome.DELIVERED
+        or request.failure is not None
+        or request.trace_id
+        or len(wanted.attempts) != 1
+        or wanted.queue_seconds
+    ):
+        return None
+    return wanted
 
 
-def _plain_line(request: Request, at: str, *, status: int, sent: int, seconds: float) -> bytes:
+def _plain_line(  # noqa: PLR0913 - what the line tells
+    request: Request, wanted: Wanted, at: str, *, status: int, sent: int, seconds: float
+) -> bytes:
     """Return the line that `ended` would write for such a request, in a third of the time.
 
     No value needs JSON's escapes: each is a number, one of ours or checked when it came.
     """
-    wanted = cast("Wanted", request.wanted)
     result, attempt_seconds = wanted.attempts[0]
     return (
         f'{{"timestamp":"{at}","severity":"info","event.name":"request.ended",'

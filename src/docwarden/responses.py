@@ -77,22 +77,23 @@ def document(
     if span is not None:
         fields += b"Content-Range: bytes %d-%d/%d\r\n" % (*span, len(found.body))
         body = memoryview(found.body)[span.first : span.last + 1]
-    return Response(200 if span is None else 206, fields + _age(found), body, found.lease)
+    if found.age is not None:
+        fields += _age(found.age)
+    return Response(200 if span is None else 206, fields, body, found.lease)
 
 
 def not_modified(found: Document, *, timing: bytes, request_id: bytes) -> Response:
     """Return 304 for a document that the client already has."""
     fields = _NOT_MODIFIED % (found.etag, timing, request_id)
-    return Response(304, fields + _age(found), lease=found.lease)
+    if found.age is not None:
+        fields += _age(found.age)
+    return Response(304, fields, lease=found.lease)
 
 
-def _age(found: Document) -> bytes:
+def _age(seconds: float) -> bytes:
     """Return Age and Cache-Status (RFC 9211) for a copy from the store."""
-    if found.age is None:
-        return b""
-    return b"Age: %d\r\nCache-Status: docwarden; hit; detail=stale-if-error\r\n" % max(
-        0, int(found.age)
-    )
+    age = max(0, int(seconds))
+    return b"Age: %d\r\nCache-Status: docwarden; hit; detail=stale-if-error\r\n" % age
 
 
 def repr_digest(found: Document, algorithm: str) -> bytes:

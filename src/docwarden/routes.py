@@ -202,7 +202,7 @@ class PublicSite:
             found,
             timing=timing,
             request_id=request_id,
-            span=_span(request, found),
+            span=_span(request, found) if b"range" in headers else None,
         )
 
     def _report_defect(self, request: Request, error: Exception) -> None:
@@ -223,8 +223,8 @@ def _span(request: Request, found: Document) -> conditional.Span | None:
     Raises:
         Failure: when they lie outside the document.
     """
-    value = request.headers.get(b"range")
-    if value is None or request.method != "GET":
+    value = request.headers[b"range"]
+    if request.method != "GET":
         return None
     if not conditional.range_applies(request.headers.get(b"if-range"), found.etag):
         return None

@@ -11,7 +11,7 @@ MOST = 100
 
 def test_room_goes_to_who_waited_first():
     memory = Memory(10)
-    first, second, third = (memory.lease() for _ in range(3))
+    first, second, third = (Lease(memory) for _ in range(3))
     granted: list[str] = []
     assert first.grow(8)
     assert not second.grow(5)
@@ -26,7 +26,7 @@ def test_room_goes_to_who_waited_first():
 
 def test_lease_that_is_released_while_it_waits_is_forgotten():
     memory = Memory(10)
-    first, second = memory.lease(), memory.lease()
+    first, second = Lease(memory), Lease(memory)
     granted: list[str] = []
     first.grow(10)
     second.grow_later(5, lambda: granted.append("second"))
@@ -38,7 +38,7 @@ def test_lease_that_is_released_while_it_waits_is_forgotten():
 
 def test_shared_lease_is_given_back_by_the_last_holder():
     memory = Memory(10)
-    lease = memory.lease()
+    lease = Lease(memory)
     lease.grow(4)
     lease.share()
     lease.release()
@@ -59,7 +59,7 @@ class MemoryMachine(RuleBasedStateMachine):
 
     @rule(size=st.integers(0, MOST))
     def take(self, size):
-        lease = self.memory.lease()
+        lease = Lease(self.memory)
         if not lease.grow(size):
             lease.grow_later(size, lambda: None)
         self.leases.append(lease)

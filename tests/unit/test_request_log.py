@@ -51,7 +51,7 @@ def written(tmp_path):
 @pytest.mark.parametrize("given", [{}, {"status": 206, "sent": 0}, {"sent": -1, "seconds": 12.0}])
 def test_plain_line_is_the_one_that_a_dictionary_of_fields_gives(given, written, monkeypatch):
     plain = written(delivered(x_request_id=b"a.B-1_2"), **given)
-    monkeypatch.setattr(request_log, "_is_plain", lambda _: False)
+    monkeypatch.setattr(request_log, "_plain", lambda _: None)
     built = written(delivered(x_request_id=b"a.B-1_2"), **given)
     assert list(json.loads(plain).items()) == list(json.loads(built).items())
 

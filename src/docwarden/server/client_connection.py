@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import httptools
 
@@ -37,13 +37,9 @@ _CLOSE: Final = b"Connection: close\r\n"
 _KEEP: Final = b"Connection: keep-alive\r\n"
 
 
-class _Pending(NamedTuple):
-    """A request that waits for its turn, and what its answer says of the connection."""
-
-    request: Request
-    failure: Failure | None
-    connection: bytes
-    keep: bool
+_Pending = tuple[Request, Failure | None, bytes, bool]
+"""A request that waits for its turn, why it is refused, the Connection line of its answer, and
+whether the connection goes on after it."""
 
 
 class ClientConnection(asyncio.Protocol):
@@ -70,18 +66,10 @@ class ClientConnection(asyncio.Protocol):
         self._progress = (0, 0.0)
         self.lost = False
         self._parser = httptools.HttpRequestParser(self)
-        self._now = time.monotonic()
-        self._expect_head()
-
-    def _expect_head(self) -> None:
+        self._in_head = False
         self._headers: dict[bytes, bytes] = {}
         self._url = b""
-        self._hosts = 0
-        self._head_size = 0
-        self._body_bytes = 0
-        self._in_head = False
-        self._old = False
-        self._since = self._now
+        self._now = self._since = time.monotonic()
 
     # --- what the event loop calls
 
@@ -109,7 +97,8 @@ class ClientConnection(asyncio.Protocol):
             # Not offered, so the request is answered as if nothing had been asked (RFC 9110
             # section 7.8); what follows it may be in the other protocol and is not read.
             self._last = True
-            self._pending[-1] = self._pending[-1]._replace(keep=False, connection=_CLOSE)
+            request, failure, _, _ = self._pending.pop()
+            self._pending.append((request, failure, _CLOSE, False))
         except httptools.HttpParserError as error:
             inner = error.__context__
             self._refuse(inner if isinstance(inner, Failure) else Failure(Cause.MALFORMED))
@@ -148,17 +137,24 @@ class ClientConnection(asyncio.Protocol):
     # --- what the parser calls; a Failure raised here comes back as the parser error's context
 
     def on_message_begin(self) -> None:
-        self._expect_head()
+        self._headers = {}
+        self._url = b""
+        self._hosts = 0
+        self._head_size = 0
+        self._body_bytes = 0
+        self._old = False
+        self._since = self._now
         self._in_head = True
 
     def on_url(self, url: bytes) -> None:
         self._url += url
+        self._head_size += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # Four bytes of colon, space and line end; counted here too, as a whole head may come in
         # one read together with others.
         self._head_size += len(name) + len(value) + 4
-        if self._head_size + len(self._url) > self._front.limits.header_bytes:
+        if self._head_size > self._front.limits.header_bytes:
             raise Failure(Cause.HEAD_TOO_LARGE)
         name = name.lower()
         headers = self._headers
@@ -206,7 +202,7 @@ class ClientConnection(asyncio.Protocol):
             wall=time.time(),
             random=self._front.random,
         )
-        self._pending.append(_Pending(request, failure, connection, keep))
+        self._pending.append((request, failure, connection, keep))
 
     def _refuse(self, failure: Failure) -> None:
         """Answer what breaks the rules, after what came before it, and read no more."""

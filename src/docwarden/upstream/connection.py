@@ -177,21 +177,18 @@ class Connection(asyncio.Protocol):
             rest = rest[end - start :]
             start = end
             self._raw = self._declared is not None and self._size == 0 and self._finished is None
-        if not rest or self._given_up():
-            return
+        answer = self._answer
+        if not rest or answer is None or answer.done():
+            return  # answered, maybe from its head alone
         if self._raw:
             self._take(rest)
         else:
             self._parser.feed_data(rest)
 
-    def _given_up(self) -> bool:
-        """Whether the answer was given from its head alone."""
-        return self._answer is None or self._answer.done()
-
     def _take(self, data: memoryview) -> None:
         """Add to a body whose length was declared."""
         before = self._size
-        declared = cast("int", self._declared)
+        declared = self._declared or 0
         self._size = before + len(data)
         if self._size > declared:
             raise Failure(Cause.CORRUPT, "bytes-after-body")
