@@ -113,9 +113,13 @@ class Parts:
             longest_wait=settings.queue_timeout,
         )
         self.breaker = Breaker(random=self.random.random, opening=settings.breaker_open)
-        self.transport_budget = RetryBudget()
-        self.corruption_budget = RetryBudget.for_corruption()
-        self.hedge_budget = RetryBudget(ratio=0.1, floor=1)
+
+        def in_flight() -> int:
+            return self.limiter.in_flight
+
+        self.transport_budget = RetryBudget(in_flight)
+        self.corruption_budget = RetryBudget.for_corruption(in_flight)
+        self.hedge_budget = RetryBudget(in_flight, ratio=0.1, floor=1)
         self.single_flight = (
             SingleFlight(share=add_holder, discard=give_back) if settings.single_flight else None
         )

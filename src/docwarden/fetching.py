@@ -63,8 +63,10 @@ class Fetching:
         self._single_flight = single_flight
         self._copies = copies
         self._metrics = metrics
-        self._transport_budget = transport_budget
-        self._corruption_budget = corruption_budget
+        self._budgets = {
+            Retry.TRANSPORT: transport_budget,
+            Retry.CORRUPTION: corruption_budget,
+        }
         self._attempt_timeout = attempt_timeout
         # Policies that are switched off are not passed through.
         self._try_once = self._behind_breaker if hedge is None else self._hedged
@@ -103,13 +105,15 @@ class Fetching:
         try:
             document = await self._within_limit(wanted)
         except Failure as failure:
-            copy = await copies.find(wanted) if failure.rule.stale else None
-            if copy is None:
-                raise
-            wanted.replaced = failure
-            return copy
-        copies.keep(wanted.document_id, document)
-        return document
+            refusal = failure
+        else:
+            copies.keep(wanted.document_id, document)
+            return document
+        copy = await copies.find(wanted) if refusal.rule.stale else None
+        if copy is None:
+            raise refusal
+        wanted.replaced = refusal
+        return copy
 
     async def _within_limit(self, wanted: Wanted) -> Document:
         limiter = self._limiter
@@ -135,28 +139,20 @@ class Fetching:
             wanted.queue_seconds = self._clock() - started
 
     async def _with_retries(self, wanted: Wanted) -> Document:
-        self._transport_budget.enter()
-        self._corruption_budget.enter()
         try:
             return await self._try_once(wanted)
         except Failure as failure:
-            return await self._again(wanted, failure)
-        finally:
-            self._transport_budget.leave()
-            self._corruption_budget.leave()
+            first = failure
+        return await self._again(wanted, first)
 
     async def _again(self, wanted: Wanted, failure: Failure) -> Document:
         """Make further attempts after the first failed, as far as limits and budgets allow."""
         state = RetryState(self._retries)
-        budgets = {
-            Retry.TRANSPORT: self._transport_budget,
-            Retry.CORRUPTION: self._corruption_budget,
-        }
         while True:
             kind = failure.rule.retry
             remaining = wanted.deadline.remaining(self._clock())
             delay = state.may_retry(kind, remaining=remaining, random=self._random)
-            if delay is None or not budgets[kind].try_take():
+            if delay is None or not self._budgets[kind].try_take():
                 raise failure
             try:
                 if delay:
@@ -168,7 +164,7 @@ class Fetching:
                     raise failure from None
                 failure = next_failure
             finally:
-                budgets[kind].give_back()
+                self._budgets[kind].give_back()
 
     async def _hedged(self, wanted: Wanted) -> Document:
         hedge = cast("Hedge", self._hedge)
@@ -177,17 +173,13 @@ class Fetching:
         first = self._observed(hedge, wanted)
         if delay is None:
             return await first
-        self._hedge_budget.enter()
-        try:
-            document, second_won = await race(
-                first,
-                lambda: self._second(wanted),
-                delay,
-                settles=_is_answer,
-                discard=give_back,
-            )
-        finally:
-            self._hedge_budget.leave()
+        document, second_won = await race(
+            first,
+            lambda: self._second(wanted),
+            delay,
+            settles=_is_answer,
+            discard=give_back,
+        )
         if second_won:
             self._metrics.hedges["won"] += 1
         return document

@@ -6,6 +6,11 @@ from multiplying the load of an upstream that fails for everyone.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class RetryBudget:
     """At most `max(floor, ratio * requests in flight)` retries at once, after Envoy's budgets.
@@ -26,38 +31,34 @@ class RetryBudget:
       request = 0.0013 % of the requests refused, beside the 0.01 % that exhaust four attempts;
       0.03 % is allowed. A wholly corrupt upstream sees at most 1.67 times the load instead of 4.
 
+    Args:
+        requests: Returns how many requests are in flight.
+        ratio: Share of them that may be in a retry, from 0 to 1.
+        floor: Retries that may always be in flight.
+
     Attributes:
-        requests: Requests in flight.
         retries: Retries in flight.
         refused: Retries refused since the start.
     """
 
-    __slots__ = ("_floor", "_ratio", "refused", "requests", "retries")
+    __slots__ = ("_floor", "_ratio", "_requests", "refused", "retries")
 
-    def __init__(self, *, ratio: float = 0.2, floor: int = 3) -> None:
+    def __init__(self, requests: Callable[[], int], *, ratio: float = 0.2, floor: int = 3) -> None:
+        self._requests = requests
         self._ratio = ratio
         self._floor = floor
-        self.requests = 0
         self.retries = 0
         self.refused = 0
 
     @classmethod
-    def for_corruption(cls) -> RetryBudget:
+    def for_corruption(cls, requests: Callable[[], int]) -> RetryBudget:
         """Return the budget for corrupt documents; the class docstring has the arithmetic."""
-        return cls(ratio=0.4, floor=10)
-
-    def enter(self) -> None:
-        """Count a request in."""
-        self.requests += 1
-
-    def leave(self) -> None:
-        """Count a request out."""
-        self.requests -= 1
+        return cls(requests, ratio=0.4, floor=10)
 
     @property
     def limit(self) -> int:
         """How many retries may be in flight now."""
-        return max(self._floor, int(self._ratio * self.requests))
+        return max(self._floor, int(self._ratio * self._requests()))
 
     @property
     def remaining(self) -> int:

@@ -68,6 +68,8 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[Answer] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._finished: Answer | None = None
+        self._filled: bytearray | None = None
+        self._body: list[bytes] = []
         self._raw = False
         self.reusable = False
         self.used = False
@@ -99,7 +101,9 @@ class Connection(asyncio.Protocol):
         """Let go of the answer, so that an idle connection holds no document."""
         self._answer = None
         self._finished = None
-        self._drop_body()
+        self._filled = None
+        if self._body:
+            self._body = []
 
     def time_out(self) -> None:
         """End the exchange, as its time is over."""
@@ -126,8 +130,6 @@ class Connection(asyncio.Protocol):
         self._bytes_read = 0
         self._declared: int | None = None
         self._size = 0
-        self._filled: bytearray | None = None
-        self._body: list[bytes] = []
         self._refused: Failure | None = None
         self._waits_for_memory = False
         self.reusable = False
@@ -166,20 +168,19 @@ class Connection(asyncio.Protocol):
         The parser would copy it. Where the head's end lies across two reads, the parser has seen
         the body's beginning and reads the rest.
         """
-        rest = memoryview(data)
         start = 0
         while not self._head_done:
             end = data.find(b"\r\n\r\n", start) + 4
             if end < 4:
-                self._parser.feed_data(rest)
+                self._parser.feed_data(data[start:])
                 return
-            self._parser.feed_data(rest[: end - start])
-            rest = rest[end - start :]
+            self._parser.feed_data(data[start:end])
             start = end
             self._raw = self._declared is not None and self._size == 0 and self._finished is None
         answer = self._answer
-        if not rest or answer is None or answer.done():
+        if start == len(data) or answer is None or answer.done():
             return  # answered, maybe from its head alone
+        rest = memoryview(data)[start:]
         if self._raw:
             self._take(rest)
         else:

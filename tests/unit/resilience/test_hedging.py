@@ -138,7 +138,7 @@ async def test_failure_to_begin_a_second_attempt_ends_the_first():
 
 
 def hedge_that_saw(latencies, budget=None):
-    hedge = Hedge(budget or RetryBudget(ratio=0.1, floor=1))
+    hedge = Hedge(budget or RetryBudget(lambda: 0, ratio=0.1, floor=1))
     for latency in latencies:
         hedge.observe(latency)
     return hedge
@@ -150,7 +150,7 @@ def test_no_hedge_before_enough_was_seen():
 
 
 def test_no_hedge_while_shedding_or_without_a_place():
-    budget = RetryBudget(ratio=0.1, floor=1)
+    budget = RetryBudget(lambda: 0, ratio=0.1, floor=1)
     hedge = hedge_that_saw([0.05] * 100, budget)
     assert hedge.delay(shedding=True) is None
     budget.try_take()
