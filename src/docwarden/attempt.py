@@ -62,7 +62,7 @@ class Attempts:
         lease = Lease(self._memory)
         span = None if wanted.trace is None else wanted.trace.attempt(wanted.document_id)
         received = 0.0
-        recalled: bool | None = None  # until verification begins
+        verifying = recalled = False
         result = _ABANDONED
         try:
             request = self._request(wanted, started, timeout, span)
@@ -73,10 +73,10 @@ class Attempts:
             body = _usable(answer)
             key = self._verifier.key(body)
             verdict: Verdict | Coroutine[Any, Any, Verdict] | None = self._verifier.recall(key)
-            recalled = verdict is not None
+            verifying, recalled = True, verdict is not None
             if verdict is None:
                 body = body if isinstance(body, bytearray) else bytes(body)
-                verdict = self._verifier.begin(key, body)  # type: ignore[arg-type]  # by agreement read-only
+                verdict = self._verifier.begin(key, body)
             if not isinstance(verdict, Verdict):
                 verdict = await _in_time(verdict, wanted.deadline.remaining(received))
             document = self._judge(verdict, body, lease)
@@ -95,17 +95,18 @@ class Attempts:
             if result != INTACT:
                 lease.release()
             ended = self._clock()
-            if recalled is None:
-                received = ended
-            else:
+            if verifying:
                 self._metrics.verdicts_recalled += recalled
                 wanted.verify_seconds += ended - received
+            else:
+                received = ended
             wanted.upstream_seconds += received - started
             wanted.attempts.append((result, ended - started))
             self._metrics.attempt(result, ended - started, wanted.exemplar)
             if span is not None:
                 intact = result == INTACT
-                span.end(started, received, ended, recalled=recalled, intact=intact)
+                recall = recalled if verifying else None
+                span.end(started, received, ended, recalled=recall, intact=intact)
 
     def _request(
         self, wanted: Wanted, started: float, timeout: float, span: "Span | None"

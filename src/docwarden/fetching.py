@@ -120,14 +120,13 @@ class Fetching:
         if not limiter.try_acquire():
             await self._queue(wanted)
         started = self._clock()
-        latency = None
         try:
             document = await self._with_retries(wanted)
-            if len(wanted.attempts) == 1:
-                latency = self._clock() - started
-            return document
-        finally:
-            limiter.release(latency)
+        except BaseException:
+            limiter.release(None)
+            raise
+        limiter.release(self._clock() - started if len(wanted.attempts) == 1 else None)
+        return document
 
     async def _queue(self, wanted: Wanted) -> None:
         started = self._clock()

@@ -40,9 +40,9 @@ class LogWriter:
         self._buffer = bytearray()
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
+        self._flusher = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self.dropped = 0
-        self._thread.start()
+        self._flusher.start()
 
     def write(self, line: bytes) -> None:
         """Queue one line, its line feed included."""
@@ -55,7 +55,7 @@ class LogWriter:
     def close(self) -> None:
         """Write what is queued, for as long as two seconds, and end the thread."""
         self._stop.set()
-        self._thread.join(timeout=2.0)
+        self._flusher.join(timeout=2.0)
 
     def _run(self) -> None:
         while not self._stop.wait(BATCH_SECONDS):
@@ -74,7 +74,8 @@ class LogWriter:
                     # Whole lines; a line longer than a piece goes alone and may be mixed.
                     end = batch.rfind(b"\n", start, start + self._piece) + 1
                     size = (end or batch.find(b"\n", start) + 1) - start
-                left = left[os.write(self._descriptor, left[:size]) :]
+                written = os.write(self._descriptor, left[:size])
+                left = left[written:]
         except OSError:
             # Nobody reads any more: the service goes on, and the loss is counted.
             self.dropped += bytes(left).count(b"\n")

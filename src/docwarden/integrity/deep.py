@@ -16,7 +16,7 @@ from typing import Final
 from docwarden.integrity.deep_process import DeepProcess, WorkerFailedError, worker_command
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Finding, MediaType
+from docwarden.integrity.verdict import Data, Finding, MediaType
 
 FIRST_PAUSE: Final = 0.05
 MAX_PAUSE: Final = 1.0
@@ -25,7 +25,7 @@ MAX_PAUSE: Final = 1.0
 
 @dataclass(slots=True)
 class _Job:
-    data: bytes
+    data: Data
     media_type: MediaType
     tier: int
     answer: asyncio.Future[tuple[Finding, ...]]
@@ -84,9 +84,7 @@ class DeepChecker:
         # A task that is cancelled before its first step never gets to stop its process.
         await asyncio.sleep(0)
 
-    async def check(
-        self, data: bytes, media_type: MediaType, policy: Policy
-    ) -> tuple[Finding, ...]:
+    async def check(self, data: Data, media_type: MediaType, policy: Policy) -> tuple[Finding, ...]:
         """Return what tiers 3 to `policy.tier` find in `data`.
 
         A crash, a timeout or too little memory is a finding of the check `deep-check`. Waits for a

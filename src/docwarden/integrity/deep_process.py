@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from docwarden.integrity import deep_protocol as protocol
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Finding, MediaType
+from docwarden.integrity.verdict import Data, Finding, MediaType
 
 START_LIMIT: Final = 30.0
 """Seconds to start, and to load a library; a throttled container takes its time."""
@@ -98,7 +98,7 @@ class DeepProcess:
             raise
         return self
 
-    async def ask(self, data: bytes, media_type: MediaType, tier: int) -> tuple[Finding, ...]:
+    async def ask(self, data: Data, media_type: MediaType, tier: int) -> tuple[Finding, ...]:
         """Return the findings of tiers 3 to `tier`.
 
         Raises:
@@ -135,7 +135,7 @@ class DeepProcess:
         if not ready:
             raise WorkerFailedError(Reason.DEEP_CHECK_CRASHED, "does not start as it should")
 
-    async def _exchange(self, job: tuple[bytes, bytes]) -> bytes:
+    async def _exchange(self, job: tuple[bytes, Data]) -> bytes:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._job_limit) as clock:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import BinaryIO, Final
 
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Finding, MediaType
+from docwarden.integrity.verdict import Data, Finding, MediaType
 
 READY: Final = b"ready"
 LOADING: Final = b"loading"
@@ -30,7 +30,7 @@ _TYPES: Final = tuple(MediaType)
 _REASONS: Final = MappingProxyType({reason.value: reason for reason in Reason})
 
 
-def encode_job(data: bytes, media_type: MediaType, tier: int) -> tuple[bytes, bytes]:
+def encode_job(data: Data, media_type: MediaType, tier: int) -> tuple[bytes, Data]:
     """Return head and body of the message, apart so that the document is not copied."""
     head = bytes((_TYPES.index(media_type), tier))
     return LENGTH.pack(len(head) + len(data)) + head, data

@@ -7,6 +7,7 @@ from typing import Final
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.verdict import Data
 
 MAX_BLOCKS: Final = 524_288
 """Sub-blocks and blocks together; a 32 MiB file in full sub-blocks of 255 bytes has 131,600."""
@@ -20,7 +21,7 @@ _TABLE_FLAG: Final = 0x80
 _MAX_CODE_SIZE: Final = 11  # codes have at most 12 bits, one more than the smallest
 
 
-def walk_gif(data: bytes) -> int:
+def walk_gif(data: Data) -> int:
     """Return where the trailer ends.
 
     Raises:
@@ -35,7 +36,7 @@ def walk_gif(data: bytes) -> int:
         raise BrokenError(Reason.GIF_BLOCK_TRUNCATED, detail) from None
 
 
-def _walk_blocks(data: bytes, at: int) -> int:
+def _walk_blocks(data: Data, at: int) -> int:
     left = MAX_BLOCKS
     images = 0
     while (kind := data[at]) != _TRAILER:
@@ -55,7 +56,7 @@ def _walk_blocks(data: bytes, at: int) -> int:
     return at + 1
 
 
-def _skip_sub_blocks(data: bytes, at: int, left: int) -> tuple[int, int]:
+def _skip_sub_blocks(data: Data, at: int, left: int) -> tuple[int, int]:
     while length := data[at]:
         at += length + 1
         left -= 1

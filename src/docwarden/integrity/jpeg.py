@@ -12,6 +12,7 @@ from typing import Final
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.verdict import Data
 
 MAX_SEGMENTS: Final = 8_192
 MAX_PICTURES: Final = 64
@@ -31,7 +32,7 @@ _NOT_ZERO: Final = re.compile(rb"[^\0]")
 _NOT_FILL: Final = re.compile(rb"[^\xff]")
 
 
-def walk_jpeg(data: bytes) -> int:
+def walk_jpeg(data: Data) -> int:
     """Return where the picture and what belongs to it end.
 
     Raises:
@@ -41,7 +42,7 @@ def walk_jpeg(data: bytes) -> int:
     return end if end == len(data) else _skip_companions(data, end)
 
 
-def _skip_companions(data: bytes, end: int) -> int:
+def _skip_companions(data: Data, end: int) -> int:
     """Return where bytes begin that belong to nothing known."""
     for _ in range(MAX_PICTURES):
         padding = _NOT_ZERO.search(data, end)
@@ -65,7 +66,7 @@ class _Picture:
 
     __slots__ = ("_at", "_data", "_framed", "_high", "_scans")
 
-    def __init__(self, data: bytes, start: int) -> None:
+    def __init__(self, data: Data, start: int) -> None:
         self._data = data
         self._at = start + 2
         self._framed = False

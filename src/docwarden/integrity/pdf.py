@@ -16,6 +16,7 @@ from typing import Final
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.sniff import pdf_header
+from docwarden.integrity.verdict import Data
 
 MAX_SECTIONS: Final = 256
 """How many sections are followed, newest first; those beyond are not looked at."""
@@ -45,7 +46,7 @@ class _Section:
     rooted: bool
 
 
-def walk_pdf(data: bytes) -> int:
+def walk_pdf(data: Data) -> int:
     """Return where the document ends: after the last %%EOF, padding included.
 
     Raises:
@@ -64,13 +65,13 @@ def walk_pdf(data: bytes) -> int:
     return end if after else len(data)
 
 
-def pdf_extent(data: bytes) -> int:
+def pdf_extent(data: Data) -> int:
     """Return where the last %%EOF ends: readers need not search for it behind trailing bytes."""
     end = data.rfind(_EOF)
     return end + len(_EOF) if end >= 0 else len(data)
 
 
-def _follow(data: bytes, newest: int) -> None:
+def _follow(data: Data, newest: int) -> None:
     """Follow the sections from the newest to the oldest."""
     base = 0 if data.startswith(b"%PDF-") else max(pdf_header(data), 0)
     waiting = [newest]
@@ -94,7 +95,7 @@ def _follow(data: bytes, newest: int) -> None:
         raise BrokenError(Reason.PDF_TRAILER_BROKEN, "no trailer names the catalog")
 
 
-def _section(data: bytes, offset: int, base: int) -> _Section | None:
+def _section(data: Data, offset: int, base: int) -> _Section | None:
     """Return the section at `offset`, counted from the first byte or from the header."""
     for at in (offset, offset + base) if base else (offset,):
         if at >= len(data):
@@ -113,7 +114,7 @@ def _section(data: bytes, offset: int, base: int) -> _Section | None:
     return None
 
 
-def _read_section(data: bytes, start: int, end: int, *, length: int) -> _Section:
+def _read_section(data: Data, start: int, end: int, *, length: int) -> _Section:
     previous = _PREV.search(data, start, end)
     hybrid = _HYBRID.search(data, start, end)
     return _Section(

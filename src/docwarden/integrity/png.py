@@ -13,6 +13,7 @@ from isal import isal_zlib
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.verdict import Data
 
 MAX_CHUNKS: Final = 65_536
 """A 32 MiB file in the usual 8 KiB chunks has 4,096."""
@@ -31,7 +32,7 @@ _MAX_PALETTE: Final = 3 * 256
 _COLOUR_TYPE_AT: Final = 25
 
 
-def walk_png(data: bytes) -> int:
+def walk_png(data: Data) -> int:
     """Return where IEND ends.
 
     Raises:
@@ -60,7 +61,7 @@ def walk_png(data: bytes) -> int:
     raise BrokenError(Reason.PNG_TOO_MANY_CHUNKS, f"more than {MAX_CHUNKS} chunks")
 
 
-def _check_header(data: bytes) -> None:
+def _check_header(data: Data) -> None:
     if len(data) < _SIGNATURE_LENGTH + _OVERHEAD + _HEADER.size:
         raise BrokenError(Reason.PNG_CHUNK_TRUNCATED, "the bytes end within IHDR")
     if data[8:16] != b"\0\0\0\rIHDR":

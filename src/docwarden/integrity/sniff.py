@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Finding, MediaType
+from docwarden.integrity.verdict import Data, Finding, MediaType
 
 PDF_HEADER_WITHIN: Final = 1024
 
@@ -36,7 +36,7 @@ _DAMAGED: Final = re.compile(
 )
 
 
-def sniff(data: bytes) -> MediaType | None:
+def sniff(data: Data) -> MediaType | None:
     """Return the allowed type that `data` begins like, or None."""
     for signature, media_type in _SIGNATURES:
         if data.startswith(signature):
@@ -46,14 +46,14 @@ def sniff(data: bytes) -> MediaType | None:
     return MediaType.PDF if pdf_header(data) >= 0 else None
 
 
-def pdf_header(data: bytes) -> int:
+def pdf_header(data: Data) -> int:
     """Return where the PDF header begins, or -1."""
     return data.find(_PDF, 0, PDF_HEADER_WITHIN + len(_PDF) - 1)
 
 
-def explain_unknown(data: bytes) -> Finding:
+def explain_unknown(data: Data) -> Finding:
     """Say what came instead of a document of an allowed type."""
-    head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+    head = bytes(data[:512]).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not data:
         return Finding.of(Reason.EMPTY_BODY, "no bytes")
     if not data[:512].strip(b"\0"):

@@ -17,10 +17,10 @@ from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.sniff import explain_unknown, pdf_header, sniff
 from docwarden.integrity.tiff import walk_tiff
-from docwarden.integrity.verdict import Finding, MediaType, Mode
+from docwarden.integrity.verdict import Data, Finding, MediaType, Mode
 from docwarden.integrity.webp import walk_webp
 
-_WALKS: Final[Mapping[MediaType, Callable[[bytes], int]]] = MappingProxyType(
+_WALKS: Final[Mapping[MediaType, Callable[[Data], int]]] = MappingProxyType(
     {
         MediaType.PDF: walk_pdf,
         MediaType.PNG: walk_png,
@@ -42,7 +42,7 @@ _END_MARKS: Final[Mapping[MediaType, bytes]] = MappingProxyType(
 )
 
 
-def inspect_bytes(data: bytes, policy: Policy) -> tuple[MediaType | None, tuple[Finding, ...]]:
+def inspect_bytes(data: Data, policy: Policy) -> tuple[MediaType | None, tuple[Finding, ...]]:
     """Look at `data` with tiers 1 and 2.
 
     Returns:
@@ -58,7 +58,7 @@ def inspect_bytes(data: bytes, policy: Policy) -> tuple[MediaType | None, tuple[
     return media_type, findings
 
 
-def _tier_one(data: bytes, media_type: MediaType) -> tuple[Finding, ...]:
+def _tier_one(data: Data, media_type: MediaType) -> tuple[Finding, ...]:
     findings: tuple[Finding, ...] = ()
     if media_type is MediaType.PDF and not data.startswith(b"%PDF-"):
         findings += (
@@ -71,7 +71,7 @@ def _tier_one(data: bytes, media_type: MediaType) -> tuple[Finding, ...]:
     return findings
 
 
-def _tier_two(data: bytes, media_type: MediaType) -> tuple[Finding, ...]:
+def _tier_two(data: Data, media_type: MediaType) -> tuple[Finding, ...]:
     try:
         end = _WALKS[media_type](data)
     except BrokenError as broken:

@@ -13,6 +13,7 @@ from typing import Final
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.verdict import Data
 
 MAX_DIRECTORIES: Final = 8_192
 MAX_ENTRIES: Final = 65_536
@@ -49,7 +50,7 @@ class _Entry:
     at: int
 
 
-def walk_tiff(data: bytes) -> int:
+def walk_tiff(data: Data) -> int:
     """Return the length of `data`: a TIFF has no end of its own.
 
     Raises:
@@ -62,7 +63,7 @@ def walk_tiff(data: bytes) -> int:
 class _Walk:
     """One pass over the directories of one file."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Data) -> None:
         self._data = data
         order = "<" if data.startswith(b"I") else ">"
         big = data.startswith((b"+\0", b"\0+"), 2)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from docwarden.integrity.reasons import Reason
 
 
+Data = bytes | bytearray
+"""A document's bytes as the upstream's client gathered them; nobody writes to them any more."""
+
+
 class MediaType(StrEnum):
     """The document types that docwarden delivers."""
 

@@ -22,7 +22,7 @@ import xxhash
 from docwarden.integrity.deep import DeepChecker
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.tiers import inspect_bytes
-from docwarden.integrity.verdict import Check, Finding, MediaType, Verdict, first_enforced
+from docwarden.integrity.verdict import Check, Data, Finding, MediaType, Verdict, first_enforced
 
 THREAD_FROM: Final = 256 << 10
 """Bytes from which tiers 1 and 2 leave the event loop; docs/explanation/integrity.md has times."""
@@ -77,7 +77,7 @@ class Verifier:
             self._verdicts.move_to_end(key)
         return verdict
 
-    def begin(self, key: int, data: bytes) -> Verdict | Coroutine[Any, Any, Verdict]:
+    def begin(self, key: int, data: Data) -> Verdict | Coroutine[Any, Any, Verdict]:
         """Return the new verdict on `data` if it is found in place, else what finds it.
 
         A verdict costs microseconds then, and no timer has to guard them.
@@ -94,7 +94,7 @@ class Verifier:
             shared = self._pending[key] = _Shared(asyncio.create_task(work))
         return self._share(key, shared)
 
-    async def verify(self, data: bytes) -> Verdict:
+    async def verify(self, data: Data) -> Verdict:
         """Return the verdict on `data`, remembered or new. Raises nothing but cancellation."""
         key = self.key(data)
         known = self.recall(key) or self.begin(key, data)
@@ -112,14 +112,18 @@ class Verifier:
             if not shared.waiters:
                 shared.task.cancel()
 
-    async def _look_from_thread(self, key: int, data: bytes) -> Verdict:
+    async def _look_from_thread(self, key: int, data: Data) -> Verdict:
         media_type, findings = await asyncio.to_thread(inspect_bytes, data, self._policy)
         if not self._needs_deep(media_type, findings):
             return self._conclude(key, data, media_type, findings)
         return await self._look_deeper(key, data, media_type, findings)
 
     async def _look_deeper(
-        self, key: int, data: bytes, media_type: MediaType | None, findings: tuple[Finding, ...]
+        self,
+        key: int,
+        data: Data,
+        media_type: MediaType | None,
+        findings: tuple[Finding, ...],
     ) -> Verdict:
         if self._deep is not None and media_type is not None:
             findings += await self._deep.check(data, media_type, self._policy)
@@ -134,7 +138,11 @@ class Verifier:
         )
 
     def _conclude(
-        self, key: int, data: bytes, media_type: MediaType | None, findings: tuple[Finding, ...]
+        self,
+        key: int,
+        data: Data,
+        media_type: MediaType | None,
+        findings: tuple[Finding, ...],
     ) -> Verdict:
         rejected = first_enforced(findings, self._policy.modes) if findings else None
         etag = b'"%032x"' % xxhash.xxh3_128_intdigest(data)

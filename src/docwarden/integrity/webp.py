@@ -9,6 +9,7 @@ from typing import Final
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.verdict import Data
 
 MAX_CHUNKS: Final = 65_536
 """Each frame of an animation is one chunk."""
@@ -23,7 +24,7 @@ _START_CODE: Final = b"\x9d\x01\x2a"
 _LOSSLESS_SIGNATURE: Final = 0x2F
 
 
-def walk_webp(data: bytes) -> int:
+def walk_webp(data: Data) -> int:
     """Return where the container ends.
 
     Raises:
@@ -41,7 +42,7 @@ def walk_webp(data: bytes) -> int:
     return end + (end & 1)
 
 
-def _walk_chunks(data: bytes, end: int) -> None:
+def _walk_chunks(data: Data, end: int) -> None:
     images = 0
     at = _FIRST_CHUNK_AT
     for number in range(MAX_CHUNKS):
@@ -65,7 +66,7 @@ def _walk_chunks(data: bytes, end: int) -> None:
         raise BrokenError(Reason.WEBP_IMAGE_MISSING, "no image chunk in the container")
 
 
-def _plausible(data: bytes, kind: bytes, body: int, length: int) -> bool:
+def _plausible(data: Data, kind: bytes, body: int, length: int) -> bool:
     if kind == b"VP8 ":
         key_frame = length >= 10 and not data[body] & 1
         return key_frame and data[body + 3 : body + 6] == _START_CODE

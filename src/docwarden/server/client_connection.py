@@ -42,8 +42,8 @@ _Pending = tuple[Request, Failure | None, bytes, bool]
 whether the connection goes on after it."""
 
 
-class ClientConnection(asyncio.Protocol):
-    """Reads requests and writes answers."""
+class ClientConnection:
+    """Reads requests and writes answers; an `asyncio.Protocol` by its methods."""
 
     __slots__ = (
         "_body_bytes", "_client", "_current", "_drained", "_front", "_head_size", "_headers",
@@ -210,8 +210,11 @@ class ClientConnection(asyncio.Protocol):
         self._in_head = False
         self._enqueue("GET", failure, _CLOSE, keep=False)
 
-    def _next(self) -> None:
-        """Give the next request to the task that serves; read on only while none waits."""
+    def _next(self) -> bool:
+        """Give the next request to the task that serves; return whether it has one.
+
+        Reads on only while none waits.
+        """
         if self._current is None and self._pending:
             self._current = self._pending.popleft()
             if self._wake is not None:
@@ -226,20 +229,24 @@ class ClientConnection(asyncio.Protocol):
                 self._transport.resume_reading()
             else:
                 self._transport.pause_reading()
+        return self._current is not None
 
     async def _work(self) -> None:
         """Serve this connection's requests; one task for all of them, as making tasks costs."""
         front = self._front
         site = front.site
-        while self._current is not None:
-            request, failure, connection, keep = self._current
-            response: Response | None = None
-            sent = -1
+        while (pending := self._current) is not None:
+            request, failure, connection, keep = pending
             try:
                 if failure is None:
                     response = await site.handle(request)
                 else:
                     response = site.refuse(request, failure)
+            except BaseException:
+                site.ended(request, None, -1)
+                raise
+            sent = -1
+            try:
                 if front.closing or response.stream is not None:
                     keep, connection = False, _CLOSE
                 head = b"%b%b%b%b\r\n" % (
@@ -259,8 +266,7 @@ class ClientConnection(asyncio.Protocol):
             if not keep:
                 self._finish(failure)
                 return
-            self._next()
-            if self._current is None:
+            if not self._next():
                 self._wake = front.loop.create_future()
                 await self._wake
 

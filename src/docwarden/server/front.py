@@ -9,6 +9,7 @@ import socket
 import time
 from email.utils import formatdate
 from random import Random
+from typing import cast
 
 from docwarden.outbox import Outbox
 from docwarden.request import Site
@@ -57,14 +58,17 @@ class Front:
         """Accept connections from `listener`."""
         self._sweep()
         self._server = await self.loop.create_server(
-            lambda: ClientConnection(self), sock=listener, backlog=_BACKLOG
+            self._protocol, sock=listener, backlog=_BACKLOG
         )
 
     async def adopt(self, connected: socket.socket) -> None:
         """Serve on one connected socket instead of a listener."""
         self._sweep()
         connected.setblocking(False)
-        await self.loop.connect_accepted_socket(lambda: ClientConnection(self), connected)
+        await self.loop.connect_accepted_socket(self._protocol, connected)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return cast("asyncio.Protocol", ClientConnection(self))
 
     def retire(self) -> None:
         """Ask clients to go elsewhere: each further answer ends its connection."""

@@ -43,8 +43,10 @@ class Answer:
         self.body = body
 
 
-class Connection(asyncio.Protocol):
+class Connection:
     """A connection that sends a request and reads its answer under limits.
+
+    An `asyncio.Protocol` by its methods.
 
     Attributes:
         expires: monotonic seconds at which the exchange under way is to be ended.

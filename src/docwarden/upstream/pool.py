@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from typing import Final
+from typing import Final, cast
 
 from docwarden.document import Lease
 from docwarden.errors import Cause, Failure
@@ -169,14 +169,15 @@ class Pool:
     async def _open(self) -> Connection:
         self.open += 1
         try:
-            _, connection = await self._loop.create_connection(
-                lambda: Connection(self._max_body, self._outbox, self._loop),
-                self.origin.host,
-                self.origin.port,
-                ssl=self.origin.tls,
+            _, protocol = await self._loop.create_connection(
+                self._protocol, self.origin.host, self.origin.port, ssl=self.origin.tls
             )
         except BaseException:
             self.open -= 1
             self._wake()
             raise
-        return connection
+        return cast("Connection", protocol)
+
+    def _protocol(self) -> asyncio.Protocol:
+        connection = Connection(self._max_body, self._outbox, self._loop)
+        return cast("asyncio.Protocol", connection)
