@@ -75,7 +75,6 @@ class Attempts:
             verdict: Verdict | Coroutine[Any, Any, Verdict] | None = self._verifier.recall(key)
             verifying, recalled = True, verdict is not None
             if verdict is None:
-                body = body if isinstance(body, bytearray) else bytes(body)
                 verdict = self._verifier.begin(key, body)
             if not isinstance(verdict, Verdict):
                 verdict = await _in_time(verdict, wanted.deadline.remaining(received))
@@ -144,7 +143,7 @@ class Attempts:
             self._metrics.finding(_UNKNOWN, failure.reason, 0, refused=True)
 
 
-def _usable(answer: Answer) -> Bytes:
+def _usable(answer: Answer) -> bytes | bytearray:
     """Return the body of an answer whose status promises one.
 
     Raises:

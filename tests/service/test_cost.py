@@ -128,9 +128,13 @@ class LoopWithoutSockets(uvloop.Loop):
     async def create_connection(self, factory: Any, *_: Any, **__: Any) -> Any:  # type: ignore[override]  # likewise
         protocol = factory()
 
+        def received(data: bytes) -> None:
+            protocol.get_buffer(-1)[: len(data)] = data
+            protocol.buffer_updated(len(data))
+
         # As from a socket: never within the call that writes.
         def answer(_: bytes) -> None:
-            self.call_soon(protocol.data_received, next(self.answers))
+            self.call_soon(received, next(self.answers))
 
         return Wire(protocol, answer), protocol
 

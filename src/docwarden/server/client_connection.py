@@ -260,6 +260,8 @@ class ClientConnection:
             finally:
                 site.ended(request, response, sent)
             self._current = None
+            # An idle connection shall hold no document, and memory used again at once is in cache.
+            del pending, request, response
             if self.lost:
                 return
             self._since = time.monotonic()

@@ -10,9 +10,10 @@ from typing import Final, cast
 
 import httptools
 
-from docwarden.document import Bytes, Lease
+from docwarden.document import Lease
 from docwarden.errors import Cause, Failure
 from docwarden.outbox import Outbox
+from docwarden.upstream.arrivals import SIZE, Arrivals
 
 # Room for generous headers; nginx allows 8 x 4 or 8 KiB for upstream's, Go's client 1 MiB.
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -38,7 +39,7 @@ class Answer:
 
     __slots__ = ("body", "status")
 
-    def __init__(self, status: int, body: Bytes) -> None:
+    def __init__(self, status: int, body: bytes | bytearray) -> None:
         self.status = status
         self.body = body
 
@@ -46,7 +47,7 @@ class Answer:
 class Connection:
     """A connection that sends a request and reads its answer under limits.
 
-    An `asyncio.Protocol` by its methods.
+    An `asyncio.BufferedProtocol` by its methods.
 
     Attributes:
         expires: monotonic seconds at which the exchange under way is to be ended.
@@ -56,14 +57,22 @@ class Connection:
     """
 
     __slots__ = (
-        "_answer", "_body", "_bytes_read", "_chunked", "_declared", "_filled", "_finished",
+        "_answer", "_arrivals", "_body", "_bytes_read", "_chunked", "_declared", "_direct",
+        "_filled", "_finished",
         "_head_done", "_header_lines", "_informational", "_lease", "_loop", "_max_body", "_outbox",
         "_parser", "_raw", "_refused", "_size", "_transport", "_waits_for_memory", "closed",
         "expires", "idle_since", "reusable", "used",
     )  # fmt: skip
 
-    def __init__(self, max_body: int, outbox: Outbox, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        max_body: int,
+        arrivals: Arrivals,
+        outbox: Outbox,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self._max_body = max_body
+        self._arrivals = arrivals
         self._outbox = outbox
         self._loop = loop
         self._transport: asyncio.Transport | None = None
@@ -73,6 +82,7 @@ class Connection:
         self._filled: bytearray | None = None
         self._body: list[bytes] = []
         self._raw = False
+        self._direct = False
         self.reusable = False
         self.used = False
         self.closed = False
@@ -141,15 +151,28 @@ class Connection:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a hint
+        """Return where the next bytes go: the middle of a large body straight to its place.
+
+        The last byte never does, so that what follows it is seen.
+        """
+        self._direct = self._filled is not None and self._left() > SIZE
+        if self._direct:
+            return memoryview(cast("bytearray", self._filled))[self._size : -1]
+        return self._arrivals.view
+
+    def buffer_updated(self, count: int) -> None:
         answer = self._answer
         if answer is None or answer.done():
             # Bytes that nobody asked for: what follows on this connection cannot be trusted.
             self.abort()
             return
-        self._bytes_read += len(data)
+        self._bytes_read += count
         try:
-            self._read(data)
+            if self._direct:
+                self._size += count
+            else:
+                self._read(count)
         except Failure as failure:
             self._fail(failure)
         except httptools.HttpParserUpgrade:
@@ -161,48 +184,54 @@ class Connection:
                 self._succeed(self._finished)
             elif self._bytes_read - self._size > MAX_HEAD_BYTES + MAX_OVERHEAD * self._size:
                 self._fail(Failure(Cause.PROTOCOL, "head-too-large"))
-            elif len(data) >= _FLOOD and not self._waits_for_memory:
+            elif count >= _FLOOD and not self._waits_for_memory:
                 self._let_others_read()
 
-    def _read(self, data: bytes) -> None:
+    def _left(self) -> int:
+        """Return how much of a body taken past the parser is to come."""
+        return self._declared - self._size if self._raw and self._declared is not None else 0
+
+    def _read(self, count: int) -> None:
         """Parse as far as the head's end; take a body of declared length past the parser.
 
         The parser would copy it. Where the head's end lies across two reads, the parser has seen
         the body's beginning and reads the rest.
         """
+        memory = self._arrivals.memory
         start = 0
         while not self._head_done:
-            end = data.find(b"\r\n\r\n", start) + 4
+            end = memory.find(b"\r\n\r\n", start, count) + 4
             if end < 4:
-                self._parser.feed_data(data[start:])
+                self._parser.feed_data(memory[start:count])
                 return
-            self._parser.feed_data(data[start:end])
+            self._parser.feed_data(memory[start:end])
             start = end
             self._raw = self._declared is not None and self._size == 0 and self._finished is None
         answer = self._answer
-        if start == len(data) or answer is None or answer.done():
+        if start == count or answer is None or answer.done():
             return  # answered, maybe from its head alone
-        rest = memoryview(data)[start:]
         if self._raw:
-            self._take(rest)
+            self._take(start, count)
         else:
-            self._parser.feed_data(rest)
+            self._parser.feed_data(memory[start:count])
 
-    def _take(self, data: memoryview) -> None:
-        """Add to a body whose length was declared."""
+    def _take(self, start: int, end: int) -> None:
+        """Add what arrived from `start` to `end` to a body whose length was declared."""
         before = self._size
         declared = self._declared or 0
-        self._size = before + len(data)
+        self._size = before + end - start
         if self._size > declared:
             raise Failure(Cause.CORRUPT, "bytes-after-body")
         if self._size == declared and before == 0:
-            self._complete(data)
-            return
-        if self._filled is None:
-            self._filled = bytearray(declared)
-        self._filled[before : self._size] = data
-        if self._size == declared:
-            self._complete(self._filled)
+            self._complete(self._arrivals.memory[start:end])
+        elif self._waits_for_memory:
+            self._body.append(self._arrivals.memory[start:end])
+        else:
+            if self._filled is None:
+                self._filled = bytearray(declared)
+            self._filled[before : self._size] = self._arrivals.view[start:end]
+            if self._size == declared:
+                self._complete(self._filled)
 
     def _let_others_read(self) -> None:
         """Go on in the loop's next turn; libuv reads one ready socket up to 32 times in a row."""
@@ -285,6 +314,12 @@ class Connection:
 
     def _granted(self) -> None:
         self._waits_for_memory = False
+        if self._left():
+            # What came with the head goes to its place, now that there is one.
+            early = b"".join(self._body)
+            self._body = []
+            self._filled = bytearray(self._declared or 0)
+            self._filled[: len(early)] = early
         self._resume()
 
     def _resume(self) -> None:
@@ -323,13 +358,13 @@ class Connection:
 
     # --- how an answer ends
 
-    def _gathered(self) -> Bytes:
+    def _gathered(self) -> bytes | bytearray:
         """Return the body that came through the parser."""
         if self._filled is not None:
             return self._filled
         return self._body[0] if len(self._body) == 1 else b"".join(self._body)
 
-    def _complete(self, body: Bytes) -> None:
+    def _complete(self, body: bytes | bytearray) -> None:
         self._finished = Answer(self._parser.get_status_code(), body)
 
     def _succeed(self, answer: Answer) -> None:

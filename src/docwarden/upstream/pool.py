@@ -9,6 +9,7 @@ from typing import Final, cast
 from docwarden.document import Lease
 from docwarden.errors import Cause, Failure
 from docwarden.outbox import Outbox
+from docwarden.upstream.arrivals import Arrivals
 from docwarden.upstream.connection import Answer, Connection, StaleConnectionError
 from docwarden.upstream.origin import Origin
 
@@ -34,6 +35,7 @@ class Pool:
         self._connect_timeout = connect_timeout
         self._loop = asyncio.get_running_loop()
         self._outbox = Outbox(self._loop)
+        self._arrivals = Arrivals()
         # As of the last exchange's beginning or the last sweep: no clock is read for each return.
         self._now = 0.0
         self._idle: deque[Connection] = deque()
@@ -178,6 +180,6 @@ class Pool:
             raise
         return cast("Connection", protocol)
 
-    def _protocol(self) -> asyncio.Protocol:
-        connection = Connection(self._max_body, self._outbox, self._loop)
-        return cast("asyncio.Protocol", connection)
+    def _protocol(self) -> asyncio.BaseProtocol:
+        connection = Connection(self._max_body, self._arrivals, self._outbox, self._loop)
+        return cast("asyncio.BaseProtocol", connection)
