@@ -156,10 +156,11 @@ class Connection:
 
         The last byte never does, so that what follows it is seen.
         """
-        self._direct = self._filled is not None and self._left() > SIZE
-        if self._direct:
-            return memoryview(cast("bytearray", self._filled))[self._size : -1]
-        return self._arrivals.view
+        filled = self._filled
+        self._direct = filled is not None and self._left() > SIZE
+        if filled is None or not self._direct:
+            return self._arrivals.view
+        return memoryview(filled)[self._size : -1]
 
     def buffer_updated(self, count: int) -> None:
         answer = self._answer
