@@ -331,10 +331,15 @@ class ClientConnection:
                 self.abort()
         elif self._in_head:
             if now - self._since > limits.header_timeout:
+                self._now = now
                 self._refuse(Failure(Cause.HEAD_TIMEOUT))
                 self._next()
         elif now - self._since > limits.idle_timeout:
-            self._transport.close()
+            # What the client has not read by now keeps a close from ever happening.
+            if self._transport.get_write_buffer_size():
+                self.abort()
+            else:
+                self._transport.close()
 
     def _stalled(self, now: float) -> bool:
         left = self._transport.get_write_buffer_size()
@@ -347,6 +352,8 @@ class ClientConnection:
     def close_if_idle(self) -> None:
         """Close the connection unless a request is under way on it."""
         if self._current is None and not self._pending and (self._last or not self._in_head):
+            # Its last answer may have been given in this very turn of the loop.
+            self._front.outbox.flush()
             self._transport.close()
 
     def abort(self) -> None:
