@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 
 Bytes = bytes | bytearray | memoryview
-"""A body as it came; read-only by agreement. One read's part is passed on without a copy."""
+"""A body, or the part of one that a range asks for; read-only by agreement."""
 
 
 class Lease:
