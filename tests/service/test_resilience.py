@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import time
+from typing import Any
 
 import pytest
 
@@ -142,11 +143,16 @@ async def test_hedge_beats_an_outlier(start_gateway, start_simulator):
     gateway = await start_gateway(simulator.url, hedging="on", attempt_timeout="3s")
     for number in range(150):
         await gateway.get(f"/{number}")
-    simulator.behave(faults=["delay=2s:10%"])
-    answers = [await gateway.get(f"/{n}") for n in range(40)]
+    simulator.behave(faults=["delay=2s:5%"])
+    answers: list[Any] = []
+    won = 0.0
+    # Which answers are late is drawn: one in twenty, and one in four hundred with its hedge.
+    while not won and len(answers) < 400:
+        answers += [await gateway.get(f"/{n}") for n in range(40)]
+        metrics = await gateway.metrics()
+        won = metrics['docwarden_hedges_total{result="won"}']
     assert {answer.status for answer in answers} == {200}
-    metrics = await gateway.metrics()
-    assert metrics['docwarden_hedges_total{result="won"}'] >= 1
+    assert won >= 1
     slow = [answer for answer in answers if answer.seconds > 1.5]
     assert len(slow) < 3
     assert metrics["docwarden_requests_in_flight"] == 0
