@@ -12,7 +12,7 @@ from docwarden.integrity.verdict import Finding, MediaType, Verdict
 from docwarden.integrity.verifier import Verifier
 from docwarden.metrics import Metrics
 from docwarden.request import Wanted
-from docwarden.upstream.connection import Answer
+from docwarden.upstream.connection import StaleConnectionError
 from docwarden.upstream.pool import Pool
 
 if TYPE_CHECKING:
@@ -66,11 +66,15 @@ class Attempts:
         result = _ABANDONED
         try:
             request = self._request(wanted, started, timeout, span)
-            answer = await self._pool.exchange(request, lease, started, timeout)
+            try:
+                status, body = await self._pool.exchange(request, lease, started, timeout)
+            except StaleConnectionError:
+                status, body = await self._pool.replace(request, lease, started, timeout)
             received = self._clock()
             if span is not None:
-                span.status = answer.status
-            body = _usable(answer)
+                span.status = status
+            if status != 200 or not body:
+                raise _unusable(status)
             key = self._verifier.key(body)
             verdict: Verdict | Coroutine[Any, Any, Verdict] | None = self._verifier.recall(key)
             verifying, recalled = True, verdict is not None
@@ -91,8 +95,10 @@ class Attempts:
             result = INTACT
             return document
         finally:
-            if result != INTACT:
+            if result is not INTACT:
                 lease.release()
+            if result is _ABANDONED:
+                self._pool.give_up()
             ended = self._clock()
             if verifying:
                 self._metrics.verdicts_recalled += recalled
@@ -143,21 +149,14 @@ class Attempts:
             self._metrics.finding(_UNKNOWN, failure.reason, 0, refused=True)
 
 
-def _usable(answer: Answer) -> bytes | bytearray:
-    """Return the body of an answer whose status promises one.
-
-    Raises:
-        Failure: for every status but 200, and for an empty body.
-    """
-    status = answer.status
+def _unusable(status: int) -> Failure:
+    """Return why an answer brings no document: for its status, or because it is empty."""
     if status == 200:
-        if not answer.body:
-            raise Failure(Cause.CORRUPT, "empty-body")
-        return answer.body
+        return Failure(Cause.CORRUPT, "empty-body")
     if status in (404, 410):
-        raise Failure(Cause.NOT_FOUND)
+        return Failure(Cause.NOT_FOUND)
     again = status >= 500 or status in _AGAIN
-    raise Failure(Cause.STATUS if again else Cause.STATUS_FINAL, f"upstream-status-{status:03d}")
+    return Failure(Cause.STATUS if again else Cause.STATUS_FINAL, f"upstream-status-{status:03d}")
 
 
 async def _in_time(verifying: Coroutine[Any, Any, Verdict], timeout: float) -> Verdict:

@@ -6,6 +6,7 @@ length beyond the cap is refused before its body is read, and memory is leased b
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, cast
 
 import httptools
@@ -14,10 +15,8 @@ from docwarden.document import Lease
 from docwarden.errors import Cause, Failure
 from docwarden.outbox import Outbox
 from docwarden.upstream.arrivals import SIZE, Arrivals
+from docwarden.upstream.head import MAX_HEAD_BYTES, check_lines, declared_length, is_chunked
 
-# Room for generous headers; nginx allows 8 x 4 or 8 KiB for upstream's, Go's client 1 MiB.
-MAX_HEAD_BYTES: Final = 64 * 1024
-MAX_HEADER_LINES: Final = 128
 # 100 and 103 may come before the answer (RFC 9110 section 15.2); a run of them is hostile.
 MAX_INFORMATIONAL: Final = 8
 # Bytes of framing per byte of body: chunks of one byte carry six, and chunk extensions are legal.
@@ -28,20 +27,15 @@ MAX_DISCARDED_BYTES: Final = 64 * 1024
 _ONE_BUFFER: Final = 256 * 1024
 # A read this long means that more is waiting.
 _FLOOD: Final = 128 * 1024
+_END: Final = b"\r\n\r\n"
 
 
 class StaleConnectionError(Exception):
     """A kept-alive connection had been closed by the upstream before it answered anything."""
 
 
-class Answer:
-    """An upstream's answer: its status and its body in full, which only 200's is of use."""
-
-    __slots__ = ("body", "status")
-
-    def __init__(self, status: int, body: bytes | bytearray) -> None:
-        self.status = status
-        self.body = body
+Answer = tuple[int, bytes | bytearray]
+"""Status and body, in full; only that of a 200 is of use."""
 
 
 class Connection:
@@ -58,10 +52,9 @@ class Connection:
 
     __slots__ = (
         "_answer", "_arrivals", "_body", "_bytes_read", "_chunked", "_declared", "_direct",
-        "_filled", "_finished",
-        "_head_done", "_header_lines", "_informational", "_lease", "_loop", "_max_body", "_outbox",
-        "_parser", "_raw", "_refused", "_size", "_transport", "_waits_for_memory", "closed",
-        "expires", "idle_since", "reusable", "used",
+        "_ended", "_filled", "_finished", "_head", "_head_done", "_informational", "_lease",
+        "_loop", "_max_body", "_outbox", "_parser", "_raw", "_size", "_transport",
+        "_waits_for_memory", "closed", "expires", "idle_since", "reusable", "used",
     )  # fmt: skip
 
     def __init__(
@@ -70,7 +63,9 @@ class Connection:
         arrivals: Arrivals,
         outbox: Outbox,
         loop: asyncio.AbstractEventLoop,
+        ended: Callable[["Connection"], None],
     ) -> None:
+        self._ended = ended
         self._max_body = max_body
         self._arrivals = arrivals
         self._outbox = outbox
@@ -79,6 +74,7 @@ class Connection:
         self._answer: asyncio.Future[Answer] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._finished: Answer | None = None
+        self._head: bytes | bytearray = b""
         self._filled: bytearray | None = None
         self._body: list[bytes] = []
         self._raw = False
@@ -95,27 +91,24 @@ class Connection:
         """Send `request`; return its answer to come. `lease` grows by what the body holds.
 
         The future raises Failure with the transport's, the framing's or the limits' cause, or
-        StaleConnectionError when a kept-alive connection turned out to be closed. The caller calls
-        `rest` when it is done with the answer, whichever way.
+        StaleConnectionError when a kept-alive connection turned out to be closed. Before it is
+        done, `ended` has been called. Who gives it up cancels it, and tells the pool.
         """
         answer: asyncio.Future[Answer] = self._loop.create_future()
-        transport = self._transport
-        if self.closed or transport is None:
-            answer.set_exception(StaleConnectionError())
-            return answer
+        self._answer = answer
         self.expires = expires
         self._begin(lease)
-        self._answer = answer
-        self._outbox.put(transport, (request,))
+        transport = self._transport
+        if self.closed or transport is None:
+            self._end(StaleConnectionError())
+        else:
+            self._outbox.put(transport, (request,))
         return answer
 
-    def rest(self) -> None:
-        """Let go of the answer, so that an idle connection holds no document."""
-        self._answer = None
-        self._finished = None
-        self._filled = None
-        if self._body:
-            self._body = []
+    def give_up(self) -> None:
+        """End the exchange if nobody waits for its answer any more."""
+        if self._answer is not None and self._answer.cancelled():
+            self._fail(Failure(Cause.CLIENT_CLOSED))
 
     def time_out(self) -> None:
         """End the exchange, as its time is over."""
@@ -136,13 +129,10 @@ class Connection:
             self._raw = False
         self._head_done = False
         self._chunked = False
-        self._finished = None
-        self._header_lines = 0
         self._informational = 0
         self._bytes_read = 0
         self._declared: int | None = None
         self._size = 0
-        self._refused: Failure | None = None
         self._waits_for_memory = False
         self.reusable = False
 
@@ -195,26 +185,44 @@ class Connection:
     def _read(self, count: int) -> None:
         """Parse as far as the head's end; take a body of declared length past the parser.
 
-        The parser would copy it. Where the head's end lies across two reads, the parser has seen
-        the body's beginning and reads the rest.
+        The parser would copy it.
         """
         memory = self._arrivals.memory
         start = 0
         while not self._head_done:
-            end = memory.find(b"\r\n\r\n", start, count) + 4
-            if end < 4:
-                self._parser.feed_data(memory[start:count])
+            end = self._end_of_head(start, count) if self._head else memory.find(_END, start, count)
+            if end < 0:
+                self._parse_head(memory[start:count])
                 return
-            self._parser.feed_data(memory[start:end])
+            end += len(_END)
+            self._parse_head(memory[start:end])
+            self._head = b""
             start = end
-            self._raw = self._declared is not None and self._size == 0 and self._finished is None
-        answer = self._answer
-        if start == count or answer is None or answer.done():
+            self._raw = self._declared is not None and self._finished is None
+        if start == count or (self._finished is not None and not self.reusable):
             return  # answered, maybe from its head alone
         if self._raw:
             self._take(start, count)
         else:
             self._parser.feed_data(memory[start:count])
+
+    def _parse_head(self, piece: bytes) -> None:
+        if not self._head:
+            self._head = piece
+        elif isinstance(self._head, bytearray):
+            self._head += piece
+        else:
+            self._head = bytearray(self._head) + piece
+        self._parser.feed_data(piece)
+
+    def _end_of_head(self, start: int, count: int) -> int:
+        """Return where the end of a head begins whose first bytes came in earlier reads, or -1.
+
+        That may be before `start`, by as much as three bytes.
+        """
+        before = bytes(self._head[-3:])
+        at = (before + self._arrivals.memory[start:count]).find(_END)
+        return at if at < 0 else start + at - len(before)
 
     def _take(self, start: int, end: int) -> None:
         """Add what arrived from `start` to `end` to a body whose length was declared."""
@@ -254,10 +262,10 @@ class Connection:
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         self.reusable = False
-        if self._answer is None or self._answer.done():
+        if self._answer is None:
             return
         if self._bytes_read == 0 and self.used:
-            self._answer.set_exception(StaleConnectionError())
+            self._end(StaleConnectionError())
         elif exc is not None or not self._head_done:
             self._fail(Failure(Cause.RESET))
         elif self._declared is None and not self._chunked:
@@ -272,37 +280,23 @@ class Connection:
         if self._finished is not None:
             raise Failure(Cause.CORRUPT, "bytes-after-body")
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_lines += 1
-        if self._header_lines > MAX_HEADER_LINES:
-            raise Failure(Cause.PROTOCOL, "head-too-large")
-        length = len(name)
-        if length == 14 and name.lower() == b"content-length":
-            self._declared = int(value)
-        elif length == 16 and name.lower() == b"content-encoding":
-            if value.strip().lower() not in (b"", b"identity"):
-                self._refused = Failure(Cause.CORRUPT, "content-coded")
-        elif length == 17 and name.lower() == b"transfer-encoding":
-            self._chunked = True
-            if value.strip().lower() != b"chunked":
-                self._refused = Failure(Cause.PROTOCOL, "transfer-coding-unknown")
-
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status < 200:
             return
         self._head_done = True
         self.reusable = self._parser.should_keep_alive()
-        if status != 200:
-            self._refused = None
-            if self._declared is None or self._declared > MAX_DISCARDED_BYTES:
-                # Not worth reading: answered now, and the connection given up.
-                self._succeed(Answer(status, b""))
-                self.abort()
-        elif self._refused is not None:
-            raise self._refused
-        elif self._declared is not None:
-            self._prepare(self._declared)
+        head = self._head.lower()
+        check_lines(head)
+        declared = self._declared = declared_length(head)
+        if status == 200:
+            self._chunked = is_chunked(head)
+            if declared is not None:
+                self._prepare(declared)
+        elif declared is None or declared > MAX_DISCARDED_BYTES:
+            # Not worth reading: answered now, and the connection given up.
+            self.reusable = False
+            self._finished = (status, b"")
 
     def _prepare(self, declared: int) -> None:
         """Lease memory for a body of `declared` bytes, or stop reading until there is room."""
@@ -352,8 +346,6 @@ class Connection:
             self._complete(self._gathered())
             return
         self._informational += 1
-        self._header_lines = 0
-        self._declared = None
         if self._informational > MAX_INFORMATIONAL:
             raise Failure(Cause.PROTOCOL, "endless-informational")
 
@@ -366,20 +358,29 @@ class Connection:
         return self._body[0] if len(self._body) == 1 else b"".join(self._body)
 
     def _complete(self, body: bytes | bytearray) -> None:
-        self._finished = Answer(self._parser.get_status_code(), body)
+        self._finished = (self._parser.get_status_code(), body)
 
     def _succeed(self, answer: Answer) -> None:
         self.used = True
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(answer)
+        self._end(answer)
 
     def _fail(self, failure: Failure) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(failure)
-        self._drop_body()
         self.abort()
+        self._end(failure)
 
-    def _drop_body(self) -> None:
-        """Let go of the body now: tracebacks keep this object alive until garbage is collected."""
-        self._body = []
+    def _end(self, end: Answer | Exception) -> None:
+        """Let go of the exchange, so that an idle connection holds no document, and tell its end."""
+        answer = self._answer
+        self._answer = None
+        self._finished = None
         self._filled = None
+        self._head = b""
+        if self._body:
+            self._body = []
+        self._ended(self)
+        if answer is None or answer.done():
+            return
+        if isinstance(end, Exception):
+            answer.set_exception(end)
+        else:
+            answer.set_result(end)

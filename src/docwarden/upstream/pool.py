@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections import deque
+from collections.abc import Awaitable
 from typing import Final, cast
 
 from docwarden.document import Lease
@@ -51,40 +52,56 @@ class Pool:
         """Connections that wait for a request."""
         return len(self._idle)
 
-    async def exchange(
+    def exchange(
+        self, request: bytes, lease: Lease, started: float, timeout: float
+    ) -> Awaitable[Answer]:
+        """Send `request`, over a kept-alive connection if one idles, and return what brings its answer.
+
+        That ends within `timeout` seconds of `started`, monotonic seconds. Who gives it up says so
+        with `give_up`.
+
+        Raises, when awaited:
+            Failure: with the transport's, the framing's or the limits' cause.
+            StaleConnectionError: the kept-alive connection had been closed; see `replace`.
+        """
+        self._now = started
+        connection = self._reuse(started)
+        if connection is None:
+            return self._exchange_over_new(request, lease, started, timeout)
+        return self._send(connection, request, lease, started + timeout)
+
+    async def replace(
         self, request: bytes, lease: Lease, started: float, timeout: float
     ) -> Answer:
-        """Send `request` and return its answer within `timeout` seconds of `started`.
-
-        A kept-alive connection that turns out to be closed is replaced once, by a new one.
+        """Exchange over another connection than the one that turned out to be closed.
 
         Raises:
             Failure: with the transport's, the framing's or the limits' cause.
         """
-        self._now = started
-        connection = self._reuse(started)
-        may_be_stale = connection is not None
-        while True:
-            if connection is None:
-                connection = await self._connect(timeout)
-            self._busy.add(connection)
-            if self._sweep_handle is None:
-                self._sweep_later()
-            try:
-                return await connection.send(request, lease, started + timeout)
-            except StaleConnectionError:
-                if not may_be_stale:
-                    raise Failure(Cause.RESET) from None
-                self.stale += 1
-                may_be_stale = False
-            except asyncio.CancelledError:
-                connection.abort()
-                raise
-            finally:
-                connection.rest()
-                self._busy.discard(connection)
-                self._return(connection)
-            connection = None
+        self.stale += 1
+        return await self._exchange_over_new(request, lease, started, timeout)
+
+    async def _exchange_over_new(
+        self, request: bytes, lease: Lease, started: float, timeout: float
+    ) -> Answer:
+        connection = await self._connect(timeout)
+        try:
+            return await self._send(connection, request, lease, started + timeout)
+        except StaleConnectionError:
+            raise Failure(Cause.RESET) from None
+
+    def _send(
+        self, connection: Connection, request: bytes, lease: Lease, expires: float
+    ) -> Awaitable[Answer]:
+        self._busy.add(connection)
+        if self._sweep_handle is None:
+            self._sweep_later()
+        return connection.send(request, lease, expires)
+
+    def give_up(self) -> None:
+        """Close the connections whose answers nobody waits for any more."""
+        for connection in list(self._busy):
+            connection.give_up()
 
     async def close(self) -> None:
         """Close every connection; requests under way on them fail."""
@@ -118,7 +135,8 @@ class Pool:
             self._drop(connection)
         return None
 
-    def _return(self, connection: Connection) -> None:
+    def _take_back(self, connection: Connection) -> None:
+        self._busy.discard(connection)
         if connection.reusable and not connection.closed and not self._closed:
             now = connection.idle_since = self._now
             self._idle.append(connection)
@@ -181,5 +199,7 @@ class Pool:
         return cast("Connection", protocol)
 
     def _protocol(self) -> asyncio.BaseProtocol:
-        connection = Connection(self._max_body, self._arrivals, self._outbox, self._loop)
+        connection = Connection(
+            self._max_body, self._arrivals, self._outbox, self._loop, self._take_back
+        )
         return cast("asyncio.BaseProtocol", connection)

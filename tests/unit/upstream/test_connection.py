@@ -41,13 +41,18 @@ class Exchange:
 
     def __init__(self, memory):
         self.lease = Lease(memory)
+        self.ends = 0
         self.transport = Transport()
         loop = asyncio.get_running_loop()
         self.outbox = Outbox(loop)
-        self.connection = Connection(64 << 20, Arrivals(), self.outbox, loop)
+        self.connection = Connection(64 << 20, Arrivals(), self.outbox, loop, self.ended)
         self.connection.connection_made(self.transport)
         self.answer = self.connection.send(b"GET / HTTP/1.1\r\n\r\n", self.lease, 1.0)
         self.largest_read = 0
+
+    def ended(self, connection):
+        assert connection is self.connection
+        self.ends += 1
 
     def arrive(self, data):
         left = memoryview(data)
@@ -78,8 +83,7 @@ async def test_body_of_any_length_in_any_pieces_is_whole(length, piece, exchange
     data = head(length) + body
     for start in range(0, len(data), piece):
         exchange.arrive(data[start : start + piece])
-    answer = await exchange.answer
-    assert (answer.status, answer.body) == (200, body)
+    assert await exchange.answer == (200, body)
     assert exchange.lease.size == length
     assert exchange.connection.reusable
 
@@ -89,7 +93,8 @@ async def test_large_body_is_read_to_its_place_but_for_its_end(exchange):
     exchange.arrive(head(length))
     exchange.arrive(bytes(length))
     assert exchange.largest_read > SIZE
-    assert len((await exchange.answer).body) == length
+    _, body = await exchange.answer
+    assert len(body) == length
 
 
 @pytest.mark.parametrize("length", [100, 3 * SIZE, 8 * SIZE])
@@ -114,7 +119,7 @@ async def test_body_that_waits_for_memory_takes_none(exchange):
     assert exchange.transport.reading
     assert exchange.lease.size == length
     exchange.arrive(body[early:length])
-    assert (await exchange.answer).body == body[:length]
+    assert await exchange.answer == (200, body[:length])
 
 
 async def test_request_is_written_at_the_end_of_the_turn():
