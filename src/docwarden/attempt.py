@@ -11,9 +11,9 @@ from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verdict import Finding, MediaType, Verdict
 from docwarden.integrity.verifier import Verifier
 from docwarden.metrics import Metrics
-from docwarden.request import Wanted
 from docwarden.upstream.connection import StaleConnectionError
 from docwarden.upstream.pool import Pool
+from docwarden.wanted import Wanted
 
 if TYPE_CHECKING:
     from docwarden.tracing.spans import Attempt as Span

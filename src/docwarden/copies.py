@@ -6,8 +6,8 @@ from typing import Final
 from docwarden.document import Document, Lease, Memory
 from docwarden.integrity.verdict import MediaType
 from docwarden.metrics import Metrics
-from docwarden.request import Wanted
 from docwarden.store import Copy, MemoryStore, RedisStore
+from docwarden.wanted import Wanted
 
 _MEDIA_TYPES: Final = frozenset(str(each) for each in MediaType)
 

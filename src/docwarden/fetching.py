@@ -16,13 +16,13 @@ from docwarden.copies import Copies
 from docwarden.document import Document, give_back
 from docwarden.errors import Cause, Failure, Retry
 from docwarden.metrics import Metrics
-from docwarden.request import Wanted
 from docwarden.resilience.breaker import Breaker
 from docwarden.resilience.hedging import Hedge, race
 from docwarden.resilience.limiter import AdaptiveLimiter, Overloaded
 from docwarden.resilience.retry import RetryPolicy, RetryState
 from docwarden.resilience.retry_budget import RetryBudget
 from docwarden.resilience.single_flight import SingleFlight
+from docwarden.wanted import Wanted
 
 # Causes that arise on this side of the connection.
 _SAYS_NOTHING: Final = frozenset((Cause.MEMORY, Cause.DEADLINE))
@@ -34,7 +34,13 @@ Attempt = Callable[[Wanted, float, float], Coroutine[Any, Any, Document]]
 
 
 class Fetching:
-    """Fetches documents under every policy."""
+    """Fetches documents under every policy.
+
+    Attributes:
+        fetch: returns what fetches an intact document before the deadline of what is wanted. It
+            raises Failure, with the cause of the last attempt or of the policy that refused one.
+            The caller releases the document's lease.
+    """
 
     def __init__(  # noqa: PLR0913 - the policies that it orders
         self,
@@ -71,19 +77,9 @@ class Fetching:
         # Policies that are switched off are not passed through.
         self._try_once = self._behind_breaker if hedge is None else self._hedged
         self._fetch_once = self._within_limit if copies is None else self._or_last_copy
-        self._outermost = self._fetch_once if single_flight is None else self._shared
+        self.fetch = self._fetch_once if single_flight is None else self._shared
         self._clock = clock
         self._random = random
-
-    def fetch(self, wanted: Wanted) -> Coroutine[Any, Any, Document]:
-        """Return what fetches an intact document before `wanted.deadline`.
-
-        The caller releases the document's lease.
-
-        Raises:
-            Failure: with the cause of the last attempt, or of the policy that refused one.
-        """
-        return self._outermost(wanted)
 
     async def _shared(self, wanted: Wanted) -> Document:
         flight = cast("SingleFlight[Document]", self._single_flight)
@@ -120,13 +116,20 @@ class Fetching:
         if not limiter.try_acquire():
             await self._queue(wanted)
         started = self._clock()
+        latency = None
         try:
-            document = await self._with_retries(wanted)
-        except BaseException:
-            limiter.release(None)
-            raise
-        limiter.release(self._clock() - started if len(wanted.attempts) == 1 else None)
-        return document
+            # A retry begins with the first failure: until then there is nothing to pass through.
+            try:
+                document = await self._try_once(wanted)
+            except Failure as failure:
+                first = failure
+            else:
+                if len(wanted.attempts) == 1:
+                    latency = self._clock() - started
+                return document
+            return await self._with_retries(wanted, first)
+        finally:
+            limiter.release(latency)
 
     async def _queue(self, wanted: Wanted) -> None:
         started = self._clock()
@@ -137,14 +140,7 @@ class Fetching:
         finally:
             wanted.queue_seconds = self._clock() - started
 
-    async def _with_retries(self, wanted: Wanted) -> Document:
-        try:
-            return await self._try_once(wanted)
-        except Failure as failure:
-            first = failure
-        return await self._again(wanted, first)
-
-    async def _again(self, wanted: Wanted, failure: Failure) -> Document:
+    async def _with_retries(self, wanted: Wanted, failure: Failure) -> Document:
         """Make further attempts after the first failed, as far as limits and budgets allow."""
         state = RetryState(self._retries)
         while True:

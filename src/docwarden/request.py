@@ -5,8 +5,8 @@ from random import Random
 from typing import TYPE_CHECKING, Final, Protocol
 
 from docwarden.errors import Failure, Outcome
-from docwarden.resilience.deadline import Deadline
 from docwarden.responses import Response
+from docwarden.wanted import Wanted
 
 if TYPE_CHECKING:
     from docwarden.tracing.spans import Trace
@@ -121,50 +121,6 @@ class Request:
     def instance(self) -> str:
         """The path if it is short and plain, else `/`: what answers and logs may repeat."""
         return self.path if _PRINTABLE_PATH.fullmatch(self.path) else "/"
-
-
-class Wanted:
-    """One document to fetch, and what its attempts came to.
-
-    Attributes:
-        document_id: decimal digits.
-        deadline: when the client's patience, as configured, ends.
-        forward: header lines for the upstream.
-        exemplar: trace id for exemplars, or empty.
-        trace: takes the attempts' spans, None with tracing off.
-        attempts: result and seconds of each attempt that ended.
-        queue_seconds: waited for a place under the concurrency limit.
-        upstream_seconds: spent in attempts before verification.
-        verify_seconds: spent in verification.
-        replaced: the failure that a last verified copy stands in for.
-        shared: whether another request's fetch brought the document.
-    """
-
-    __slots__ = (
-        "attempts", "deadline", "document_id", "exemplar", "forward", "queue_seconds", "replaced",
-        "shared", "trace", "upstream_seconds", "verify_seconds",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        document_id: str,
-        deadline: Deadline,
-        *,
-        forward: bytes = b"",
-        exemplar: str = "",
-        trace: "Trace | None" = None,
-    ) -> None:
-        self.document_id = document_id
-        self.deadline = deadline
-        self.forward = forward
-        self.exemplar = exemplar
-        self.trace = trace
-        self.attempts: list[tuple[str, float]] = []
-        self.queue_seconds = 0.0
-        self.upstream_seconds = 0.0
-        self.verify_seconds = 0.0
-        self.shared = False
-        self.replaced: Failure | None = None
 
 
 def address_of(peer: object) -> str:

@@ -1,12 +1,18 @@
 """One event per request, written when it has ended."""
 
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from docwarden.console.failures import RecentFailures
 from docwarden.errors import Failure, Outcome
 from docwarden.logs import Log
-from docwarden.request import Request, Wanted
+from docwarden.request import Request
+from docwarden.wanted import Wanted
+
+_NOTEWORTHY: Final = ("warning", "error")
+_DELIVERED: Final = Outcome.DELIVERED
+_STALE: Final = Outcome.DELIVERED_STALE
 
 
 class RequestLog:
@@ -33,22 +39,21 @@ class RequestLog:
             seconds: from the request's head to the answer's end.
         """
         failure = request.failure
-        level = "info" if failure is None else failure.rule.level
-        if request.outcome is Outcome.DELIVERED_STALE:
-            level = "warning"
-        if level in ("warning", "error"):
-            self._remember(request, status, seconds)
+        stale = request.outcome is _STALE
+        level = "warning" if stale else "info" if failure is None else failure.rule.level
+        if stale or failure is not None:
+            self._remember(request, level, status, seconds)
         if not self._log.wants(level):
             return
         if failure is None and self._share < 1 and self._random.random() >= self._share:
             return
-        plain = _plain(request) if self._log.as_json else None
-        if plain is not None:
-            at = self._log.timestamp(request.wall + seconds)
-            self._log.write_line(
-                _plain_line(request, plain, at, status=status, sent=sent, seconds=seconds)
-            )
-            return
+        self._log.write_later(partial(self._line, request, level, status, sent, seconds))
+
+    def _line(self, request: Request, level: str, status: int, sent: int, seconds: float) -> bytes:
+        at = request.wall + seconds
+        if self._log.as_json and (plain := _plain(request)) is not None:
+            when = self._log.timestamp(at)
+            return _plain_line(request, plain, when, status=status, sent=sent, seconds=seconds)
         fields: dict[str, Any] = {
             "request_id": request.request_id,
             "http.request.method": request.method_label,
@@ -65,11 +70,13 @@ class RequestLog:
         if request.media_type:
             fields["media_type"] = request.media_type
         self._add_fetch(fields, request)
-        if failure is not None:
-            self._add_failure(fields, failure)
-        self._log.write(level, "request.ended", request.wall + seconds, fields)
+        if request.failure is not None:
+            self._add_failure(fields, request.failure)
+        return self._log.line(level, "request.ended", at, fields)
 
-    def _remember(self, request: Request, status: int, seconds: float) -> None:
+    def _remember(self, request: Request, level: str, status: int, seconds: float) -> None:
+        if level not in _NOTEWORTHY:
+            return
         failure = request.failure
         if failure is None and request.wanted is not None:
             failure = request.wanted.replaced
@@ -103,14 +110,14 @@ class RequestLog:
 
 
 def _plain(request: Request) -> Wanted | None:
-    """Return the fetch of a document that its first attempt brought, if no more is to be told."""
+    """Return the fetch that brought a document, if no more is to be told than its attempts."""
     wanted = request.wanted
     if (
         wanted is None
-        or request.outcome is not Outcome.DELIVERED
+        or request.outcome is not _DELIVERED
         or request.failure is not None
         or request.trace_id
-        or len(wanted.attempts) != 1
+        or wanted.shared
         or wanted.queue_seconds
     ):
         return None
@@ -124,7 +131,9 @@ def _plain_line(  # noqa: PLR0913 - what the line tells
 
     No value needs JSON's escapes: each is a number, one of ours or checked when it came.
     """
-    result, attempt_seconds = wanted.attempts[0]
+    attempts = ",".join(
+        [f'{{"result":"{result}","ms":{taken * 1e3:.3f}}}' for result, taken in wanted.attempts]
+    )
     return (
         f'{{"timestamp":"{at}","severity":"info","event.name":"request.ended",'
         f'"request_id":"{request.request_id}","http.request.method":"{request.method_label}",'
@@ -132,7 +141,7 @@ def _plain_line(  # noqa: PLR0913 - what the line tells
         f'"http.response.body.size":{max(sent, 0)},"client.address":"{request.client}",'
         f'"total_ms":{seconds * 1e3:.3f},"media_type":"{request.media_type}",'
         f'"outcome":"delivered","document_id":"{wanted.document_id}",'
-        f'"attempts":[{{"result":"{result}","ms":{attempt_seconds * 1e3:.3f}}}],'
+        f'"attempts":[{attempts}],'
         f'"upstream_ms":{wanted.upstream_seconds * 1e3:.3f},'
         f'"verify_ms":{wanted.verify_seconds * 1e3:.3f}}}\n'
     ).encode("ascii")

@@ -15,6 +15,7 @@ import orjson
 from docwarden.conditional import Span
 from docwarden.document import Bytes, Document, Lease
 from docwarden.errors import Failure
+from docwarden.wanted import Wanted
 
 # Scripts never run; images and the viewers that browsers build in for PDF keep working.
 _DOCUMENT_POLICY: Final = (
@@ -28,12 +29,12 @@ _DOCUMENT_HEADERS: Final = (
     b"Cross-Origin-Resource-Policy: same-origin\r\n"
     b"X-Content-Type-Options: nosniff\r\n"
 )
+_TIMING_AND_ID: Final = b"Server-Timing: upstream;dur=%.2f, verify;dur=%.2f\r\nX-Request-ID: %b\r\n"
 _DOCUMENT: Final = (
     b"Content-Type: %b\r\nContent-Length: %d\r\nETag: %b\r\n"
-    b'Content-Disposition: inline; filename="%b.%b"\r\nServer-Timing: %b\r\nX-Request-ID: %b\r\n'
-    + _DOCUMENT_HEADERS
+    b'Content-Disposition: inline; filename="%b.%b"\r\n' + _TIMING_AND_ID + _DOCUMENT_HEADERS
 )
-_NOT_MODIFIED: Final = b"ETag: %b\r\nServer-Timing: %b\r\nX-Request-ID: %b\r\n" + _DOCUMENT_HEADERS
+_NOT_MODIFIED: Final = b"ETag: %b\r\n" + _TIMING_AND_ID + _DOCUMENT_HEADERS
 _PAGE: Final = (
     b"Content-Type: %b\r\nContent-Length: %d\r\nCache-Control: no-store\r\n"
     b"X-Content-Type-Options: nosniff\r\n"
@@ -59,32 +60,36 @@ class Response:
     stream: AsyncIterator[bytes] | None = None
 
 
-def document(
-    wanted: bytes, found: Document, *, timing: bytes, request_id: bytes, span: Span | None = None
-) -> Response:
+def document(found: Document, wanted: Wanted, request_id: str, span: Span | None) -> Response:
     """Return a document, or the `span` of it, as 200 or 206."""
-    length = len(found.body) if span is None else span.length
+    body = found.body
+    size = len(body)
     fields = _DOCUMENT % (
         found.media_type.encode(),
-        length,
+        size if span is None else span.length,
         found.etag,
-        wanted,
+        wanted.document_id.encode(),
         found.extension,
-        timing,
-        request_id,
+        wanted.upstream_seconds * 1e3,
+        wanted.verify_seconds * 1e3,
+        request_id.encode(),
     )
-    body: Bytes = found.body
-    if span is not None:
-        fields += b"Content-Range: bytes %d-%d/%d\r\n" % (*span, len(found.body))
-        body = memoryview(found.body)[span.first : span.last + 1]
     if found.age is not None:
         fields += _age(found.age)
-    return Response(200 if span is None else 206, fields, body, found.lease)
+    if span is None:
+        return Response(200, fields, body, found.lease)
+    fields += b"Content-Range: bytes %d-%d/%d\r\n" % (*span, size)
+    return Response(206, fields, memoryview(body)[span.first : span.last + 1], found.lease)
 
 
-def not_modified(found: Document, *, timing: bytes, request_id: bytes) -> Response:
+def not_modified(found: Document, wanted: Wanted, request_id: str) -> Response:
     """Return 304 for a document that the client already has."""
-    fields = _NOT_MODIFIED % (found.etag, timing, request_id)
+    fields = _NOT_MODIFIED % (
+        found.etag,
+        wanted.upstream_seconds * 1e3,
+        wanted.verify_seconds * 1e3,
+        request_id.encode(),
+    )
     if found.age is not None:
         fields += _age(found.age)
     return Response(304, fields, lease=found.lease)

@@ -18,10 +18,11 @@ from docwarden.health import Health, Phase
 from docwarden.logs import Log
 from docwarden.metrics import Metrics
 from docwarden.openapi import DESCRIPTION, INDEX
-from docwarden.request import Request, Wanted
+from docwarden.request import Request
 from docwarden.request_log import RequestLog
 from docwarden.resilience.deadline import Deadline
 from docwarden.responses import Response
+from docwarden.wanted import Wanted
 
 if TYPE_CHECKING:
     from docwarden.tracing.tracer import Tracing
@@ -39,6 +40,8 @@ _PAGES: Final = {
 }
 # Asked every few seconds by each load balancer: spans of it would bury all others.
 _UNTRACED: Final = frozenset(("/healthz",))
+_DELIVERED: Final = Outcome.DELIVERED
+_STALE: Final = Outcome.DELIVERED_STALE
 _CLIENT_GONE: Final = Failure(Cause.CLIENT_CLOSED)
 
 
@@ -78,7 +81,11 @@ class PublicSite:
             if document_id is None:
                 response = self._page(request.path)
             else:
-                response = await self._document(request, document_id)
+                wanted = self._wanted(request, document_id)
+                found = await self._fetching.fetch(wanted)
+                response = self._delivery(request, wanted, found)
+                if b"want-repr-digest" in request.headers:
+                    await self._add_digest(request, found, response)
         except Failure as failure:
             response = self.refuse(request, failure)
         except Exception as error:  # noqa: BLE001 - the boundary: told to the client, log and metrics
@@ -158,52 +165,48 @@ class PublicSite:
         body = orjson.dumps({"status": "ok" if well else phase})
         return responses.page(body, b"application/json", status=200 if well else 503)
 
-    async def _document(self, request: Request, document_id: str) -> Response:
+    def _wanted(self, request: Request, document_id: str) -> Wanted:
         if self._health.phase is Phase.CLOSING:
             raise Failure(Cause.DRAINING)
-        wanted = Wanted(
+        wanted = request.wanted = Wanted(
             document_id,
-            Deadline.after(self._request_timeout, request.started),
+            Deadline(request.started + self._request_timeout),
             forward=request.forward,
             exemplar=request.exemplar,
             trace=request.trace,
         )
-        request.wanted = wanted
-        found = await self._fetching.fetch(wanted)
+        return wanted
+
+    def _delivery(self, request: Request, wanted: Wanted, found: Document) -> Response:
+        """Return the answer that delivers `found`, or gives its memory back."""
+        request.media_type = found.media_type
+        request.outcome = _DELIVERED if found.age is None else _STALE
+        headers = request.headers
+        if b"if-none-match" in headers and conditional.matches(
+            headers[b"if-none-match"], found.etag
+        ):
+            if found.age is None:
+                request.outcome = Outcome.NOT_MODIFIED
+            return responses.not_modified(found, wanted, request.request_id)
+        span = None
+        if b"range" in headers:
+            try:
+                span = _span(request, found)
+            except Failure:
+                give_back(found)
+                raise
+        return responses.document(found, wanted, request.request_id, span)
+
+    async def _add_digest(self, request: Request, found: Document, response: Response) -> None:
+        """Add the digest that the client asks for, if it can be had."""
+        algorithm = conditional.wanted_digest(request.headers[b"want-repr-digest"])
+        if algorithm is None or response.status == 304:
+            return
         try:
-            response = self._delivery(request, wanted, found)
-            asked = request.headers.get(b"want-repr-digest")
-            algorithm = conditional.wanted_digest(asked) if asked is not None else None
-            if algorithm is not None and response.status != 304:
-                response.fields += await _digest_line(found, algorithm)
+            response.fields += await _digest_line(found, algorithm)
         except BaseException:
             give_back(found)
             raise
-        else:
-            return response
-
-    def _delivery(self, request: Request, wanted: Wanted, found: Document) -> Response:
-        request.media_type = found.media_type
-        stale = found.age is not None
-        request.outcome = Outcome.DELIVERED_STALE if stale else Outcome.DELIVERED
-        headers = request.headers
-        timing = b"upstream;dur=%.2f, verify;dur=%.2f" % (
-            wanted.upstream_seconds * 1000,
-            wanted.verify_seconds * 1000,
-        )
-        request_id = request.request_id.encode("ascii")
-        known = headers.get(b"if-none-match")
-        if known is not None and conditional.matches(known, found.etag):
-            if not stale:
-                request.outcome = Outcome.NOT_MODIFIED
-            return responses.not_modified(found, timing=timing, request_id=request_id)
-        return responses.document(
-            wanted.document_id.encode("ascii"),
-            found,
-            timing=timing,
-            request_id=request_id,
-            span=_span(request, found) if b"range" in headers else None,
-        )
 
     def _report_defect(self, request: Request, error: Exception) -> None:
         self._log.event(

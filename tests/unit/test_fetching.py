@@ -8,12 +8,12 @@ from docwarden.document import Document
 from docwarden.errors import Cause, Failure
 from docwarden.fetching import Fetching
 from docwarden.metrics import Metrics
-from docwarden.request import Wanted
 from docwarden.resilience.breaker import Breaker, State
 from docwarden.resilience.deadline import Deadline
 from docwarden.resilience.limiter import AdaptiveLimiter
 from docwarden.resilience.retry import RetryPolicy
 from docwarden.resilience.retry_budget import RetryBudget
+from docwarden.wanted import Wanted
 
 GOOD = Document(b"%PDF", "application/pdf", b"pdf", b'"x"')
 

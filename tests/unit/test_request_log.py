@@ -10,9 +10,10 @@ from docwarden import request_log
 from docwarden.console.failures import RecentFailures
 from docwarden.errors import Cause, Failure, Outcome
 from docwarden.logs import open_log
-from docwarden.request import Request, Wanted, address_of
+from docwarden.request import Request, address_of
 from docwarden.request_log import RequestLog
 from docwarden.resilience.deadline import Deadline
+from docwarden.wanted import Wanted
 
 
 def delivered(**headers):

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from docwarden.request import Request, Wanted
+    from docwarden.request import Request
+from docwarden.wanted import Wanted
 
 Attributes = dict[str, str | int | float | bool]
 

@@ -15,7 +15,7 @@ from docwarden.document import Lease
 from docwarden.errors import Cause, Failure
 from docwarden.outbox import Outbox
 from docwarden.upstream.arrivals import SIZE, Arrivals
-from docwarden.upstream.head import MAX_HEAD_BYTES, check_lines, declared_length, is_chunked
+from docwarden.upstream.head import MAX_HEAD_BYTES, framing_of
 
 # 100 and 103 may come before the answer (RFC 9110 section 15.2); a run of them is hostile.
 MAX_INFORMATIONAL: Final = 8
@@ -51,10 +51,10 @@ class Connection:
     """
 
     __slots__ = (
-        "_answer", "_arrivals", "_body", "_bytes_read", "_chunked", "_declared", "_direct",
-        "_ended", "_filled", "_finished", "_head", "_head_done", "_informational", "_lease",
-        "_loop", "_max_body", "_outbox", "_parser", "_raw", "_size", "_transport",
-        "_waits_for_memory", "closed", "expires", "idle_since", "reusable", "used",
+        "_answer", "_arrivals", "_begun", "_body", "_bytes_read", "_chunked", "_declared",
+        "_direct", "_ended", "_filled", "_finished", "_head", "_head_done", "_informational",
+        "_lease", "_loop", "_max_body", "_outbox", "_parser", "_raw", "_size", "_status",
+        "_transport", "_waits_for_memory", "closed", "expires", "idle_since", "reusable", "used",
     )  # fmt: skip
 
     def __init__(
@@ -74,7 +74,7 @@ class Connection:
         self._answer: asyncio.Future[Answer] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._finished: Answer | None = None
-        self._head: bytes | bytearray = b""
+        self._head = bytearray()
         self._filled: bytearray | None = None
         self._body: list[bytes] = []
         self._raw = False
@@ -94,15 +94,21 @@ class Connection:
         StaleConnectionError when a kept-alive connection turned out to be closed. Before it is
         done, `ended` has been called. Who gives it up cancels it, and tells the pool.
         """
-        answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._answer = answer
+        answer = self._answer = self._loop.create_future()
+        self._lease = lease
         self.expires = expires
-        self._begin(lease)
-        transport = self._transport
-        if self.closed or transport is None:
+        if self._raw:
+            # The last body went past it, so it does not know that its message has ended.
+            self._parser = httptools.HttpResponseParser(self)
+            self._raw = False
+        self._begun = self._head_done = self._chunked = self._waits_for_memory = False
+        self._informational = self._bytes_read = self._size = 0
+        self._declared: int | None = None
+        self.reusable = False
+        if self.closed or self._transport is None:
             self._end(StaleConnectionError())
         else:
-            self._outbox.put(transport, (request,))
+            self._outbox.put(self._transport, (request,))
         return answer
 
     def give_up(self) -> None:
@@ -120,21 +126,6 @@ class Connection:
         if self._transport is not None and not self.closed:
             self._transport.abort()
         self.closed = True
-
-    def _begin(self, lease: Lease) -> None:
-        self._lease = lease
-        if self._raw:
-            # The last body went past it, so it does not know that its message has ended.
-            self._parser = httptools.HttpResponseParser(self)
-            self._raw = False
-        self._head_done = False
-        self._chunked = False
-        self._informational = 0
-        self._bytes_read = 0
-        self._declared: int | None = None
-        self._size = 0
-        self._waits_for_memory = False
-        self.reusable = False
 
     # --- what the event loop calls
 
@@ -172,7 +163,8 @@ class Connection:
             self._parse_failed(error)
         else:
             if self._finished is not None:
-                self._succeed(self._finished)
+                self.used = True
+                self._end(self._finished)
             elif self._bytes_read - self._size > MAX_HEAD_BYTES + MAX_OVERHEAD * self._size:
                 self._fail(Failure(Cause.PROTOCOL, "head-too-large"))
             elif count >= _FLOOD and not self._waits_for_memory:
@@ -192,13 +184,17 @@ class Connection:
         while not self._head_done:
             end = self._end_of_head(start, count) if self._head else memory.find(_END, start, count)
             if end < 0:
-                self._parse_head(memory[start:count])
+                self._head += memory[start:count]
+                self._parser.feed_data(memory[start:count])
                 return
             end += len(_END)
-            self._parse_head(memory[start:end])
-            self._head = b""
+            head = memory[start:end]
+            self._parser.feed_data(head)
+            if self._begun:  # and not empty lines before the status line
+                self._take_head(self._head + head if self._head else head)
+            if self._head:
+                self._head = bytearray()
             start = end
-            self._raw = self._declared is not None and self._finished is None
         if start == count or (self._finished is not None and not self.reusable):
             return  # answered, maybe from its head alone
         if self._raw:
@@ -206,14 +202,27 @@ class Connection:
         else:
             self._parser.feed_data(memory[start:count])
 
-    def _parse_head(self, piece: bytes) -> None:
-        if not self._head:
-            self._head = piece
-        elif isinstance(self._head, bytearray):
-            self._head += piece
-        else:
-            self._head = bytearray(self._head) + piece
-        self._parser.feed_data(piece)
+    def _take_head(self, head: bytes | bytearray) -> None:
+        """Decide on what a head says, that of an informational answer included."""
+        status = self._status = self._parser.get_status_code()
+        self._begun = False
+        if status < 200:
+            self._informational += 1
+            if self._informational > MAX_INFORMATIONAL:
+                raise Failure(Cause.PROTOCOL, "endless-informational")
+            return
+        self._head_done = True
+        self.reusable = self._parser.should_keep_alive()
+        declared, self._chunked = framing_of(head, status)
+        self._declared = declared
+        if status == 200:
+            if declared is not None and self._finished is None:
+                self._raw = True
+                self._prepare(declared)
+        elif declared is None or declared > MAX_DISCARDED_BYTES:
+            # Not worth reading: answered now, and the connection given up.
+            self.reusable = False
+            self._finished = (status, b"")
 
     def _end_of_head(self, start: int, count: int) -> int:
         """Return where the end of a head begins whose first bytes came in earlier reads, or -1.
@@ -232,7 +241,7 @@ class Connection:
         if self._size > declared:
             raise Failure(Cause.CORRUPT, "bytes-after-body")
         if self._size == declared and before == 0:
-            self._complete(self._arrivals.memory[start:end])
+            self._finished = (self._status, self._arrivals.memory[start:end])
         elif self._waits_for_memory:
             self._body.append(self._arrivals.memory[start:end])
         else:
@@ -240,7 +249,7 @@ class Connection:
                 self._filled = bytearray(declared)
             self._filled[before : self._size] = self._arrivals.view[start:end]
             if self._size == declared:
-                self._complete(self._filled)
+                self._finished = (self._status, self._filled)
 
     def _let_others_read(self) -> None:
         """Go on in the loop's next turn; libuv reads one ready socket up to 32 times in a row."""
@@ -269,34 +278,17 @@ class Connection:
         elif exc is not None or not self._head_done:
             self._fail(Failure(Cause.RESET))
         elif self._declared is None and not self._chunked:
-            self._complete(self._gathered())
-            self._succeed(cast("Answer", self._finished))
+            self.used = True
+            self._end((self._status, self._gathered()))
         else:
             self._fail(Failure(Cause.CORRUPT, "body-truncated"))
 
     # --- what the parser calls; a Failure raised here comes back as the parser error's context
 
     def on_message_begin(self) -> None:
+        self._begun = True
         if self._finished is not None:
             raise Failure(Cause.CORRUPT, "bytes-after-body")
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status < 200:
-            return
-        self._head_done = True
-        self.reusable = self._parser.should_keep_alive()
-        head = self._head.lower()
-        check_lines(head)
-        declared = self._declared = declared_length(head)
-        if status == 200:
-            self._chunked = is_chunked(head)
-            if declared is not None:
-                self._prepare(declared)
-        elif declared is None or declared > MAX_DISCARDED_BYTES:
-            # Not worth reading: answered now, and the connection given up.
-            self.reusable = False
-            self._finished = (status, b"")
 
     def _prepare(self, declared: int) -> None:
         """Lease memory for a body of `declared` bytes, or stop reading until there is room."""
@@ -342,12 +334,9 @@ class Connection:
             self._body = []
 
     def on_message_complete(self) -> None:
-        if self._head_done:
-            self._complete(self._gathered())
-            return
-        self._informational += 1
-        if self._informational > MAX_INFORMATIONAL:
-            raise Failure(Cause.PROTOCOL, "endless-informational")
+        status = self._parser.get_status_code()
+        if status >= 200:
+            self._finished = (status, self._gathered())
 
     # --- how an answer ends
 
@@ -356,13 +345,6 @@ class Connection:
         if self._filled is not None:
             return self._filled
         return self._body[0] if len(self._body) == 1 else b"".join(self._body)
-
-    def _complete(self, body: bytes | bytearray) -> None:
-        self._finished = (self._parser.get_status_code(), body)
-
-    def _succeed(self, answer: Answer) -> None:
-        self.used = True
-        self._end(answer)
 
     def _fail(self, failure: Failure) -> None:
         self.abort()
@@ -374,7 +356,8 @@ class Connection:
         self._answer = None
         self._finished = None
         self._filled = None
-        self._head = b""
+        if self._head:
+            self._head = bytearray()
         if self._body:
             self._body = []
         self._ended(self)

@@ -1,11 +1,9 @@
 """What an answer's head says of its body.
 
-Heads have been through the parser before, so their lines are well formed: each name touches its
+The head has been through the parser before, so its lines are well formed: each name touches its
 colon, no line is folded, and neither a second Content-Length nor one beside Transfer-Encoding is
-left (RFC 9112 sections 5.1, 5.2 and 6.3). To look for three names in a head then costs less than
-to be called for each of its lines.
-
-All functions take the head in lower case.
+left (RFC 9112 sections 5.1, 5.2 and 6.3). To look for three names in it then costs less than to be
+called for each of its lines.
 """
 
 import re
@@ -21,32 +19,26 @@ _LENGTH: Final = b"\ncontent-length:"
 _CODINGS: Final = re.compile(rb"\n(content|transfer)-encoding:[ \t]*([^\r\n]*)")
 
 
-def check_lines(head: bytes | bytearray) -> None:
-    """Refuse a head of too many lines.
+def framing_of(head: bytes | bytearray, status: int) -> tuple[int | None, bool]:
+    """Return the bytes that the body is declared to have, if any, and whether it comes in chunks.
 
     Raises:
-        Failure: there are more than `MAX_HEADER_LINES`.
+        Failure: the head has more than `MAX_HEADER_LINES`, or a document of status 200 comes
+            compressed or in a way that nobody asked for.
     """
-    if head.count(b"\n") > MAX_HEADER_LINES + 2:  # the status line, and the empty one at the end
+    lower = head.lower()
+    if lower.count(b"\n") > MAX_HEADER_LINES + 2:  # the status line, and the empty one at the end
         raise Failure(Cause.PROTOCOL, "head-too-large")
+    chunked = status == 200 and b"-encoding:" in lower and _is_chunked(lower)
+    at = lower.find(_LENGTH)
+    if at < 0:
+        return None, chunked
+    return int(lower[at + len(_LENGTH) : lower.find(b"\n", at + 1)]), chunked
 
 
-def declared_length(head: bytes | bytearray) -> int | None:
-    """Return the bytes of the body as declared, or None where nothing is."""
-    at = head.find(_LENGTH)
-    return int(head[at + len(_LENGTH) : head.find(b"\n", at + 1)]) if at >= 0 else None
-
-
-def is_chunked(head: bytes | bytearray) -> bool:
-    """Return whether the body comes in chunks.
-
-    Raises:
-        Failure: it is compressed, or comes in a way that nobody asked for.
-    """
-    if b"-encoding:" not in head:
-        return False
+def _is_chunked(lower: bytes | bytearray) -> bool:
     chunked = False
-    for kind, value in _CODINGS.findall(head):
+    for kind, value in _CODINGS.findall(lower):
         coding = value.strip()
         if kind == b"transfer":
             chunked = True

@@ -70,9 +70,7 @@ class Pool:
             return self._exchange_over_new(request, lease, started, timeout)
         return self._send(connection, request, lease, started + timeout)
 
-    async def replace(
-        self, request: bytes, lease: Lease, started: float, timeout: float
-    ) -> Answer:
+    async def replace(self, request: bytes, lease: Lease, started: float, timeout: float) -> Answer:
         """Exchange over another connection than the one that turned out to be closed.
 
         Raises:

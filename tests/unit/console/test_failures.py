@@ -4,8 +4,9 @@ from random import Random
 
 from docwarden.console.failures import KEPT, KEPT_REFUSED, RecentFailures
 from docwarden.errors import Cause, Failure
-from docwarden.request import Request, Wanted
+from docwarden.request import Request
 from docwarden.resilience.deadline import Deadline
+from docwarden.wanted import Wanted
 
 
 def note(ring: RecentFailures, cause: Cause, number: int, **headers: str) -> None:
