@@ -116,7 +116,7 @@ class App:
         health = self.parts.health
         health.phase = Phase.DRAINING
         self.public.retire()
-        self._log.event("info", "process.draining", in_flight=health.in_flight, delay_s=delay)
+        self._log.event("info", "process.draining", in_flight=len(health.in_flight), delay_s=delay)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), timeout=delay)
         health.phase = Phase.CLOSING

@@ -65,7 +65,10 @@ class Attempts:
         verifying = recalled = False
         result = _ABANDONED
         try:
-            request = self._request(wanted, started, timeout, span)
+            fields = wanted.forward if span is None else wanted.forward + span.header
+            request = self._pool.origin.request(
+                wanted.document_id, fields, timeout if self._forward_deadline else None
+            )
             try:
                 status, body = await self._pool.exchange(request, lease, started, timeout)
             except StaleConnectionError:
@@ -75,20 +78,22 @@ class Attempts:
                 span.status = status
             if status != 200 or not body:
                 raise _unusable(status)
-            key = self._verifier.key(body)
-            verdict: Verdict | Coroutine[Any, Any, Verdict] | None = self._verifier.recall(key)
-            verifying, recalled = True, verdict is not None
+            verifying = True
+            key, verdict = self._verifier.recall(body)
             if verdict is None:
-                verdict = self._verifier.begin(key, body)
-            if not isinstance(verdict, Verdict):
-                verdict = await _in_time(verdict, wanted.deadline.remaining(received))
+                found = self._verifier.begin(key, body)
+                verdict = (
+                    found if isinstance(found, Verdict) else await _in_time(found, wanted, received)
+                )
+            else:
+                recalled = True
             document = self._judge(verdict, body, lease)
         except Failure as failure:
             if span is not None:
                 span.failure = failure
             # Its frames hold the refused body, and the cycle through them would keep it.
             failure.__traceback__ = None
-            result = failure.cause.value
+            result = failure.cause._value_
             self._count_refusal(failure)
             raise
         else:
@@ -107,34 +112,24 @@ class Attempts:
                 received = ended
             wanted.upstream_seconds += received - started
             wanted.attempts.append((result, ended - started))
-            self._metrics.attempt(result, ended - started, wanted.exemplar)
+            self._metrics.attempts[result].observe(ended - started, wanted.exemplar)
             if span is not None:
                 intact = result == INTACT
                 recall = recalled if verifying else None
                 span.end(started, received, ended, recalled=recall, intact=intact)
 
-    def _request(
-        self, wanted: Wanted, started: float, timeout: float, span: "Span | None"
-    ) -> bytes:
-        fields = wanted.forward if span is None else wanted.forward + span.header
-        if self._forward_deadline:
-            left = int(1000 * wanted.deadline.bound(timeout, started))
-            fields = b"%bX-Request-Timeout-Ms: %d\r\n" % (fields, left)
-        return self._pool.origin.request(wanted.document_id.encode("ascii"), fields)
-
     def _judge(self, verdict: Verdict, body: Bytes, lease: Lease) -> Document:
-        media_type = verdict.media_type
-        rejected = verdict.rejected
-        if verdict.findings:
-            self._count_observations(verdict.findings, rejected, media_type or _UNKNOWN)
-        if rejected is not None or media_type is None:
-            damaged = rejected is not None and rejected.reason in _DAMAGED
-            cause = Cause.CORRUPT if media_type or damaged else Cause.UNSUPPORTED
-            reason = rejected.reason if rejected is not None else None
-            tier = rejected.tier if rejected is not None else 1
-            self._metrics.finding(media_type or _UNKNOWN, reason or cause.value, tier, refused=True)
-            raise Failure(cause, reason, media_type=media_type)
-        return Document(body, media_type, _EXTENSIONS[media_type], verdict.etag, lease)
+        media_type, findings, rejected, etag = verdict
+        if findings:
+            self._count_observations(findings, rejected, media_type or _UNKNOWN)
+        if rejected is None and media_type is not None:
+            return Document(body, media_type, _EXTENSIONS[media_type], etag, lease)
+        damaged = rejected is not None and rejected.reason in _DAMAGED
+        cause = Cause.CORRUPT if media_type or damaged else Cause.UNSUPPORTED
+        reason = rejected.reason if rejected is not None else None
+        tier = rejected.tier if rejected is not None else 1
+        self._metrics.finding(media_type or _UNKNOWN, reason or cause.value, tier, refused=True)
+        raise Failure(cause, reason, media_type=media_type)
 
     def _count_observations(
         self, findings: tuple[Finding, ...], rejected: Finding | None, media_type: str
@@ -159,9 +154,9 @@ def _unusable(status: int) -> Failure:
     return Failure(Cause.STATUS if again else Cause.STATUS_FINAL, f"upstream-status-{status:03d}")
 
 
-async def _in_time(verifying: Coroutine[Any, Any, Verdict], timeout: float) -> Verdict:
+async def _in_time(verifying: Coroutine[Any, Any, Verdict], wanted: Wanted, now: float) -> Verdict:
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(wanted.deadline.remaining(now)):
             return await verifying
     except TimeoutError as error:
         raise Failure(Cause.DEADLINE, "verification-timeout") from error

@@ -18,9 +18,11 @@ class Lease:
         self.size = 0
 
     def grow(self, size: int) -> bool:
-        """Take `size` more bytes at once; False where the allowance has no room."""
-        if not self._memory.take(size):
+        """Take `size` more bytes at once; False where there is no room or others wait for it."""
+        memory = self._memory
+        if memory.held + size > memory.most or memory.waiting:
             return False
+        memory.held += size
         self.size += size
         return True
 
@@ -36,8 +38,11 @@ class Lease:
         """Give the memory back when the last holder releases; further calls do nothing."""
         self._holders -= 1
         if self._holders == 0:
-            size, self.size = self.size, 0
-            self._memory.give_back(self, size)
+            memory = self._memory
+            memory.held -= self.size
+            self.size = 0
+            if memory.waiting:
+                memory.serve_others(self)
 
     @property
     def released(self) -> bool:
@@ -46,37 +51,34 @@ class Lease:
 
 
 class Memory:
-    """The allowance in bytes for all bodies in progress together."""
+    """The allowance in bytes for all bodies in progress together; shares of it are leases.
 
-    __slots__ = ("_waiting", "held", "most")
+    Attributes:
+        most: how many there are.
+        held: how many are taken.
+        waiting: leases that wait for room, with how much they need and whom to tell.
+    """
+
+    __slots__ = ("held", "most", "waiting")
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.held = 0
-        self._waiting: deque[tuple[Lease, int, Callable[[], None]]] = deque()
-
-    def take(self, size: int) -> bool:
-        """Hold `size` more bytes; False where there is no room or others wait for it."""
-        if self.held + size > self.most or self._waiting:
-            return False
-        self.held += size
-        return True
+        self.waiting: deque[tuple[Lease, int, Callable[[], None]]] = deque()
 
     def queue(self, lease: Lease, size: int, granted: Callable[[], None]) -> None:
         """Hold `size` more bytes for `lease` when there is room, then call `granted`."""
-        self._waiting.append((lease, size, granted))
+        self.waiting.append((lease, size, granted))
         self._serve()
 
-    def give_back(self, lease: Lease, size: int) -> None:
-        """Take back what `lease` held, and forget what it waited for."""
-        self.held -= size
-        if self._waiting:
-            self._waiting = deque(row for row in self._waiting if row[0] is not lease)
-            self._serve()
+    def serve_others(self, released: Lease) -> None:
+        """Forget what `released` waited for, and give the room to those who wait."""
+        self.waiting = deque(row for row in self.waiting if row[0] is not released)
+        self._serve()
 
     def _serve(self) -> None:
-        while self._waiting and self.held + self._waiting[0][1] <= self.most:
-            lease, size, granted = self._waiting.popleft()
+        while self.waiting and self.held + self.waiting[0][1] <= self.most:
+            lease, size, granted = self.waiting.popleft()
             self.held += size
             lease.size += size
             granted()

@@ -115,7 +115,6 @@ class Fetching:
         limiter = self._limiter
         if not limiter.try_acquire():
             await self._queue(wanted)
-        started = self._clock()
         latency = None
         try:
             # A retry begins with the first failure: until then there is nothing to pass through.
@@ -125,7 +124,7 @@ class Fetching:
                 first = failure
             else:
                 if len(wanted.attempts) == 1:
-                    latency = self._clock() - started
+                    _, latency = wanted.attempts[0]
                 return document
             return await self._with_retries(wanted, first)
         finally:

@@ -28,12 +28,17 @@ class Phase(enum.StrEnum):
 
 
 class Health:
-    """The process's phase and the progress of its work."""
+    """The process's phase and the progress of its work.
+
+    Attributes:
+        in_flight: when each piece of work under way began, monotonic seconds, oldest first. Who
+            works enters it and takes it out again, whichever way it ended.
+    """
 
     def __init__(self, *, clock: Callable[[], float], longest_request: float) -> None:
         self._clock = clock
         self._longest = longest_request + GRACE_SECONDS
-        self._in_flight: dict[object, float] = {}
+        self.in_flight: dict[object, float] = {}
         self.phase = Phase.STARTING
 
     @property
@@ -41,22 +46,9 @@ class Health:
         """Whether clients should go elsewhere."""
         return self.phase in (Phase.DRAINING, Phase.CLOSING)
 
-    @property
-    def in_flight(self) -> int:
-        """Requests that are being answered."""
-        return len(self._in_flight)
-
-    def begin(self, work: object, now: float) -> None:
-        """Note that `work` has begun."""
-        self._in_flight[work] = now
-
-    def end(self, work: object) -> None:
-        """Note that `work` has ended, whichever way."""
-        self._in_flight.pop(work, None)
-
     def stuck_seconds(self) -> float:
         """Return how far the oldest work in flight is past its bounds, 0 when it is not."""
-        oldest = next(iter(self._in_flight.values()), None)
+        oldest = next(iter(self.in_flight.values()), None)
         return 0.0 if oldest is None else max(0.0, self._clock() - oldest - self._longest)
 
     @property

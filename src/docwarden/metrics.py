@@ -6,6 +6,7 @@ Prometheus asks.
 
 import platform
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -61,14 +62,20 @@ class Histogram:
 
 
 class Metrics(Collector):
-    """The process's counters, and readings of what others hold."""
+    """The process's counters, and readings of what others hold.
+
+    Attributes:
+        requests: answered requests, by route, method and status.
+        documents: ended requests for a document, by outcome.
+        attempts: ended attempts, by result.
+    """
 
     def __init__(self, *, version: str, revision: str) -> None:
-        self.requests: dict[tuple[str, str, int], Histogram] = {}
+        self.requests: defaultdict[tuple[str, str, int], Histogram] = defaultdict(Histogram)
         self.documents: dict[str, int] = dict.fromkeys(Outcome, 0)
         self.integrity: dict[tuple[str, str, str], int] = {}
         self.observations: dict[tuple[str, str, str], int] = {}
-        self.attempts: dict[str, Histogram] = {}
+        self.attempts: defaultdict[str, Histogram] = defaultdict(Histogram)
         self.verdicts_recalled = 0
         self.hedges: dict[str, int] = {"started": 0, "won": 0}
         self.store_lookups: dict[str, int] = {"hit": 0, "miss": 0}
@@ -89,25 +96,6 @@ class Metrics(Collector):
     def gauge(self, name: str, reading: Callable[[], float]) -> None:
         """Take the unlabelled metric `name` from `reading` at each scrape."""
         self.read(name, lambda: [((), reading())])
-
-    def request(self, route: str, method: str, status: int, seconds: float, trace_id: str) -> None:
-        """Count one answered request."""
-        key = (route, method, status)
-        histogram = self.requests.get(key)
-        if histogram is None:
-            histogram = self.requests[key] = Histogram()
-        histogram.observe(seconds, trace_id)
-
-    def document(self, outcome: Outcome) -> None:
-        """Count one ended request for a document."""
-        self.documents[outcome] += 1
-
-    def attempt(self, result: str, seconds: float, trace_id: str) -> None:
-        """Count one ended attempt."""
-        histogram = self.attempts.get(result)
-        if histogram is None:
-            histogram = self.attempts[result] = Histogram()
-        histogram.observe(seconds, trace_id)
 
     def finding(self, media_type: str, reason: str, tier: int, *, refused: bool) -> None:
         """Count one finding of an integrity check."""

@@ -75,7 +75,7 @@ class PublicSite:
         """Answer one request."""
         if self._tracing is not None and request.path not in _UNTRACED:
             self._tracing.begin(request)
-        self._health.begin(request, request.started)
+        self._health.in_flight[request] = request.started
         try:
             document_id = self._document_id(request)
             if document_id is None:
@@ -92,7 +92,7 @@ class PublicSite:
             self._report_defect(request, error)
             response = self.refuse(request, Failure(Cause.INTERNAL))
         finally:
-            self._health.end(request)
+            del self._health.in_flight[request]
         return response if request.method != "HEAD" else responses.without_body(response)
 
     def refuse(self, request: Request, failure: Failure) -> Response:
@@ -129,11 +129,12 @@ class PublicSite:
             request.outcome = _CLIENT_GONE.rule.outcome if request.wanted else None
         status = _CLIENT_GONE.rule.status if response is None else response.status
         seconds = self._clock() - request.started
-        self._metrics.request(
-            request.route, request.method_label, status, seconds, request.exemplar
+        metrics = self._metrics
+        metrics.requests[request.route, request.method_label, status].observe(
+            seconds, request.exemplar
         )
         if request.outcome is not None:
-            self._metrics.document(request.outcome)
+            metrics.documents[request.outcome] += 1
         self._request_log.ended(request, status=status, sent=sent, seconds=seconds)
         if request.trace is not None:
             request.trace.end(request, 0 if response is None else status, seconds)

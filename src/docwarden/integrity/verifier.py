@@ -65,17 +65,13 @@ class Verifier:
         self._verdicts: OrderedDict[int, Verdict] = OrderedDict()
         self._pending: dict[int, _Shared] = {}
 
-    def key(self, data: bytes | bytearray | memoryview) -> int:
-        """Return what a verdict on `data` is remembered under."""
+    def recall(self, data: Data) -> tuple[int, Verdict | None]:
+        """Return what a verdict on `data` is remembered under, and the verdict if there is one."""
         key: int = xxhash.xxh3_128_intdigest(data, self._seed)
-        return key
-
-    def recall(self, key: int) -> Verdict | None:
-        """Return the remembered verdict on the bytes with this key, or None."""
         verdict = self._verdicts.get(key)
         if verdict is not None:
             self._verdicts.move_to_end(key)
-        return verdict
+        return key, verdict
 
     def begin(self, key: int, data: Data) -> Verdict | Coroutine[Any, Any, Verdict]:
         """Return the new verdict on `data` if it is found in place, else what finds it.
@@ -96,9 +92,9 @@ class Verifier:
 
     async def verify(self, data: Data) -> Verdict:
         """Return the verdict on `data`, remembered or new. Raises nothing but cancellation."""
-        key = self.key(data)
-        known = self.recall(key) or self.begin(key, data)
-        return known if isinstance(known, Verdict) else await known
+        key, verdict = self.recall(data)
+        found = verdict or self.begin(key, data)
+        return found if isinstance(found, Verdict) else await found
 
     async def _share(self, key: int, shared: _Shared) -> Verdict:
         shared.waiters += 1

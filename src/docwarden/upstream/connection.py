@@ -218,7 +218,10 @@ class Connection:
         if status == 200:
             if declared is not None and self._finished is None:
                 self._raw = True
-                self._prepare(declared)
+                if declared > self._max_body:
+                    raise Failure(Cause.TOO_LARGE)
+                if not self._lease.grow(declared):
+                    self._wait_for_memory(declared)
         elif declared is None or declared > MAX_DISCARDED_BYTES:
             # Not worth reading: answered now, and the connection given up.
             self.reusable = False
@@ -290,14 +293,11 @@ class Connection:
         if self._finished is not None:
             raise Failure(Cause.CORRUPT, "bytes-after-body")
 
-    def _prepare(self, declared: int) -> None:
-        """Lease memory for a body of `declared` bytes, or stop reading until there is room."""
-        if declared > self._max_body:
-            raise Failure(Cause.TOO_LARGE)
-        if not self._lease.grow(declared):
-            cast("asyncio.Transport", self._transport).pause_reading()
-            self._waits_for_memory = True
-            self._lease.grow_later(declared, self._granted)
+    def _wait_for_memory(self, size: int) -> None:
+        """Read no more until `size` bytes can be leased."""
+        cast("asyncio.Transport", self._transport).pause_reading()
+        self._waits_for_memory = True
+        self._lease.grow_later(size, self._granted)
 
     def _granted(self) -> None:
         self._waits_for_memory = False
@@ -351,7 +351,7 @@ class Connection:
         self._end(failure)
 
     def _end(self, end: Answer | Exception) -> None:
-        """Let go of the exchange, so that an idle connection holds no document, and tell its end."""
+        """Tell the end of the exchange; let go of it, as an idle connection holds no document."""
         answer = self._answer
         self._answer = None
         self._finished = None

@@ -52,10 +52,19 @@ class Origin:
             after=fixed.encode("ascii"),
         )
 
-    def request(self, document_id: bytes, fields: bytes) -> bytes:
-        """Return the bytes of a request for `document_id` with further header lines `fields`.
+    def request(self, document_id: str, fields: bytes, timeout: float | None) -> bytes:
+        """Return the bytes of a request for a document.
 
-        The id is digits by the contract; where the URL has no `{id}`, it is not sent.
+        Args:
+            document_id: digits by the contract; not sent where the URL has no `{id}`.
+            fields: further header lines.
+            timeout: seconds after which nobody waits for the answer; told to the upstream unless
+                None.
         """
-        wanted = document_id if self.per_document else b""
-        return b"%b%b%b%b\r\n" % (self.before, wanted, self.after, fields)
+        wanted = document_id.encode("ascii") if self.per_document else b""
+        if timeout is None:
+            return b"%b%b%b%b\r\n" % (self.before, wanted, self.after, fields)
+        patience = int(1000 * timeout)
+        return b"%b%b%b%bX-Request-Timeout-Ms: %d\r\n\r\n" % (
+            self.before, wanted, self.after, fields, patience,
+        )  # fmt: skip

@@ -55,7 +55,7 @@ class Pool:
     def exchange(
         self, request: bytes, lease: Lease, started: float, timeout: float
     ) -> Awaitable[Answer]:
-        """Send `request`, over a kept-alive connection if one idles, and return what brings its answer.
+        """Send `request`, over an idle connection if there is one; return what brings its answer.
 
         That ends within `timeout` seconds of `started`, monotonic seconds. Who gives it up says so
         with `give_up`.

@@ -70,10 +70,10 @@ def test_quantile_lies_in_the_bucket_of_the_observation_of_that_rank(durations, 
 
 def test_only_deliveries_of_documents_count_as_delivery_time():
     metrics = Metrics(version="0", revision="0")
-    metrics.request("/{id}", "GET", 200, 0.2, "")
-    metrics.request("/{id}", "HEAD", 304, 0.2, "")
-    metrics.request("/{id}", "GET", 502, 9.0, "")
-    metrics.request("/healthz", "GET", 200, 9.0, "")
+    metrics.requests["/{id}", "GET", 200].observe(0.2)
+    metrics.requests["/{id}", "HEAD", 304].observe(0.2)
+    metrics.requests["/{id}", "GET", 502].observe(9.0)
+    metrics.requests["/healthz", "GET", 200].observe(9.0)
     found = Counts.of(read(registry_of(metrics)), at=0.0)
     assert found.delivery[-1] == 2
     assert quantile(1.0, found.delivery) == 0.25
@@ -81,7 +81,7 @@ def test_only_deliveries_of_documents_count_as_delivery_time():
 
 def test_reading_has_plain_strings_as_labels():
     metrics = Metrics(version="0", revision="0")
-    metrics.document(Outcome.DELIVERED)
+    metrics.documents[Outcome.DELIVERED] += 1
     numbers = read(registry_of(metrics))
     assert numbers["docwarden_documents_total"]["delivered",] == 1
     labels = [label for rows in numbers.values() for row in rows for label in row]

@@ -49,10 +49,10 @@ async def test_verdict_of_an_intact_document_says_type_and_etag(documents):
 async def test_equal_bytes_are_checked_once(documents):
     deep = Deep()
     verifier = Verifier(policy=Policy(), deep=deep)
-    assert verifier.recall(verifier.key(documents["png"])) is None
+    assert verifier.recall(documents["png"])[1] is None
     first = await verifier.verify(documents["png"])
     assert await verifier.verify(bytes(bytearray(documents["png"]))) is first
-    assert verifier.recall(verifier.key(documents["png"])) is first
+    assert verifier.recall(documents["png"])[1] is first
     assert deep.calls == 1
 
 
@@ -109,7 +109,7 @@ async def test_verdict_that_rests_on_a_failed_deep_check_is_not_remembered(docum
     verdict = await verifier.verify(documents["png"])
     assert verdict.rejected is not None
     assert verdict.rejected.reason == reason
-    assert verifier.recall(verifier.key(documents["png"])) is None
+    assert verifier.recall(documents["png"])[1] is None
     deep.findings = ()
     assert (await verifier.verify(documents["png"])).intact
 
@@ -119,7 +119,7 @@ async def test_broken_document_is_remembered_and_never_reaches_the_deep_check(do
     verifier = Verifier(policy=Policy(), deep=deep)
     broken = documents["png"][:-20]
     assert not (await verifier.verify(broken)).intact
-    assert verifier.recall(verifier.key(broken)) is not None
+    assert verifier.recall(broken)[1] is not None
     assert deep.calls == 0
 
 
@@ -148,11 +148,11 @@ async def test_least_recently_used_verdict_is_forgotten_first(documents):
     one, two, three = (documents[name] for name in ("png", "gif", "jpeg"))
     await verifier.verify(one)
     await verifier.verify(two)
-    verifier.recall(verifier.key(one))
+    verifier.recall(one)
     await verifier.verify(three)
-    assert verifier.recall(verifier.key(two)) is None
-    assert verifier.recall(verifier.key(one)) is not None
-    assert verifier.recall(verifier.key(three)) is not None
+    assert verifier.recall(two)[1] is None
+    assert verifier.recall(one)[1] is not None
+    assert verifier.recall(three)[1] is not None
 
 
 async def test_large_document_is_looked_at_outside_the_event_loop(saved, picture, monkeypatch):
