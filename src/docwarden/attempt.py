@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from docwarden.declared_metrics import INTACT
 from docwarden.document import Bytes, Document, Lease, Memory
@@ -14,9 +14,6 @@ from docwarden.metrics import Metrics
 from docwarden.upstream.connection import StaleConnectionError
 from docwarden.upstream.pool import Pool
 from docwarden.wanted import Wanted
-
-if TYPE_CHECKING:
-    from docwarden.tracing.spans import Attempt as Span
 
 _UNKNOWN: Final = "unknown"
 # Of attempts that end without an answer: their client left, or another attempt was faster.
@@ -51,7 +48,9 @@ class Attempts:
         self._clock = clock
         self._forward_deadline = forward_deadline
 
-    async def make(self, wanted: Wanted, started: float, timeout: float) -> Document:
+    async def make(  # noqa: C901, PLR0912, PLR0915 - what an attempt is, from end to end
+        self, wanted: Wanted, started: float, timeout: float
+    ) -> Document:
         """Fetch and verify the document within `timeout` seconds of `started`.
 
         The caller releases the lease of the document that it is given.

@@ -148,13 +148,13 @@ class Log:
 
     def timestamp(self, at: float) -> str:
         """Return `at` in RFC 3339, UTC, to the millisecond; the second is formatted once."""
-        second = int(at)
+        second, milliseconds = divmod(int(at * 1000), 1000)
         known, prefix = self._second
         if second != known:
             prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             # In one piece, as two threads ask.
             self._second = (second, prefix)
-        return f"{prefix}.{int((at - second) * 1000):03d}Z"
+        return f"{prefix}.{milliseconds:03}Z"
 
     def _text(self, level: str, name: str, at: float, fields: dict[str, Any]) -> bytes:
         shown = " ".join(

@@ -83,7 +83,7 @@ class Request:
         if given is not None and _REQUEST_ID.fullmatch(given):
             self.request_id = given.decode("ascii")
         else:
-            self.request_id = f"{random.getrandbits(128):032x}"
+            self.request_id = random.getrandbits(128).to_bytes(16).hex()
         self.trace_id = ""
         self.exemplar = ""
         self.parent: tuple[bytes, bytes, bytes, bytes] | None = None

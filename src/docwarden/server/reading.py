@@ -1,0 +1,207 @@
+"""Requests out of the bytes of one connection, in order.
+
+Strict where leniency lets requests be smuggled (RFC 9112 sections 3.2, 5.2, 6.3): exactly one
+Host, no folded lines, no bare LF, no Content-Length beside Transfer-Encoding. Whatever breaks the
+rules is answered with 400 and the connection is closed, as nobody can tell where it ends.
+
+llhttp judges every byte. Of a head it only tells that it has ended: to take its lines apart in one
+go costs a third of being called for each of them.
+"""
+
+from collections import deque
+from random import Random
+from typing import Final
+
+import httptools
+
+from docwarden.errors import Cause, Failure
+from docwarden.request import Request
+
+# A client that sends more requests than this without reading answers is no browser.
+MAX_PIPELINED: Final = 64
+# GET carries no body of meaning (RFC 9110 section 9.3.1); a small one is read past.
+MAX_BODY_BYTES: Final = 64 * 1024
+CLOSE: Final = b"Connection: close\r\n"
+_KEEP: Final = b"Connection: keep-alive\r\n"
+_END: Final = b"\r\n\r\n"
+
+
+Pending = tuple[Request, Failure | None, bytes, bool]
+"""A request that waits for its turn, why it is refused, the Connection line of its answer, and
+whether the connection goes on after it."""
+
+
+class RequestReader:
+    """Reads requests, and refuses what breaks the rules; after that nothing more is read.
+
+    Attributes:
+        pending: requests that have been read and wait.
+        last: whether nothing is read after those.
+        began: monotonic seconds of the first byte of a head that came in pieces.
+    """
+
+    __slots__ = (
+        "_body_bytes", "_client", "_complete", "_head", "_header_bytes", "_keep", "_parser",
+        "_random", "_with_body", "began", "last", "pending",
+    )  # fmt: skip
+
+    def __init__(self, client: str, header_bytes: int, random: Random) -> None:
+        self._client = client
+        self._header_bytes = header_bytes
+        self._random = random
+        self._parser = httptools.HttpRequestParser(self)
+        self._head = bytearray()
+        self._complete = False
+        self._keep = False
+        self._with_body: Request | None = None
+        self._body_bytes = 0
+        self.pending: deque[Pending] = deque()
+        self.last = False
+        self.began = 0.0
+
+    @property
+    def in_head(self) -> bool:
+        """Whether a head has begun and not ended."""
+        return bool(self._head)
+
+    def feed(self, data: bytes, now: float, wall: float) -> None:
+        """Take what arrived at `now`, monotonic seconds, and `wall`, epoch seconds."""
+        try:
+            if self._with_body is None:
+                self._read_heads(data, now, wall)
+            else:
+                self._parser.feed_data(data)
+        except Failure as failure:
+            self.refuse(failure, now, wall)
+        except httptools.HttpParserError as error:
+            inner = error.__context__
+            self.refuse(
+                inner if isinstance(inner, Failure) else Failure(Cause.MALFORMED), now, wall
+            )
+
+    def refuse(self, failure: Failure, now: float, wall: float) -> None:
+        """Answer what breaks the rules, after what came before it, and read no more."""
+        if self.last:
+            return
+        self.last = True
+        self._head.clear()
+        request = self._with_body or self._request("GET", "*", {}, now, wall)
+        self.pending.append((request, failure, CLOSE, False))
+
+    def _read_heads(self, data: bytes, now: float, wall: float) -> None:
+        start = 0
+        while start < len(data) and not self.last:
+            end = self._end_of_head(data, start) if self._head else data.find(_END, start)
+            piece = data[start:] if end < 0 else data[start : end + len(_END)]
+            start += len(piece)
+            self._complete = upgrade = False
+            try:
+                self._parser.feed_data(piece)
+            except httptools.HttpParserUpgrade:
+                upgrade = True
+            if len(self._head) + len(piece) > self._header_bytes:
+                raise Failure(Cause.HEAD_TOO_LARGE)
+            if end < 0:
+                if not self._head:
+                    self.began = now
+                self._head += piece
+                return
+            if self._head:
+                piece = bytes(self._head) + piece
+                self._head.clear()
+            self._take_head(piece, now, wall)
+            if upgrade:
+                self._refuse_upgrade()
+            elif self._with_body is not None:
+                self._parser.feed_data(data[start:])
+                return
+
+    def _end_of_head(self, data: bytes, start: int) -> int:
+        """Return where the end of a head begins whose first bytes came before, or -1.
+
+        That may be before `start`, by as much as three bytes.
+        """
+        before = bytes(self._head[-3:])
+        at = (before + data[start:]).find(_END)
+        return at if at < 0 else start + at - len(before)
+
+    def _take_head(self, head: bytes, now: float, wall: float) -> None:
+        lines = head.split(b"\r\n")
+        if not lines[0]:  # empty lines before a request are ignored (RFC 9112 section 2.2)
+            lines = head.lstrip(b"\r\n").split(b"\r\n")
+            if len(lines) == 1:
+                return
+        method, _, rest = lines[0].partition(b" ")
+        target, _, version = rest.partition(b" ")
+        fields: dict[bytes, bytes] = {}
+        hosts = 0
+        for line in lines[1:-2]:
+            name, _, value = line.partition(b":")
+            name = name.lower()
+            value = value.strip(b" \t")
+            if name == b"host":
+                hosts += 1
+            if name in fields:
+                value = fields[name] + b", " + value
+            fields[name] = value
+        request = self._request(method.decode("latin-1"), _path_of(target), fields, now, wall)
+        old = version == b"HTTP/1.0"
+        if not old and version != b"HTTP/1.1":
+            failure = "http-version"
+        elif hosts != 1 and (hosts or not old):
+            failure = "host-header"
+        elif len(self.pending) >= MAX_PIPELINED:
+            failure = "too-many-pipelined"
+        elif self._complete:
+            connection = CLOSE if not self._keep else _KEEP if old else b""
+            self.pending.append((request, None, connection, self._keep))
+            return
+        else:
+            self._with_body = request
+            return
+        self.last = True
+        self.pending.append((request, Failure(Cause.MALFORMED, failure), CLOSE, False))
+
+    def _refuse_upgrade(self) -> None:
+        """Answer as if no upgrade had been asked for (RFC 9110 section 7.8), and read no more.
+
+        What follows may be in the other protocol.
+        """
+        self.last = True
+        if self.pending:
+            request, failure, _, _ = self.pending.pop()
+            self.pending.append((request, failure, CLOSE, False))
+
+    def _request(
+        self, method: str, path: str, fields: dict[bytes, bytes], now: float, wall: float
+    ) -> Request:
+        return Request(
+            method, path, fields, client=self._client, started=now, wall=wall, random=self._random
+        )
+
+    # --- what the parser calls; a Failure raised here comes back as the parser error's context
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_bytes > MAX_BODY_BYTES:
+            raise Failure(Cause.MALFORMED, "request-body-too-large")
+
+    def on_message_complete(self) -> None:
+        self._complete = True
+        self._keep = self._parser.should_keep_alive()
+        if self._with_body is not None:
+            # Where the next head begins, only the parser knows: this request is the last one.
+            self.last = True
+            self.pending.append((self._with_body, None, CLOSE, False))
+            self._with_body = None
+
+
+def _path_of(target: bytes) -> str:
+    """Return the target's path, for origin-form and absolute-form (RFC 9112 section 3.2)."""
+    if target.startswith(b"/"):
+        return target.partition(b"?")[0].decode("latin-1")
+    try:
+        path: bytes = httptools.parse_url(target).path or b"/"
+    except httptools.HttpParserInvalidURLError:
+        return "*"
+    return path.decode("latin-1")
