@@ -13,6 +13,7 @@ from docwarden.integrity.verifier import Verifier
 from docwarden.metrics import Metrics
 from docwarden.upstream.connection import StaleConnectionError
 from docwarden.upstream.pool import Pool
+from docwarden.waiting import in_task
 from docwarden.wanted import Wanted
 
 _UNKNOWN: Final = "unknown"
@@ -154,6 +155,7 @@ def _unusable(status: int) -> Failure:
 
 
 async def _in_time(verifying: Coroutine[Any, Any, Verdict], wanted: Wanted, now: float) -> Verdict:
+    await in_task()
     try:
         async with asyncio.timeout(wanted.deadline.remaining(now)):
             return await verifying

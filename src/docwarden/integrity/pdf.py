@@ -10,7 +10,6 @@ the end of an older revision, which is that revision, whole.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from docwarden.integrity.broken import BrokenError
@@ -29,21 +28,15 @@ _EOF: Final = b"%%EOF"
 _STARTXREF: Final = re.compile(rb"startxref[\s\0]*(\d{1,19})")
 _TABLE: Final = re.compile(rb"[\s\0]{0,32}xref[\s\0]{1,32}\d{1,10}[\s\0]{1,32}\d{1,10}")
 _STREAM: Final = re.compile(rb"[\s\0]{0,32}\d{1,10}[\s\0]{1,32}\d{1,5}[\s\0]{1,32}obj")
-_PREV: Final = re.compile(rb"/Prev[\s\0]{0,32}(\d{1,19})")
-_HYBRID: Final = re.compile(rb"/XRefStm[\s\0]{0,32}(\d{1,19})")
+_OTHERS: Final = re.compile(rb"/(Prev|XRefStm)[\s\0]{0,32}(\d{1,19})")
 _ROOT: Final = re.compile(rb"/Root[\s\0]{0,32}(?:\d|<<)")
 _BODY: Final = re.compile(rb"(?:^|[\s\0])\d{1,10}[\s\0]+\d{1,5}[\s\0]+obj\b|\bxref[\s\0]|startxref")
 _PADDING: Final = b"\r\n\t \0\x0c\x1a"
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """A cross-reference section: what its dictionary says, and how many bytes were read for it."""
-
-    length: int
-    previous: int | None
-    hybrid: int | None
-    rooted: bool
+_Section = tuple[int, list[int], bool]
+"""Of a cross-reference section: the bytes that were read for it, the offsets of further ones, and
+whether it names the catalog."""
 
 
 def walk_pdf(data: Data) -> int:
@@ -87,10 +80,10 @@ def _follow(data: Data, newest: int) -> None:
             reason = Reason.PDF_SECTION_WRONG if seen else Reason.PDF_STARTXREF_WRONG
             raise BrokenError(reason, f"no section at offset {offset} of {len(data)} bytes")
         seen.add(offset)
-        rooted |= section.rooted
-        left -= section.length
-        # Some writers say /Prev 0 for "none".
-        waiting += [at for at in (section.previous, section.hybrid) if at]
+        length, others, names_catalog = section
+        rooted |= names_catalog
+        left -= length
+        waiting += others
     if not rooted:
         raise BrokenError(Reason.PDF_TRAILER_BROKEN, "no trailer names the catalog")
 
@@ -115,11 +108,7 @@ def _section(data: Data, offset: int, base: int) -> _Section | None:
 
 
 def _read_section(data: Data, start: int, end: int, *, length: int) -> _Section:
-    previous = _PREV.search(data, start, end)
-    hybrid = _HYBRID.search(data, start, end)
-    return _Section(
-        length=length,
-        previous=int(previous[1]) if previous else None,
-        hybrid=int(hybrid[1]) if hybrid else None,
-        rooted=_ROOT.search(data, start, end) is not None,
-    )
+    # The first of a name holds. Some writers say /Prev 0 for "none".
+    named = dict(reversed(_OTHERS.findall(data, start, end)))
+    others = [at for at in map(int, named.values()) if at]
+    return length, others, _ROOT.search(data, start, end) is not None

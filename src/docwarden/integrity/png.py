@@ -4,7 +4,7 @@ Source: PNG specification, third edition, sections 5 (structure, order) and 11.2
 Ancillary chunks, those of APNG among them, are checked for their CRC only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from struct import Struct
 from types import MappingProxyType
 from typing import Final
@@ -43,18 +43,23 @@ def walk_png(data: Data) -> int:
     crc32 = isal_zlib.crc32
     order = _Order(indexed=data[_COLOUR_TYPE_AT] == _INDEXED)
     at = _SIGNATURE_LENGTH
+    unpack: Callable[[Data, int], tuple[int, bytes]] = _LENGTH_AND_TYPE.unpack_from
+    unpack_crc = _U32.unpack_from
+    kind = b""
     for _ in range(MAX_CHUNKS):
         if at + _OVERHEAD > len(data):
             raise BrokenError(Reason.PNG_CHUNK_TRUNCATED, f"the bytes end at {len(data)}")
-        length: int
-        kind: bytes
-        length, kind = _LENGTH_AND_TYPE.unpack_from(data, at)
+        previous = kind
+        length, kind = unpack(data, at)
         end = at + 8 + length
         if end + 4 > len(data):
             raise BrokenError(Reason.PNG_CHUNK_TRUNCATED, f"the chunk at {at} is cut short")
-        if crc32(view[at + 4 : end]) != _U32.unpack_from(data, end)[0]:
+        (crc,) = unpack_crc(data, end)
+        if crc32(view[at + 4 : end]) != crc:
             raise BrokenError(Reason.PNG_CRC_MISMATCH, f"the chunk at {at}, {length} bytes long")
-        order.take(kind, length, at)
+        # Most chunks are one of many IDAT in a row, on whose order there is nothing to say.
+        if kind != b"IDAT" or previous != b"IDAT":
+            order.take(kind, length, at)
         at = end + 4
         if kind == b"IEND":
             return at
@@ -74,24 +79,23 @@ def _check_header(data: Data) -> None:
 
 
 class _Order:
-    """The rules of order among the chunks, one chunk at a time."""
+    """The rules of order among the chunks, one after the other but for an IDAT after another."""
 
-    __slots__ = ("_images", "_indexed", "_palette", "_previous")
+    __slots__ = ("_images", "_indexed", "_palette")
 
     def __init__(self, *, indexed: bool) -> None:
         self._indexed = indexed
-        self._images = 0
+        self._images = False
         self._palette = False
-        self._previous = b""
 
     def take(self, kind: bytes, length: int, at: int) -> None:
         """Raise `BrokenError` when the chunk may not come now."""
         if kind == b"IDAT":
-            if self._images and self._previous != b"IDAT":
+            if self._images:
                 raise BrokenError(Reason.PNG_ORDER_INVALID, "the IDAT chunks are apart")
             if self._indexed and not self._palette:
                 raise BrokenError(Reason.PNG_ORDER_INVALID, "no palette before indexed pixels")
-            self._images += 1
+            self._images = True
         elif kind == b"IEND":
             if length or not self._images:
                 raise BrokenError(Reason.PNG_ORDER_INVALID, "IEND has data, or no IDAT before it")
@@ -102,4 +106,3 @@ class _Order:
         elif not kind.isalpha() or (kind[:1].isupper() and at > _SIGNATURE_LENGTH):
             # An upper-case first letter: a chunk that no decoder may skip (section 5.4).
             raise BrokenError(Reason.PNG_CHUNK_INVALID, f"the chunk at {at} has no known type")
-        self._previous = kind

@@ -53,7 +53,7 @@ def inspect_bytes(data: Data, policy: Policy) -> tuple[MediaType | None, tuple[F
     if media_type is None:
         return None, (explain_unknown(data),)
     findings = _tier_one(data, media_type)
-    if policy.tier > 1 and not _stops(findings, policy):
+    if policy.tier > 1 and not (findings and _stops(findings, policy)):
         findings += _tier_two(data, media_type)
     return media_type, findings
 

@@ -130,7 +130,7 @@ class Verifier:
             self._deep is not None
             and self._policy.tier >= _DEEP_TIER
             and media_type is not None
-            and first_enforced(findings, self._policy.modes) is None
+            and (not findings or first_enforced(findings, self._policy.modes) is None)
         )
 
     def _conclude(
@@ -141,13 +141,11 @@ class Verifier:
         findings: tuple[Finding, ...],
     ) -> Verdict:
         rejected = first_enforced(findings, self._policy.modes) if findings else None
-        etag = b'"%032x"' % xxhash.xxh3_128_intdigest(data)
+        etag = f'"{xxhash.xxh3_128_hexdigest(data)}"'.encode("ascii")
         verdict = Verdict(media_type, findings, rejected, etag)
-        if not any(finding.check is Check.DEEP_CHECK for finding in findings):
-            self._remember(key, verdict)
-        return verdict
-
-    def _remember(self, key: int, verdict: Verdict) -> None:
+        if findings and any(finding.check is Check.DEEP_CHECK for finding in findings):
+            return verdict
         self._verdicts[key] = verdict
         if len(self._verdicts) > self._remembered:
             self._verdicts.popitem(last=False)
+        return verdict

@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from docwarden.errors import Cause, Failure
-from docwarden.request import address_of
+from docwarden.request import Request, address_of
 from docwarden.responses import Response
 from docwarden.server.reading import CLOSE, Pending, RequestReader
+from docwarden.waiting import Signal, adopt
 
 if TYPE_CHECKING:
     from docwarden.server.front import Front
@@ -28,15 +29,16 @@ class ClientConnection:
     """Reads requests and writes answers; an `asyncio.Protocol` by its methods."""
 
     __slots__ = (
-        "_current", "_drained", "_front", "_paused", "_progress", "_reader", "_reading", "_since",
-        "_transport", "_wake", "lost", "task",
+        "_coroutine", "_current", "_drained", "_front", "_paused", "_progress", "_reader",
+        "_reading", "_since", "_transport", "_waits_for", "lost", "task",
     )  # fmt: skip
 
     def __init__(self, front: "Front") -> None:
         self._front = front
         self.task: asyncio.Task[None] | None = None
         self._current: Pending | None = None
-        self._wake: asyncio.Future[None] | None = None
+        self._coroutine: Coroutine[Any, Any, Response] | None = None
+        self._waits_for: Signal[Any] | None = None
         self._reading = True
         self._drained: asyncio.Future[None] | None = None
         self._paused = False
@@ -64,7 +66,7 @@ class ClientConnection:
         if reader.last or self.lost:
             return
         reader.feed(data, time.monotonic(), time.time())
-        self._next()
+        self._serve()
 
     def eof_received(self) -> bool:
         return False
@@ -75,11 +77,23 @@ class ClientConnection:
         self._reader.pending.clear()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
-        if self._wake is not None:
-            self._wake.set_result(None)
-            self._wake = None
-        elif self.task is not None:
+        if self.task is not None:
             self.task.cancel()
+        elif self._waits_for is not None:
+            self._cancel(self._waits_for)
+
+    def _cancel(self, waits_for: Signal[Any]) -> None:
+        """Cancel the coroutine that serves without a task."""
+        waits_for.tell = None
+        waits_for.cancel()
+        coroutine = cast("Coroutine[Any, Any, Response]", self._coroutine)
+        self._waits_for = self._coroutine = None
+        try:
+            cleans_up = coroutine.throw(asyncio.CancelledError())
+        except (asyncio.CancelledError, StopIteration):
+            self._cut_off()
+        else:
+            self._run(self._handle_in_task(coroutine, cleans_up))
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -95,68 +109,113 @@ class ClientConnection:
 
     # --- requests in order
 
-    def _next(self) -> bool:
-        """Give the next request to the task that serves; return whether it has one.
+    def _serve(self) -> None:
+        """Serve what has been read, as far as nothing has to be waited for.
 
-        Reads on only while none waits.
+        Reads on only while no request waits: further ones stay in the kernel.
         """
         pending = self._reader.pending
-        if self._current is None and pending:
+        while pending and self._current is None:
             self._current = pending.popleft()
-            if self._wake is not None:
-                self._wake.set_result(None)
-                self._wake = None
-            elif self.task is None:
-                self.task = self._front.loop.create_task(self._work())
-        # Requests that wait for an answer are enough to hold; further ones stay in the kernel.
+            request, failure, _, _ = self._current
+            if failure is None:
+                self._coroutine = self._front.site.handle(request)
+                self._go_on()
+            else:
+                self._answer(self._front.site.refuse(request, failure))
         if self._reading == bool(pending) and not self.lost:
             self._reading = not pending
             if self._reading:
                 self._transport.resume_reading()
             else:
                 self._transport.pause_reading()
-        return self._current is not None
 
-    async def _work(self) -> None:
-        """Serve this connection's requests; one task for all of them, as making tasks costs."""
+    def _go_on(self) -> None:
+        """Run the coroutine that serves until it waits; see `waiting`."""
+        coroutine = cast("Coroutine[Any, Any, Response]", self._coroutine)
+        try:
+            waits_for = coroutine.send(None)
+        except StopIteration as end:
+            self._coroutine = self._waits_for = None
+            self._answer(end.value)
+        except BaseException:
+            self._coroutine = self._waits_for = None
+            self._cut_off()
+            raise
+        else:
+            if type(waits_for) is Signal:
+                waits_for._asyncio_future_blocking = False  # noqa: SLF001 - as a task does
+                waits_for.tell = self._go_on
+                self._waits_for = waits_for
+            else:
+                self._coroutine = self._waits_for = None
+                self._run(self._handle_in_task(coroutine, waits_for))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self.task = self._front.loop.create_task(work)
+
+    async def _handle_in_task(
+        self, coroutine: Coroutine[Any, Any, Response], waits_for: object
+    ) -> None:
+        try:
+            response = await adopt(coroutine, waits_for)
+        except BaseException:
+            self._cut_off()
+            raise
+        self.task = None
+        self._answer(response)
+
+    def _cut_off(self) -> None:
+        """Note that a request ends without an answer."""
+        current, self._current = self._current, None
+        if current is not None:
+            self._front.site.ended(current[0], None, -1)
+
+    def _answer(self, response: Response) -> None:
+        """Send the answer to the current request."""
         front = self._front
-        site = front.site
-        while (pending := self._current) is not None:
-            request, failure, connection, keep = pending
-            try:
-                if failure is None:
-                    response = await site.handle(request)
-                else:
-                    response = site.refuse(request, failure)
-            except BaseException:
-                site.ended(request, None, -1)
-                raise
-            sent = -1
-            try:
-                if front.closing or response.stream is not None:
-                    keep, connection = False, CLOSE
-                head = b"%b%b%b%b\r\n" % (
-                    _STATUS_LINES[response.status], front.date, connection, response.fields,
-                )  # fmt: skip
-                if self._paused or response.stream or len(response.body) > _WRITE_HIGH:
-                    sent = await self._send_slowly(head, response)
-                elif not self.lost:
-                    front.outbox.put(self._transport, (head, response.body))
-                    sent = len(response.body)
-            finally:
-                site.ended(request, response, sent)
-            self._current = None
-            # An idle connection shall hold no document, and memory used again at once is in cache.
-            del pending, request, response
-            if self.lost:
-                return
+        request, failure, connection, keep = cast("Pending", self._current)
+        if front.closing or response.stream is not None:
+            keep, connection = False, CLOSE
+        head = b"%b%b%b%b\r\n" % (
+            _STATUS_LINES[response.status], front.date, connection, response.fields,
+        )  # fmt: skip
+        size = len(response.body)
+        if self._paused or response.stream or size > _WRITE_HIGH:
+            self._run(self._answer_slowly(head, response, keep=keep))
+            return
+        if self.lost:
+            size = -1
+        else:
+            front.outbox.put(self._transport, (head, response.body))
+        self._ended(request, response, size, keep=keep, failure=failure)
+
+    async def _answer_slowly(self, head: bytes, response: Response, *, keep: bool) -> None:
+        request, failure, _, _ = cast("Pending", self._current)
+        sent = -1
+        try:
+            sent = await self._send_slowly(head, response)
+        finally:
+            self.task = None
+            self._ended(request, response, sent, keep=keep, failure=failure)
+
+    def _ended(
+        self,
+        request: Request,
+        response: Response,
+        sent: int,
+        *,
+        keep: bool,
+        failure: Failure | None,
+    ) -> None:
+        self._current = None
+        self._front.site.ended(request, response, sent)
+        if not self.lost:
             self._since = time.monotonic()
             if not keep:
                 self._finish(failure)
-                return
-            if not self._next():
-                self._wake = front.loop.create_future()
-                await self._wake
+            elif self._reader.pending or not self._reading:
+                self._serve()
 
     def _finish(self, failure: Failure | None) -> None:
         """End the connection after its last answer."""
@@ -219,7 +278,7 @@ class ClientConnection:
         elif reader.in_head:
             if now - reader.began > limits.header_timeout:
                 reader.refuse(Failure(Cause.HEAD_TIMEOUT), now, time.time())
-                self._next()
+                self._serve()
         elif now - self._since > limits.idle_timeout:
             # What the client has not read by now keeps a close from ever happening.
             if self._transport.get_write_buffer_size():

@@ -97,6 +97,9 @@ class Front:
         for connection in left:
             connection.abort()
         # Cancelled requests still take note of their end.
+        if self.connections:
+            self._empty = self.loop.create_future()
+            await self._empty
         tasks = [connection.task for connection in left if connection.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._sweep_handle is not None:

@@ -16,6 +16,7 @@ from docwarden.resilience.breaker import Breaker
 from docwarden.resilience.cancellation import end
 from docwarden.store.entry import OVERHEAD, VERSION, Copy, WrongCopyError, decode, encode
 from docwarden.store.redis_url import address
+from docwarden.waiting import in_task
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -158,6 +159,7 @@ class RedisStore:
 
     async def _use(self, operation: str, call: Callable[[], Awaitable[Any]]) -> Any:
         """Return what the server answers, or None when it does not, in time and in order."""
+        await in_task()
         permit = self._breaker.try_acquire(self._clock())
         if permit is None:
             return None

@@ -16,6 +16,7 @@ from docwarden.errors import Cause, Failure
 from docwarden.outbox import Outbox
 from docwarden.upstream.arrivals import SIZE, Arrivals
 from docwarden.upstream.head import MAX_HEAD_BYTES, framing_of
+from docwarden.waiting import Signal
 
 # 100 and 103 may come before the answer (RFC 9110 section 15.2); a run of them is hostile.
 MAX_INFORMATIONAL: Final = 8
@@ -71,7 +72,7 @@ class Connection:
         self._outbox = outbox
         self._loop = loop
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[Answer] | None = None
+        self._answer: Signal[Answer] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._finished: Answer | None = None
         self._head = bytearray()
@@ -87,14 +88,15 @@ class Connection:
 
     # --- what the pool calls
 
-    def send(self, request: bytes, lease: Lease, expires: float) -> asyncio.Future[Answer]:
+    def send(self, request: bytes, lease: Lease, expires: float) -> Signal[Answer]:
         """Send `request`; return its answer to come. `lease` grows by what the body holds.
 
         The future raises Failure with the transport's, the framing's or the limits' cause, or
         StaleConnectionError when a kept-alive connection turned out to be closed. Before it is
         done, `ended` has been called. Who gives it up cancels it, and tells the pool.
         """
-        answer = self._answer = self._loop.create_future()
+        answer: Signal[Answer] = Signal(loop=self._loop)
+        self._answer = answer
         self._lease = lease
         self.expires = expires
         if self._raw:
@@ -155,12 +157,12 @@ class Connection:
                 self._size += count
             else:
                 self._read(count)
-        except Failure as failure:
-            self._fail(failure)
+        except Failure as error:
+            failure = error
         except httptools.HttpParserUpgrade:
-            self._fail(Failure(Cause.PROTOCOL, "upgrade-not-asked-for"))
+            failure = Failure(Cause.PROTOCOL, "upgrade-not-asked-for")
         except httptools.HttpParserError as error:
-            self._parse_failed(error)
+            failure = self._why(error)
         else:
             if self._finished is not None:
                 self.used = True
@@ -169,6 +171,9 @@ class Connection:
                 self._fail(Failure(Cause.PROTOCOL, "head-too-large"))
             elif count >= _FLOOD and not self._waits_for_memory:
                 self._let_others_read()
+            return
+        # Who waits goes on at once, and shall not be within the handling of another exception.
+        self._fail(failure)
 
     def _left(self) -> int:
         """Return how much of a body taken past the parser is to come."""
@@ -260,13 +265,12 @@ class Connection:
         transport.pause_reading()
         self._loop.call_soon(self._resume)
 
-    def _parse_failed(self, error: httptools.HttpParserError) -> None:
+    def _why(self, error: httptools.HttpParserError) -> Failure:
         if isinstance(error.__context__, Failure):
-            self._fail(error.__context__)
-        elif self._finished is not None:
-            self._fail(Failure(Cause.CORRUPT, "bytes-after-body"))
-        else:
-            self._fail(Failure(Cause.PROTOCOL))
+            return error.__context__
+        if self._finished is not None:
+            return Failure(Cause.CORRUPT, "bytes-after-body")
+        return Failure(Cause.PROTOCOL)
 
     def eof_received(self) -> bool:
         return False
@@ -367,3 +371,5 @@ class Connection:
             answer.set_exception(end)
         else:
             answer.set_result(end)
+        if answer.tell is not None:
+            answer.tell()

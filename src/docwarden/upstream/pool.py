@@ -13,6 +13,7 @@ from docwarden.outbox import Outbox
 from docwarden.upstream.arrivals import Arrivals
 from docwarden.upstream.connection import Answer, Connection, StaleConnectionError
 from docwarden.upstream.origin import Origin
+from docwarden.waiting import in_task
 
 # Longer idle connections are more often closed by the other side than useful; nginx keeps 60 s,
 # Node's http server 5 s, uvicorn's 5 s, gunicorn's 2 s.
@@ -161,6 +162,7 @@ class Pool:
 
     async def _connect(self, timeout: float) -> Connection:
         """Return a new connection, or one that has become free while all were taken."""
+        await in_task()
         try:
             async with asyncio.timeout(min(timeout, self._connect_timeout)):
                 while self.open >= self._most:

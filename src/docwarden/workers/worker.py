@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Self
 
+from docwarden.waiting import in_task
+
 # How long a worker may take to answer its supervisor; a scrape waits for the slowest.
 ANSWER_SECONDS: Final = 1.0
 _PR_SET_PDEATHSIG: Final = 1
@@ -48,6 +50,7 @@ class Worker:
 
     async def ask(self, path: str) -> tuple[int, bytes] | None:
         """Return status and body of one of the worker's operator pages, None when it fails to."""
+        await in_task()
         async with self._turn:
             if not self._in_step:
                 return None

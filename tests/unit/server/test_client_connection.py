@@ -1,8 +1,10 @@
-"""What becomes of an answer when its connection ends in the same moment."""
+"""How requests of a connection are served, and what becomes of an answer when it ends."""
 
 import asyncio
 import random
 import time
+import weakref
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from docwarden import responses
 from docwarden.server.client_connection import ClientConnection
 from docwarden.server.front import Front
 from docwarden.server.limits import ClientLimits
+from docwarden.waiting import Signal, in_task
 
 REQUEST = b"GET /7 HTTP/1.1\r\nHost: test\r\n\r\n"
 
@@ -64,25 +67,24 @@ class Site:
 class Seen:
     """A connection with what is behind and before it."""
 
-    def __init__(self):
+    def __init__(self, site=None):
         limits = ClientLimits(
             connections=9, header_bytes=999, header_timeout=5.0, idle_timeout=5.0, send_timeout=5.0
         )
-        self.site = Site()
+        self.site: Any = site or Site()
         self.connection = ClientConnection(Front(self.site, limits, random=random.Random(1)))
         self.transport = Transport()
         self.connection.connection_made(self.transport)
 
-    async def ask(self):
+    def ask(self):
         """Ask, and return in the turn of the loop in which the answer was given."""
         self.connection.data_received(REQUEST)
-        await asyncio.sleep(0)
         assert [sent for _, _, sent in self.site.ends] == [8]
 
 
 async def test_answer_is_written_at_the_end_of_the_turn():
     seen = Seen()
-    await seen.ask()
+    seen.ask()
     assert seen.transport.written == b""
     await asyncio.sleep(0)
     assert seen.transport.written.endswith(b"\r\n\r\ndocument")
@@ -90,7 +92,7 @@ async def test_answer_is_written_at_the_end_of_the_turn():
 
 async def test_answer_given_in_the_turn_in_which_the_listener_closes_is_sent():
     seen = Seen()
-    await seen.ask()
+    seen.ask()
     seen.connection.close_if_idle()
     assert seen.transport.written.endswith(b"document")
     assert seen.transport.ended == "closed"
@@ -99,7 +101,7 @@ async def test_answer_given_in_the_turn_in_which_the_listener_closes_is_sent():
 @pytest.mark.parametrize(("unread", "ended"), [(0, "closed"), (100, "aborted")])
 async def test_idle_connection_is_closed_and_one_that_does_not_read_cut_off(unread, ended):
     seen = Seen()
-    await seen.ask()
+    seen.ask()
     await asyncio.sleep(0)
     seen.transport.unread = unread
     seen.connection.check_time(time.monotonic() + 4.0)
@@ -118,10 +120,144 @@ async def test_late_head_is_timed_from_when_it_was_refused():
     assert (response.status, request.started) == (408, now)
 
 
-async def test_idle_connection_holds_no_answer():
+class Body(bytearray):
+    """A body of which one can tell whether it is still held."""
+
+
+async def test_idle_connection_holds_no_answer(monkeypatch):
     seen = Seen()
-    await seen.ask()
+    body = Body(b"document")
+    held = weakref.ref(body)
+
+    async def handle(request):  # noqa: ARG001 - the same for all
+        return responses.page(held(), b"text/plain")
+
+    monkeypatch.setattr(seen.site, "handle", handle)
+    monkeypatch.setattr(seen.site, "ended", lambda *_: None)
+    seen.connection.data_received(REQUEST)
+    del body
     await asyncio.sleep(0)
-    assert seen.connection.task is not None
-    (frame,) = seen.connection.task.get_stack()
-    assert "response" not in frame.f_locals
+    assert seen.transport.written.endswith(b"document")
+    assert held() is None
+
+
+class Waiting:
+    """A site that waits as the public one does: for a signal first, and then for what comes."""
+
+    def __init__(self, then=None):
+        self.then = then
+        self.signal = Signal(loop=asyncio.get_running_loop())
+        self.tasks = []
+        self.cleaned_up = []
+        self.ends = []
+
+    async def handle(self, request):  # noqa: ARG002 - the same for all
+        self.tasks.append(asyncio.current_task())
+        try:
+            answer = await self.signal
+            if self.then is not None:
+                await self.then()
+                self.tasks.append(asyncio.current_task())
+        finally:
+            self.cleaned_up.append(True)
+        return responses.page(answer, b"text/plain")
+
+    def ended(self, request, response, sent):  # noqa: ARG002 - what of it matters here
+        self.ends.append(None if response is None else sent)
+
+    def set(self, answer):
+        """Do what an upstream's connection does when it has the answer."""
+        self.signal.set_result(answer)
+        if self.signal.tell is not None:
+            self.signal.tell()
+
+
+async def outside(call, *given):
+    """Call as the event loop calls a protocol: out of any task."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+    loop.call_soon(lambda: done.set_result(call(*given)))
+    await done
+
+
+async def test_request_that_waits_for_a_signal_only_is_answered_at_once_and_without_a_task():
+    seen = Seen(Waiting())
+    await outside(seen.connection.data_received, REQUEST)
+    seen.site.set(b"answer")
+    assert seen.site.ends == [6]
+    assert seen.site.tasks == [None]
+    assert seen.connection.task is None
+
+
+@pytest.mark.parametrize(
+    "then", [in_task, lambda: asyncio.sleep(0.001), lambda: asyncio.sleep(0)],
+    ids=["asked-for", "timer", "turn"],
+)  # fmt: skip
+async def test_request_that_waits_for_more_goes_on_in_a_task(then, until):
+    seen = Seen(Waiting(then))
+    await outside(seen.connection.data_received, REQUEST)
+    seen.site.set(b"answer")
+    assert seen.site.ends == []
+    await until(lambda: seen.site.ends == [6], "the answer")
+    first, second = seen.site.tasks
+    assert first is None
+    assert isinstance(second, asyncio.Task)
+
+
+async def test_client_that_leaves_cancels_what_waits_for_a_signal():
+    seen = Seen(Waiting())
+    seen.connection.data_received(REQUEST)
+    seen.connection.connection_lost(None)
+    assert seen.site.signal.cancelled()
+    assert seen.site.cleaned_up == [True]
+    assert seen.site.ends == [None]
+
+
+async def test_client_that_leaves_cancels_what_has_gone_on_in_a_task(until):
+    seen = Seen(Waiting(lambda: asyncio.sleep(60)))
+    seen.connection.data_received(REQUEST)
+    seen.site.set(b"answer")
+    await asyncio.sleep(0)
+    assert seen.site.cleaned_up == []
+    seen.connection.connection_lost(None)
+    await until(lambda: seen.site.ends == [None], "the end")
+    assert seen.site.cleaned_up == [True]
+
+
+async def test_cleaning_up_may_wait(until):
+    seen = Seen(Waiting())
+    waited = []
+
+    async def handle(request):  # noqa: ARG001 - the same for all
+        try:
+            await seen.site.signal
+        finally:
+            await asyncio.sleep(0.001)
+            waited.append(True)
+
+    seen.site.handle = handle
+    seen.connection.data_received(REQUEST)
+    seen.connection.connection_lost(None)
+    assert seen.site.ends == []
+    await until(lambda: seen.site.ends == [None], "the end")
+    assert waited == [True]
+
+
+async def test_defect_ends_the_request():
+    seen = Seen(Waiting())
+
+    async def handle(request):  # noqa: ARG001 - the same for all
+        raise ValueError("a defect")
+
+    seen.site.handle = handle
+    with pytest.raises(ValueError, match="a defect"):
+        seen.connection.data_received(REQUEST)
+    assert seen.site.ends == [None]
+
+
+async def test_pipelined_requests_are_answered_in_order_whether_they_wait_or_not():
+    seen = Seen(Waiting())
+    seen.connection.data_received(REQUEST * 3)
+    assert seen.site.ends == []
+    seen.site.set(b"answer")
+    assert seen.site.ends == [6, 6, 6]
