@@ -9,8 +9,6 @@ import select
 import stat
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -21,8 +19,6 @@ LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 # At 600 bytes a line this bridges two seconds at 5,000 requests a second.
 QUEUE_BYTES: Final = 6 * 1024 * 1024
 BATCH_SECONDS: Final = 0.1
-# Lines rendered in a row take half the time of lines between which something else ran.
-_RENDERED_TOGETHER: Final = 32
 _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31"}
 
 
@@ -42,7 +38,6 @@ class LogWriter:
         piped = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
         self._piece = select.PIPE_BUF if shared and piped else QUEUE_BYTES
         self._buffer = bytearray()
-        self._late: deque[Callable[[], bytes]] = deque()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._flusher = threading.Thread(target=self._run, name="log-writer", daemon=True)
@@ -52,25 +47,10 @@ class LogWriter:
     def write(self, line: bytes) -> None:
         """Queue one line, its line feed included."""
         with self._lock:
-            self._render()
-            self._queue(line)
-
-    def write_later(self, line: Callable[[], bytes]) -> None:
-        """Queue what makes a line; it is called soon, maybe in the writer's thread."""
-        self._late.append(line)
-        if len(self._late) >= _RENDERED_TOGETHER:
-            with self._lock:
-                self._render()
-
-    def _render(self) -> None:
-        while self._late:
-            self._queue(self._late.popleft()())
-
-    def _queue(self, line: bytes) -> None:
-        if len(self._buffer) < QUEUE_BYTES:
-            self._buffer += line
-        else:
-            self.dropped += 1
+            if len(self._buffer) < QUEUE_BYTES:
+                self._buffer += line
+            else:
+                self.dropped += 1
 
     def close(self) -> None:
         """Write what is queued, for as long as two seconds, and end the thread."""
@@ -84,7 +64,6 @@ class LogWriter:
 
     def _flush(self) -> None:
         with self._lock:
-            self._render()
             batch, self._buffer = self._buffer, bytearray()
         left = memoryview(batch)
         try:
@@ -114,7 +93,8 @@ class Log:
         self._least = LEVELS[level]
         self.as_json = not console
         self._colour = colour
-        self._second = (-1, "")
+        self._second = -1
+        self._prefix = ""
 
     @property
     def dropped(self) -> int:
@@ -132,29 +112,24 @@ class Log:
 
     def write(self, level: str, name: str, at: float, fields: dict[str, Any]) -> None:
         """Write one event that happened at epoch second `at`."""
-        self._writer.write(self.line(level, name, at, fields))
-
-    def line(self, level: str, name: str, at: float, fields: dict[str, Any]) -> bytes:
-        """Return the line of one event that happened at epoch second `at`."""
         if not self.as_json:
-            return self._text(level, name, at, fields)
+            self._writer.write(self._text(level, name, at, fields))
+            return
         record = {"timestamp": self.timestamp(at), "severity": level, "event.name": name}
         record |= fields
-        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE, default=str)
+        self._writer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE, default=str))
 
-    def write_later(self, line: Callable[[], bytes]) -> None:
-        """Write the line that `line` makes when it is called, soon and maybe by another thread."""
-        self._writer.write_later(line)
+    def write_line(self, line: bytes) -> None:
+        """Write a JSON object that the caller has put together, its line feed included."""
+        self._writer.write(line)
 
     def timestamp(self, at: float) -> str:
         """Return `at` in RFC 3339, UTC, to the millisecond; the second is formatted once."""
         second, milliseconds = divmod(int(at * 1000), 1000)
-        known, prefix = self._second
-        if second != known:
-            prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            # In one piece, as two threads ask.
-            self._second = (second, prefix)
-        return f"{prefix}.{milliseconds:03}Z"
+        if second != self._second:
+            self._second = second
+            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._prefix}.{milliseconds:03}Z"
 
     def _text(self, level: str, name: str, at: float, fields: dict[str, Any]) -> bytes:
         shown = " ".join(

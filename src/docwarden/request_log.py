@@ -1,6 +1,5 @@
 """One event per request, written when it has ended."""
 
-from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -47,13 +46,14 @@ class RequestLog:
             return
         if failure is None and self._share < 1 and self._random.random() >= self._share:
             return
-        self._log.write_later(partial(self._line, request, level, status, sent, seconds))
-
-    def _line(self, request: Request, level: str, status: int, sent: int, seconds: float) -> bytes:
         at = request.wall + seconds
-        if self._log.as_json and (plain := _plain(request)) is not None:
+        plain = _plain(request) if self._log.as_json else None
+        if plain is not None:
             when = self._log.timestamp(at)
-            return _plain_line(request, plain, when, status=status, sent=sent, seconds=seconds)
+            self._log.write_line(
+                _plain_line(request, plain, when, status=status, sent=sent, seconds=seconds)
+            )
+            return
         fields: dict[str, Any] = {
             "request_id": request.request_id,
             "http.request.method": request.method_label,
@@ -70,9 +70,9 @@ class RequestLog:
         if request.media_type:
             fields["media_type"] = request.media_type
         self._add_fetch(fields, request)
-        if request.failure is not None:
-            self._add_failure(fields, request.failure)
-        return self._log.line(level, "request.ended", at, fields)
+        if failure is not None:
+            self._add_failure(fields, failure)
+        self._log.write(level, "request.ended", at, fields)
 
     def _remember(self, request: Request, level: str, status: int, seconds: float) -> None:
         if level not in _NOTEWORTHY:

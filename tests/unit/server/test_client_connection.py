@@ -128,14 +128,15 @@ async def test_idle_connection_holds_no_answer(monkeypatch):
     seen = Seen()
     body = Body(b"document")
     held = weakref.ref(body)
+    bodies = [body]
+    del body
 
     async def handle(request):  # noqa: ARG001 - the same for all
-        return responses.page(held(), b"text/plain")
+        return responses.Response(200, b"", bodies.pop())
 
     monkeypatch.setattr(seen.site, "handle", handle)
     monkeypatch.setattr(seen.site, "ended", lambda *_: None)
     seen.connection.data_received(REQUEST)
-    del body
     await asyncio.sleep(0)
     assert seen.transport.written.endswith(b"document")
     assert held() is None
@@ -146,7 +147,7 @@ class Waiting:
 
     def __init__(self, then=None):
         self.then = then
-        self.signal = Signal(loop=asyncio.get_running_loop())
+        self.signal: Signal[bytes] = Signal(loop=asyncio.get_running_loop())
         self.tasks = []
         self.cleaned_up = []
         self.ends = []
