@@ -50,10 +50,15 @@ def written(tmp_path):
 
 
 @pytest.mark.parametrize("given", [{}, {"status": 206, "sent": 0}, {"sent": -1, "seconds": 12.0}])
-def test_plain_line_is_the_one_that_a_dictionary_of_fields_gives(given, written, monkeypatch):
-    plain = written(delivered(x_request_id=b"a.B-1_2"), **given)
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+def test_plain_line_is_the_one_that_a_dictionary_of_fields_gives(
+    given, attempts, written, monkeypatch
+):
+    request = delivered(x_request_id=b"a.B-1_2")
+    request.wanted.attempts[:0] = [("corrupt", 0.01 * n) for n in range(1, attempts)]
+    plain = written(request, **given)
     monkeypatch.setattr(request_log, "_plain", lambda _: None)
-    built = written(delivered(x_request_id=b"a.B-1_2"), **given)
+    built = written(request, **given)
     assert list(json.loads(plain).items()) == list(json.loads(built).items())
 
 
@@ -67,6 +72,10 @@ def _traced(request):
 
 def _tried_twice(request):
     request.wanted.attempts.append(("intact", 0.001))
+
+
+def _shared(request):
+    request.wanted.shared = True
 
 
 def _queued(request):
@@ -84,6 +93,7 @@ def _stale(request):
         (_failed, "error.type"),
         (_traced, "trace_id"),
         (_queued, "queue_ms"),
+        (_shared, "shared"),
         (_stale, "replaced_reason"),
     ],
 )

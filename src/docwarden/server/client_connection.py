@@ -30,7 +30,7 @@ class ClientConnection:
 
     __slots__ = (
         "_coroutine", "_current", "_drained", "_front", "_paused", "_progress", "_reader",
-        "_reading", "_since", "_transport", "_waits_for", "lost", "task",
+        "_reading", "_serving", "_since", "_transport", "_waits_for", "lost", "task",
     )  # fmt: skip
 
     def __init__(self, front: "Front") -> None:
@@ -40,6 +40,7 @@ class ClientConnection:
         self._coroutine: Coroutine[Any, Any, Response] | None = None
         self._waits_for: Signal[Any] | None = None
         self._reading = True
+        self._serving = False
         self._drained: asyncio.Future[None] | None = None
         self._paused = False
         self._progress = (0, 0.0)
@@ -114,6 +115,9 @@ class ClientConnection:
 
         Reads on only while no request waits: further ones stay in the kernel.
         """
+        if self._serving:
+            return  # an answer given on the way leads back here
+        self._serving = True
         pending = self._reader.pending
         while pending and self._current is None:
             self._current = pending.popleft()
@@ -123,6 +127,7 @@ class ClientConnection:
                 self._go_on()
             else:
                 self._answer(self._front.site.refuse(request, failure))
+        self._serving = False
         if self._reading == bool(pending) and not self.lost:
             self._reading = not pending
             if self._reading:
@@ -136,8 +141,7 @@ class ClientConnection:
         try:
             waits_for = coroutine.send(None)
         except StopIteration as end:
-            self._coroutine = self._waits_for = None
-            self._answer(end.value)
+            response = end.value
         except BaseException:
             self._coroutine = self._waits_for = None
             self._cut_off()
@@ -150,6 +154,9 @@ class ClientConnection:
             else:
                 self._coroutine = self._waits_for = None
                 self._run(self._handle_in_task(coroutine, waits_for))
+            return
+        self._coroutine = self._waits_for = None
+        self._answer(response)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self.task = self._front.loop.create_task(work)
@@ -220,6 +227,7 @@ class ClientConnection:
     def _finish(self, failure: Failure | None) -> None:
         """End the connection after its last answer."""
         self._reader.last = True
+        self._reader.pending.clear()
         self._front.outbox.flush()
         if failure is None:
             self._transport.close()

@@ -91,8 +91,8 @@ class RequestReader:
     def _read_heads(self, data: bytes, now: float, wall: float) -> None:
         start = 0
         while start < len(data) and not self.last:
-            end = self._end_of_head(data, start) if self._head else data.find(_END, start)
-            piece = data[start:] if end < 0 else data[start : end + len(_END)]
+            end = self._end_of_head(data, start)
+            piece = data[start:end] if end else data[start:]
             start += len(piece)
             self._complete = upgrade = False
             try:
@@ -101,7 +101,7 @@ class RequestReader:
                 upgrade = True
             if len(self._head) + len(piece) > self._header_bytes:
                 raise Failure(Cause.HEAD_TOO_LARGE)
-            if end < 0:
+            if not end:
                 if not self._head:
                     self.began = now
                 self._head += piece
@@ -117,13 +117,14 @@ class RequestReader:
                 return
 
     def _end_of_head(self, data: bytes, start: int) -> int:
-        """Return where the end of a head begins whose first bytes came before, or -1.
-
-        That may be before `start`, by as much as three bytes.
-        """
+        """Return where in `data` the head ends that is under way or begins at `start`, or 0."""
+        if not self._head:
+            end = data.find(_END, start)
+            return end + len(_END) if end >= 0 else 0
+        # Up to three bytes of its end may have come before.
         before = bytes(self._head[-3:])
-        at = (before + data[start:]).find(_END)
-        return at if at < 0 else start + at - len(before)
+        end = (before + data[start:]).find(_END)
+        return start + end + len(_END) - len(before) if end >= 0 else 0
 
     def _take_head(self, head: bytes, now: float, wall: float) -> None:
         lines = head.split(b"\r\n")

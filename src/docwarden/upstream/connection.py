@@ -187,12 +187,11 @@ class Connection:
         memory = self._arrivals.memory
         start = 0
         while not self._head_done:
-            end = self._end_of_head(start, count) if self._head else memory.find(_END, start, count)
-            if end < 0:
+            end = self._end_of_head(start, count)
+            if not end:
                 self._head += memory[start:count]
                 self._parser.feed_data(memory[start:count])
                 return
-            end += len(_END)
             head = memory[start:end]
             self._parser.feed_data(head)
             if self._begun:  # and not empty lines before the status line
@@ -217,7 +216,8 @@ class Connection:
                 raise Failure(Cause.PROTOCOL, "endless-informational")
             return
         self._head_done = True
-        self.reusable = self._parser.should_keep_alive()
+        if self._finished is None:
+            self.reusable = self._parser.should_keep_alive()
         declared, self._chunked = framing_of(head, status)
         self._declared = declared
         if status == 200:
@@ -233,13 +233,15 @@ class Connection:
             self._finished = (status, b"")
 
     def _end_of_head(self, start: int, count: int) -> int:
-        """Return where the end of a head begins whose first bytes came in earlier reads, or -1.
-
-        That may be before `start`, by as much as three bytes.
-        """
+        """Return where in the arrivals the head ends that is under way or begins, or 0."""
+        memory = self._arrivals.memory
+        if not self._head:
+            end = memory.find(_END, start, count)
+            return end + len(_END) if end >= 0 else 0
+        # Up to three bytes of its end may have come before.
         before = bytes(self._head[-3:])
-        at = (before + self._arrivals.memory[start:count]).find(_END)
-        return at if at < 0 else start + at - len(before)
+        end = (before + memory[start:count]).find(_END)
+        return start + end + len(_END) - len(before) if end >= 0 else 0
 
     def _take(self, start: int, end: int) -> None:
         """Add what arrived from `start` to `end` to a body whose length was declared."""
@@ -340,6 +342,8 @@ class Connection:
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
         if status >= 200:
+            # Asked later, it would tell of a message that has not begun.
+            self.reusable = self._parser.should_keep_alive()
             self._finished = (status, self._gathered())
 
     # --- how an answer ends

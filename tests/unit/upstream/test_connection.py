@@ -47,8 +47,11 @@ class Exchange:
         self.outbox = Outbox(loop)
         self.connection = Connection(64 << 20, Arrivals(), self.outbox, loop, self.ended)
         self.connection.connection_made(self.transport)
-        self.answer = self.connection.send(b"GET / HTTP/1.1\r\n\r\n", self.lease, 1.0)
         self.largest_read = 0
+        self.ask()
+
+    def ask(self):
+        self.answer = self.connection.send(b"GET / HTTP/1.1\r\n\r\n", self.lease, 1.0)
 
     def ended(self, connection):
         assert connection is self.connection
@@ -86,6 +89,111 @@ async def test_body_of_any_length_in_any_pieces_is_whole(length, piece, exchange
     assert await exchange.answer == (200, body)
     assert exchange.lease.size == length
     assert exchange.connection.reusable
+
+
+ODD = {
+    "plain": (b"HTTP/1.1 200 OK\r\ncontent-LENGTH:\t3 \r\nX: y\r\n\r\nabc", b"abc"),
+    "empty-lines": (b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", b"abc"),
+    "informational": (
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nContent-Length: 9\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"), b"abc",
+    ),
+    "head-in-body": (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\na\r\n\r\nbc", b"a\r\n\r\nbc"),
+    "empty": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
+    "chunks": (
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\nContent-Encoding: identity\r\n\r\n"
+        b"1\r\na\r\n2;x=y\r\nbc\r\n0\r\nA: b\r\n\r\n"), b"abc",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_answer_is_the_same_in_whatever_pieces_it_comes(name):
+    data, body = ODD[name]
+    ways = [(data[:cut], data[cut:]) for cut in range(1, len(data))]
+    for pieces in [(data,), tuple(data[at : at + 1] for at in range(len(data))), *ways]:
+        exchange = Exchange(Memory(1 << 20))
+        for piece in pieces:
+            exchange.arrive(piece)
+        assert await exchange.answer == (200, body)
+        assert exchange.connection.reusable
+        assert exchange.ends == 1
+        assert exchange.lease.size == len(body)
+
+
+async def test_connection_takes_one_answer_after_the_other():
+    exchange = Exchange(Memory(1 << 20))
+    for name in (*ODD, *reversed(ODD)):
+        data, body = ODD[name]
+        exchange.arrive(data)
+        assert await exchange.answer == (200, body)
+        exchange.ask()
+
+
+CODED = b"HTTP/1.1 %d X\r\nContent-Length: 3\r\n%b\r\nabc"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"Content-Encoding: gzip\r\n", "content-coded"),
+        (b"CONTENT-ENCODING: identity\r\nContent-Encoding:br\r\n", "content-coded"),
+        (b"X: y\r\n" * 200, "head-too-large"),
+        (b"X: y\r\n" * 127, None),
+        (b"Accept-Encoding: gzip\r\nX-Content-Encoding: gzip\r\n", None),
+    ],
+)
+async def test_documents_are_taken_as_they_are_or_not_at_all(line, reason):
+    exchange = Exchange(Memory(1 << 20))
+    exchange.arrive(CODED % (200, line))
+    if reason is None:
+        assert await exchange.answer == (200, b"abc")
+    else:
+        with pytest.raises(Failure, match=reason):
+            await exchange.answer
+
+
+async def test_how_an_error_page_is_coded_does_not_matter():
+    exchange = Exchange(Memory(1 << 20))
+    exchange.arrive(CODED % (503, b"Content-Encoding: gzip\r\n"))
+    assert await exchange.answer == (503, b"abc")
+    assert exchange.connection.reusable
+
+
+@pytest.mark.parametrize("status", [404, 503])
+async def test_error_page_that_is_not_worth_reading_costs_its_connection(status):
+    for framing in (b"Content-Length: 99999999", b"Transfer-Encoding: chunked"):
+        exchange = Exchange(Memory(1 << 20))
+        exchange.arrive(b"HTTP/1.1 %d X\r\n%b\r\n\r\nabc" % (status, framing))
+        assert await exchange.answer == (status, b"")
+        assert not exchange.connection.reusable
+
+
+@pytest.mark.parametrize("after", [b"junk", b"HTTP/1.1 200 OK\r\n"])
+@pytest.mark.parametrize("name", ["empty", "chunks"])
+async def test_what_follows_a_body_that_the_parser_reads_is_seen(name, after):
+    exchange = Exchange(Memory(1 << 20))
+    exchange.arrive(ODD[name][0] + after)
+    with pytest.raises(Failure, match="bytes-after-body"):
+        await exchange.answer
+
+
+async def test_answer_that_nobody_waits_for_closes_its_connection():
+    exchange = Exchange(Memory(1 << 20))
+    exchange.connection.give_up()
+    assert not exchange.transport.aborted
+    exchange.answer.cancel()
+    exchange.connection.give_up()
+    assert exchange.transport.aborted
+    assert exchange.ends == 1
+
+
+async def test_who_waits_without_a_task_is_told_after_the_connection_is_free():
+    exchange = Exchange(Memory(1 << 20))
+    told = []
+    exchange.answer.tell = lambda: told.append((exchange.ends, exchange.answer.result()))
+    exchange.arrive(ODD["plain"][0])
+    assert told == [(1, (200, b"abc"))]
 
 
 async def test_large_body_is_read_to_its_place_but_for_its_end(exchange):

@@ -1,0 +1,114 @@
+"""Requests out of bytes that come in any pieces."""
+
+import random
+
+import pytest
+
+from docwarden.errors import Cause
+from docwarden.server.reading import MAX_BODY_BYTES, MAX_PIPELINED, RequestReader
+
+GET = b"GET /7?x=1 HTTP/1.1\r\nHost: test\r\nX-A: 1 \r\nx-a:\t2\r\n\r\n"
+HEAD = b"HEAD http://test/8 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+LAST = b"GET /9 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+POST = b"POST /7 HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nabc"
+CHUNKED = (
+    b"POST /7 HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+)
+UPGRADE = b"GET /7 HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
+
+def reader(header_bytes=4096):
+    return RequestReader("192.0.2.1", header_bytes, random.Random(1))
+
+
+def read(*pieces, header_bytes=4096):
+    """What is read: method, path, why refused, Connection line, and whether it goes on."""
+    reading = reader(header_bytes)
+    for at, piece in enumerate(pieces):
+        if not reading.last:
+            reading.feed(piece, float(at), 0.0)
+    return [
+        (request.method, request.path, failure and failure.reason, connection, keep)
+        for request, failure, connection, keep in reading.pending
+    ]
+
+
+SEVEN = ("GET", "/7", None, b"", True)
+EIGHT = ("HEAD", "/8", None, b"Connection: keep-alive\r\n", True)
+NINE = ("GET", "/9", None, b"Connection: close\r\n", False)
+SENT = ("POST", "/7", None, b"Connection: close\r\n", False)
+
+
+@pytest.mark.parametrize(
+    ("data", "requests"),
+    [
+        (GET, [SEVEN]),
+        (GET + HEAD + LAST, [SEVEN, EIGHT, NINE]),
+        (b"\r\n" + GET + b"\r\n\r\n" + GET, [SEVEN, SEVEN]),
+        (POST, [SENT]),
+        (GET + CHUNKED, [SEVEN, SENT]),
+        (UPGRADE, [("GET", "/7", None, b"Connection: close\r\n", False)]),
+    ],
+    ids=["one", "three", "empty-lines", "body", "chunks", "upgrade"],
+)
+def test_requests_are_the_same_in_whatever_pieces_they_come(data, requests):
+    assert read(data) == requests
+    assert read(*(data[at : at + 1] for at in range(len(data)))) == requests
+    for cut in range(1, len(data)):
+        assert read(data[:cut], data[cut:]) == requests
+
+
+def test_fields_are_lower_case_stripped_and_joined():
+    reading = reader()
+    reading.feed(GET, 5.0, 6.0)
+    ((request, _, _, _),) = reading.pending
+    assert request.headers == {b"host": b"test", b"x-a": b"1, 2"}
+    assert (request.started, request.wall, request.client) == (5.0, 6.0, "192.0.2.1")
+
+
+@pytest.mark.parametrize("after", [GET, POST, b"junk", b"\x00"])
+@pytest.mark.parametrize("last", [POST, CHUNKED, UPGRADE])
+def test_nothing_is_read_after_a_request_whose_end_only_the_parser_knows(last, after):
+    assert len(read(last + after)) == 1
+    assert len(read(last, after)) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (b"GET /7 HTTP/1.1\r\n\r\n", "host-header"),
+        (b"GET /7 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "host-header"),
+        (b"GET /7 HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "host-header"),
+        (b"GET /7 HTTP/2.0\r\nHost: a\r\n\r\n", "http-version"),
+        (b"GET /7 HTTP/1.1\nHost: a\n\n", "malformed-request"),
+        (b"GET /7 HTTP/1.1\r\nHost : a\r\n\r\n", "malformed-request"),
+        (POST[:-3] + b"a" * 3 + b"b" * 9, None),
+        (b"POST /7 HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n"
+         + b"x" * (MAX_BODY_BYTES + 1), "request-body-too-large"),
+        (GET * (MAX_PIPELINED + 1), "too-many-pipelined"),
+    ],
+)  # fmt: skip
+def test_what_breaks_the_rules_is_the_last(head, reason):
+    requests = read(head + GET)
+    assert requests[-1][2] == reason
+    assert requests[-1][3:] == (b"Connection: close\r\n", False)
+    assert all(refused is None for _, _, refused, _, _ in requests[:-1])
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 5000])
+def test_a_head_beyond_the_limit_is_refused_before_it_has_ended(pieces):
+    data = b"GET /7 HTTP/1.1\r\nHost: test\r\nX: " + b"a" * 5000
+    size = len(data) // pieces
+    requests = read(*(data[at : at + size] for at in range(0, len(data), size)))
+    assert [refused for _, _, refused, _, _ in requests] == [Cause.HEAD_TOO_LARGE.value]
+    assert read(GET, header_bytes=len(GET)) == [SEVEN]
+    assert read(GET, header_bytes=len(GET) - 1)[0][2] == Cause.HEAD_TOO_LARGE.value
+
+
+def test_head_is_timed_from_its_first_byte():
+    reading = reader()
+    reading.feed(GET + GET[:5], 3.0, 0.0)
+    reading.feed(GET[5:9], 4.0, 0.0)
+    assert (reading.in_head, reading.began) == (True, 3.0)
+    reading.feed(GET[9:], 5.0, 0.0)
+    assert not reading.in_head
