@@ -1,6 +1,7 @@
 """How requests of a connection are served, and what becomes of an answer when it ends."""
 
 import asyncio
+import inspect
 import random
 import time
 import weakref
@@ -262,3 +263,25 @@ async def test_pipelined_requests_are_answered_in_order_whether_they_wait_or_not
     assert seen.site.ends == []
     seen.site.set(b"answer")
     assert seen.site.ends == [6, 6, 6]
+
+
+async def test_nothing_is_served_after_a_request_that_ends_the_connection():
+    seen = Seen()
+    last = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    seen.connection.data_received(last + REQUEST)
+    assert len(seen.site.ends) == 1
+    assert seen.transport.ended == "closed"
+
+
+async def test_pipelined_requests_that_are_answered_at_once_do_not_pile_up_on_the_stack():
+    seen = Seen()
+    depths = []
+
+    async def handle(request):  # noqa: ARG001 - the same for all
+        depths.append(len(inspect.stack()))
+        return responses.page(b"", b"text/plain")
+
+    seen.site.handle = handle
+    seen.connection.data_received(REQUEST * 50)
+    assert len(depths) == 50
+    assert len(set(depths)) == 1

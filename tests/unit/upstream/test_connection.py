@@ -1,6 +1,7 @@
 """How an answer's bytes get to their place, read by read, without a socket."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -123,8 +124,7 @@ async def test_answer_is_the_same_in_whatever_pieces_it_comes(name):
 
 async def test_connection_takes_one_answer_after_the_other():
     exchange = Exchange(Memory(1 << 20))
-    for name in (*ODD, *reversed(ODD)):
-        data, body = ODD[name]
+    for data, body in (odd for pair in itertools.product(ODD.values(), repeat=2) for odd in pair):
         exchange.arrive(data)
         assert await exchange.answer == (200, body)
         exchange.ask()
@@ -151,6 +151,16 @@ async def test_documents_are_taken_as_they_are_or_not_at_all(line, reason):
     else:
         with pytest.raises(Failure, match=reason):
             await exchange.answer
+
+
+async def test_empty_lines_do_not_hide_a_head():
+    exchange = Exchange(Memory(1 << 20))
+    exchange.arrive(ODD["chunks"][0])
+    assert await exchange.answer == (200, b"abc")
+    exchange.ask()
+    exchange.arrive(b"\r\n\r\n" + CODED % (200, b"Content-Encoding: gzip\r\n"))
+    with pytest.raises(Failure, match="content-coded"):
+        await exchange.answer
 
 
 async def test_how_an_error_page_is_coded_does_not_matter():
