@@ -91,7 +91,11 @@ class RequestReader:
     def _read_heads(self, data: bytes, now: float, wall: float) -> None:
         start = 0
         while start < len(data) and not self.last:
-            end = self._end_of_head(data, start)
+            if self._head:
+                end = self._end_of_split_head(data, start)
+            else:
+                at = data.find(_END, start)
+                end = at + len(_END) if at >= 0 else 0
             piece = data[start:end] if end else data[start:]
             start += len(piece)
             self._complete = upgrade = False
@@ -116,15 +120,12 @@ class RequestReader:
                 self._parser.feed_data(data[start:])
                 return
 
-    def _end_of_head(self, data: bytes, start: int) -> int:
-        """Return where in `data` the head ends that is under way or begins at `start`, or 0."""
-        if not self._head:
-            end = data.find(_END, start)
-            return end + len(_END) if end >= 0 else 0
+    def _end_of_split_head(self, data: bytes, start: int) -> int:
+        """Return where in `data` a head ends that began in earlier reads, or 0."""
         # Up to three bytes of its end may have come before.
         before = bytes(self._head[-3:])
-        end = (before + data[start:]).find(_END)
-        return start + end + len(_END) - len(before) if end >= 0 else 0
+        at = (before + data[start:]).find(_END)
+        return start + at + len(_END) - len(before) if at >= 0 else 0
 
     def _take_head(self, head: bytes, now: float, wall: float) -> None:
         lines = head.split(b"\r\n")

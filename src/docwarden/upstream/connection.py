@@ -187,7 +187,11 @@ class Connection:
         memory = self._arrivals.memory
         start = 0
         while not self._head_done:
-            end = self._end_of_head(start, count)
+            if self._head:
+                end = self._end_of_split_head(start, count)
+            else:
+                at = memory.find(_END, start, count)
+                end = at + len(_END) if at >= 0 else 0
             if not end:
                 self._head += memory[start:count]
                 self._parser.feed_data(memory[start:count])
@@ -232,16 +236,12 @@ class Connection:
             self.reusable = False
             self._finished = (status, b"")
 
-    def _end_of_head(self, start: int, count: int) -> int:
-        """Return where in the arrivals the head ends that is under way or begins, or 0."""
-        memory = self._arrivals.memory
-        if not self._head:
-            end = memory.find(_END, start, count)
-            return end + len(_END) if end >= 0 else 0
+    def _end_of_split_head(self, start: int, count: int) -> int:
+        """Return where in the arrivals a head ends that began in earlier reads, or 0."""
         # Up to three bytes of its end may have come before.
         before = bytes(self._head[-3:])
-        end = (before + memory[start:count]).find(_END)
-        return start + end + len(_END) - len(before) if end >= 0 else 0
+        at = (before + self._arrivals.memory[start:count]).find(_END)
+        return start + at + len(_END) - len(before) if at >= 0 else 0
 
     def _take(self, start: int, end: int) -> None:
         """Add what arrived from `start` to `end` to a body whose length was declared."""
