@@ -15,12 +15,10 @@ import asyncio
 import gc
 import itertools
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +26,7 @@ import uvloop
 
 from docwarden.app import App
 from docwarden.logs import open_log
+from docwarden.server.front import Front
 from docwarden.settings import load
 from docwarden.simulator.documents import make
 
@@ -113,17 +112,11 @@ class Client:
 
 
 class LoopWithoutSockets(uvloop.Loop):
-    """Joins what would listen and what would connect by function calls."""
+    """Joins the gateway and its upstream by function calls."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.listening: list[Callable[[], Any]] = []
         self.answers: Iterator[bytes] = iter(())
-
-    async def create_server(self, factory: Any, **given: Any) -> Any:  # type: ignore[override]  # as much as the gateway uses
-        self.listening.append(factory)
-        sock: socket.socket = given["sock"]
-        return SimpleNamespace(sockets=[sock], close=sock.close)
 
     async def create_connection(self, factory: Any, *_: Any, **__: Any) -> Any:  # type: ignore[override]  # likewise
         protocol = factory()
@@ -179,10 +172,10 @@ def in_gateway(
     descriptor = os.open(os.devnull, os.O_WRONLY)
     log = open_log(format_name="json", level="info", descriptor=descriptor)
 
-    async def run(loop: LoopWithoutSockets) -> float:
+    async def run() -> float:
         async with running(App(settings, log)) as app:
-            _, public = loop.listening
-            client = Client(public)
+            assert isinstance(app.public, Front)
+            client = Client(app.public.protocol)
             for _ in range(BATCH):  # connects, and fills what is filled once
                 assert await client.get() == 200
             return await measure(client, app)
@@ -192,7 +185,7 @@ def in_gateway(
             loop = runner.get_loop()
             assert isinstance(loop, LoopWithoutSockets)
             loop.answers = answers
-            return runner.run(run(loop))
+            return runner.run(run())
     finally:
         log.close()
         os.close(descriptor)
