@@ -11,7 +11,7 @@ from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verdict import Finding, MediaType, Verdict
 from docwarden.integrity.verifier import Verifier
 from docwarden.metrics import Metrics
-from docwarden.upstream.connection import StaleConnectionError
+from docwarden.upstream.connection import STALE
 from docwarden.upstream.pool import Pool
 from docwarden.waiting import in_task
 from docwarden.wanted import Wanted
@@ -69,9 +69,8 @@ class Attempts:
             request = self._pool.origin.request(
                 wanted.document_id, fields, timeout if self._forward_deadline else None
             )
-            try:
-                status, body = await self._pool.exchange(request, lease, started, timeout)
-            except StaleConnectionError:
+            status, body = await self._pool.exchange(request, lease, started, timeout)
+            if status == STALE:
                 status, body = await self._pool.replace(request, lease, started, timeout)
             received = self._clock()
             if span is not None:

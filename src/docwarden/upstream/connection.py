@@ -31,12 +31,10 @@ _FLOOD: Final = 128 * 1024
 _END: Final = b"\r\n\r\n"
 
 
-class StaleConnectionError(Exception):
-    """A kept-alive connection had been closed by the upstream before it answered anything."""
-
-
 Answer = tuple[int, bytes | bytearray]
 """Status and body, in full; only that of a 200 is of use."""
+STALE: Final = 0
+"""In place of a status: the upstream had closed a kept-alive connection before it answered."""
 
 
 class Connection:
@@ -91,9 +89,9 @@ class Connection:
     def send(self, request: bytes, lease: Lease, expires: float) -> Signal[Answer]:
         """Send `request`; return its answer to come. `lease` grows by what the body holds.
 
-        The future raises Failure with the transport's, the framing's or the limits' cause, or
-        StaleConnectionError when a kept-alive connection turned out to be closed. Before it is
-        done, `ended` has been called. Who gives it up cancels it, and tells the pool.
+        Its status is `STALE` when a kept-alive connection turned out to be closed. It raises
+        Failure with the transport's, the framing's or the limits' cause. Before it is done, `ended`
+        has been called. Who gives it up cancels it, and tells the pool.
         """
         answer: Signal[Answer] = Signal(loop=self._loop)
         self._answer = answer
@@ -108,7 +106,7 @@ class Connection:
         self._declared: int | None = None
         self.reusable = False
         if self.closed or self._transport is None:
-            self._end(StaleConnectionError())
+            self._end((STALE, b""))
         else:
             self._outbox.put(self._transport, (request,))
         return answer
@@ -283,7 +281,7 @@ class Connection:
         if self._answer is None:
             return
         if self._bytes_read == 0 and self.used:
-            self._end(StaleConnectionError())
+            self._end((STALE, b""))
         elif exc is not None or not self._head_done:
             self._fail(Failure(Cause.RESET))
         elif self._declared is None and not self._chunked:
@@ -358,7 +356,7 @@ class Connection:
         self.abort()
         self._end(failure)
 
-    def _end(self, end: Answer | Exception) -> None:
+    def _end(self, end: Answer | Failure) -> None:
         """Tell the end of the exchange; let go of it, as an idle connection holds no document."""
         answer = self._answer
         self._answer = None
@@ -371,7 +369,7 @@ class Connection:
         self._ended(self)
         if answer is None or answer.done():
             return
-        if isinstance(end, Exception):
+        if isinstance(end, Failure):
             answer.set_exception(end)
         else:
             answer.set_result(end)

@@ -11,7 +11,7 @@ from docwarden.document import Lease
 from docwarden.errors import Cause, Failure
 from docwarden.outbox import Outbox
 from docwarden.upstream.arrivals import Arrivals
-from docwarden.upstream.connection import Answer, Connection, StaleConnectionError
+from docwarden.upstream.connection import STALE, Answer, Connection
 from docwarden.upstream.origin import Origin
 from docwarden.waiting import in_task
 
@@ -58,12 +58,10 @@ class Pool:
     ) -> Awaitable[Answer]:
         """Send `request`, over an idle connection if there is one; return what brings its answer.
 
-        That ends within `timeout` seconds of `started`, monotonic seconds. Who gives it up says so
-        with `give_up`.
-
-        Raises, when awaited:
-            Failure: with the transport's, the framing's or the limits' cause.
-            StaleConnectionError: the kept-alive connection had been closed; see `replace`.
+        That ends within `timeout` seconds of `started`, monotonic seconds. Where its status is
+        `STALE`, the idle connection had been closed: see `replace`. Who gives it up says so with
+        `give_up`. When awaited it raises Failure with the transport's, the framing's or the limits'
+        cause.
         """
         self._now = started
         connection = self._reuse(started)
@@ -84,10 +82,10 @@ class Pool:
         self, request: bytes, lease: Lease, started: float, timeout: float
     ) -> Answer:
         connection = await self._connect(timeout)
-        try:
-            return await self._send(connection, request, lease, started + timeout)
-        except StaleConnectionError:
-            raise Failure(Cause.RESET) from None
+        answer = await self._send(connection, request, lease, started + timeout)
+        if answer[0] == STALE:
+            raise Failure(Cause.RESET)
+        return answer
 
     def _send(
         self, connection: Connection, request: bytes, lease: Lease, expires: float
