@@ -17,6 +17,6 @@ monitoring-tools:
 	done
 
 .PHONY: test-observability
-test-observability: $(READY) monitoring-tools ## Check rules, alerts end to end, dashboards, runbooks, logs and the console
+test-observability: $(READY) monitoring-tools console-tools ## Check rules, alerts end to end, dashboards, runbooks, logs and the console
 	$(BIN)/pytest -c monitoring/pytest.ini monitoring/tests
 	$(if $(wildcard tests/console),$(BIN)/pytest tests/console)
