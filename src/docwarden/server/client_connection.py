@@ -79,7 +79,8 @@ class ClientConnection:
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         if self.task is not None:
-            self.task.cancel()
+            # Behind its first step: cancelled before that, it would not even take note of its end.
+            self._front.loop.call_soon(self.task.cancel)
         elif self._waits_for is not None:
             self._cancel(self._waits_for)
 
@@ -93,6 +94,9 @@ class ClientConnection:
             cleans_up = coroutine.throw(asyncio.CancelledError())
         except (asyncio.CancelledError, StopIteration):
             self._cut_off()
+        except BaseException:
+            self._cut_off()
+            raise
         else:
             self._run(self._handle_in_task(coroutine, cleans_up))
 

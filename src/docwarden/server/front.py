@@ -94,7 +94,10 @@ class Front:
                 return
             except ConnectionAbortedError:
                 continue
-            except OSError:
+            except OSError as error:
+                self.loop.call_exception_handler(
+                    {"message": "no connection can be accepted for a second", "exception": error}
+                )
                 self.loop.remove_reader(listener)
                 self._retry_handle = self.loop.call_later(_RETRY_SECONDS, self._accept_when_ready)
                 return

@@ -285,3 +285,26 @@ async def test_pipelined_requests_that_are_answered_at_once_do_not_pile_up_on_th
     seen.connection.data_received(REQUEST * 50)
     assert len(depths) == 50
     assert len(set(depths)) == 1
+
+
+async def test_client_that_leaves_before_the_task_has_begun_is_still_noted(until):
+    seen = Seen(Waiting(in_task))
+    await outside(seen.connection.data_received, REQUEST)
+    seen.site.set(b"answer")
+    assert seen.connection.task is not None
+    seen.connection.connection_lost(None)
+    await until(lambda: seen.site.ends == [None], "the end")
+    assert seen.site.cleaned_up == [True]
+
+
+async def test_large_answer_to_a_client_that_leaves_in_the_same_turn_gives_its_memory_back(until):
+    seen = Seen()
+
+    async def handle(request):  # noqa: ARG001 - the same for all
+        return responses.page(bytes(1 << 20), b"text/plain")
+
+    seen.site.handle = handle
+    seen.connection.data_received(REQUEST)
+    seen.connection.connection_lost(None)
+    await until(lambda: seen.site.ends, "the end, at which the site releases the body's lease")
+    assert [sent for _, _, sent in seen.site.ends] == [-1]
