@@ -171,7 +171,7 @@ class PublicSite:
             raise Failure(Cause.DRAINING)
         wanted = request.wanted = Wanted(
             document_id,
-            Deadline(request.started + self._request_timeout),
+            Deadline.after(self._request_timeout, request.started),
             forward=request.forward,
             exemplar=request.exemplar,
             trace=request.trace,

@@ -89,12 +89,16 @@ class Exhausted(socket.socket):
 
 async def test_listener_goes_on_when_there_are_descriptors_again(start, monkeypatch, until):
     monkeypatch.setattr(front, "_RETRY_SECONDS", 0.01)
+    told = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"].errno))
     bound = bind("127.0.0.1", 0)
     listener = Exhausted(fileno=bound.detach())
     listening = await start(listener)
     client = connect(listening.port)
     await until(lambda: len(listening.connections) == 1, "the connection")
     assert listener.refusals == 0
+    assert told == [errno.EMFILE]
     client.close()
 
 
