@@ -24,6 +24,11 @@ from docwarden.simulator.server import Configuration, Simulator
 PATIENCE = 10.0
 
 
+def pytest_configure() -> None:
+    """Let what the tests start be interrupted, even where a shell's background job ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @dataclass
 class Answer:
     """What a client saw."""
