@@ -7,8 +7,9 @@ from typing import Any, Final
 from docwarden.declared_metrics import INTACT
 from docwarden.document import Bytes, Document, Lease, Memory
 from docwarden.errors import Cause, Failure
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Finding, MediaType, Verdict
+from docwarden.integrity.verdict import Finding, Verdict
 from docwarden.integrity.verifier import Verifier
 from docwarden.metrics import Metrics
 from docwarden.upstream.connection import STALE

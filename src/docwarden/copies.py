@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from docwarden.document import Document, Lease, Memory
-from docwarden.integrity.verdict import MediaType
+from docwarden.integrity.checks import MediaType
 from docwarden.metrics import Metrics
 from docwarden.store import Copy, MemoryStore, RedisStore
 from docwarden.wanted import Wanted

@@ -6,7 +6,7 @@ import orjson
 
 from docwarden import __version__
 from docwarden.errors import RULES, Cause
-from docwarden.integrity.verdict import MediaType
+from docwarden.integrity.checks import MediaType
 
 _DOCUMENT_CAUSES: Final = tuple(
     cause

@@ -5,7 +5,7 @@ from prometheus_client import generate_latest
 
 from docwarden.declared_metrics import ATTEMPT_RESULTS, DECLARED
 from docwarden.errors import RULES, Outcome
-from docwarden.integrity.verdict import MediaType
+from docwarden.integrity.checks import MediaType
 from docwarden.metrics import Metrics, registry_of
 from docwarden.openapi import DESCRIPTION
 from docwarden.settings import variables

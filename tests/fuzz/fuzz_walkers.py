@@ -19,9 +19,9 @@ from typing import Any
 import pikepdf
 from PIL import Image
 
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.tiers import inspect_bytes
-from docwarden.integrity.verdict import MediaType
 
 LIMIT_SECONDS = 2.0
 MAX_BYTES = 1 << 20

@@ -13,11 +13,11 @@ import pytest
 import uvloop
 from PIL import Image
 
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep import DeepChecker
 from docwarden.integrity.deep_process import WorkerFailedError
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import MediaType
 from docwarden.integrity.verifier import Verifier
 
 POLICY = Policy()

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep_process import DeepProcess, WorkerFailedError, worker_command
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Data, Finding, MediaType
+from docwarden.integrity.verdict import Data, Finding
 
 FIRST_PAUSE: Final = 0.05
 MAX_PAUSE: Final = 1.0

@@ -10,8 +10,9 @@ from math import ceil
 from typing import Final, Self
 
 from docwarden.integrity import deep_protocol as protocol
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Data, Finding, MediaType
+from docwarden.integrity.verdict import Data, Finding
 
 START_LIMIT: Final = 30.0
 """Seconds to start, and to load a library; a throttled container takes its time."""

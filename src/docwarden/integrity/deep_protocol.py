@@ -12,8 +12,9 @@ from struct import Struct
 from types import MappingProxyType
 from typing import BinaryIO, Final
 
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Data, Finding, MediaType
+from docwarden.integrity.verdict import Data, Finding
 
 READY: Final = b"ready"
 LOADING: Final = b"loading"

@@ -20,7 +20,7 @@ from docwarden.integrity import deep_protocol as protocol
 from docwarden.integrity.judges import Judge, judge_for
 
 if TYPE_CHECKING:
-    from docwarden.integrity.verdict import MediaType
+    from docwarden.integrity.checks import MediaType
 
 _OPEN_FILES = 64
 _ALL_FILES = 1 << 20

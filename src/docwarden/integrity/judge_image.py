@@ -11,9 +11,9 @@ from typing import Final
 
 from PIL import GifImagePlugin, Image, ImageFile, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.sniff import sniff
-from docwarden.integrity.verdict import MediaType
 
 MAX_PIXELS: Final = 32_000_000
 """In all frames together: 128 MB as RGBA, about half a second."""

@@ -10,8 +10,8 @@ Rules for the judges
 
 from collections.abc import Callable
 
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import MediaType
 
 Judge = Callable[[bytes, int], list[tuple[Reason, str]]]
 """Takes the document and the top tier, returns the failures."""

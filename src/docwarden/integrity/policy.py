@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Self
 
-from docwarden.integrity.verdict import Check, Mode
+from docwarden.integrity.checks import Check, Mode
 
 TOP_TIER: Final = 4
 _CHECKS: Final = MappingProxyType({check.value: check for check in Check})

@@ -6,7 +6,7 @@ Each row: stable code, the check it belongs to, what it means. The codes are met
 from enum import StrEnum
 from typing import Self
 
-from docwarden.integrity.verdict import Check
+from docwarden.integrity.checks import Check
 
 
 class Reason(StrEnum):

@@ -2,8 +2,8 @@
 
 import sys
 
+from docwarden.integrity.checks import Check, MediaType
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Check, MediaType
 
 _HEAD = """\
 # Integrity checks

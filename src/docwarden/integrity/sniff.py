@@ -8,8 +8,9 @@ BigTIFF. ISO 32000-1 annex H, implementation note 13: `%PDF-` may come within th
 import re
 from typing import Final
 
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Data, Finding, MediaType
+from docwarden.integrity.verdict import Data, Finding
 
 PDF_HEADER_WITHIN: Final = 1024
 

@@ -19,10 +19,11 @@ from typing import Any, Final
 
 import xxhash
 
+from docwarden.integrity.checks import Check, MediaType
 from docwarden.integrity.deep import DeepChecker
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.tiers import inspect_bytes
-from docwarden.integrity.verdict import Check, Data, Finding, MediaType, Verdict, first_enforced
+from docwarden.integrity.verdict import Data, Finding, Verdict, first_enforced
 
 THREAD_FROM: Final = 256 << 10
 """Bytes from which tiers 1 and 2 leave the event loop; docs/explanation/integrity.md has times."""

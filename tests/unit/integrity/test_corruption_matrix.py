@@ -10,10 +10,10 @@ import random
 
 import pytest
 
+from docwarden.integrity.checks import Check, Mode
 from docwarden.integrity.judges import judge_for
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.tiers import inspect_bytes
-from docwarden.integrity.verdict import Check, Mode
 
 # Pillow warns of odd TIFF directories before it refuses them.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

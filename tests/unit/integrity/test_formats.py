@@ -8,11 +8,11 @@ from typing import Any
 import pikepdf
 import pytest
 
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.judge_pdf import judge_pdf
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.tiers import inspect_bytes
-from docwarden.integrity.verdict import MediaType
 
 IHDR = b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0"
 IDAT = b"x\x9cc\xf8\x0f\0\x01\x01\x01\0"

@@ -3,9 +3,9 @@
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.tiers import inspect_bytes
-from docwarden.integrity.verdict import MediaType
 
 POLICY = Policy.parse(tier=4)
 SIGNATURES = (

@@ -2,9 +2,10 @@ import re
 
 import pytest
 
+from docwarden.integrity.checks import Check, MediaType, Mode
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Check, Finding, MediaType, Mode, Verdict, first_enforced
+from docwarden.integrity.verdict import Finding, Verdict, first_enforced
 
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

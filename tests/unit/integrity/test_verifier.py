@@ -4,11 +4,12 @@ import threading
 import pytest
 import xxhash
 
+from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep import DeepChecker
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.tiers import inspect_bytes
-from docwarden.integrity.verdict import Finding, MediaType
+from docwarden.integrity.verdict import Finding
 from docwarden.integrity.verifier import THREAD_FROM, Verifier
 
 
