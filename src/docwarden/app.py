@@ -19,6 +19,7 @@ from docwarden.allocator import tune_collector
 from docwarden.composition import Parts
 from docwarden.health import Phase
 from docwarden.logs import Log
+from docwarden.observability import Observability
 from docwarden.server.front import Front, bind
 from docwarden.server.limits import ClientLimits
 from docwarden.settings import PREFIX, Settings
@@ -54,16 +55,17 @@ class App:
             self.parts = Parts(settings, log)
         except TracingError as error:
             raise StartError(str(error)) from error
+        self.observability = Observability(settings, self.parts)
         front = _front_class(settings.server)
         random = self.parts.random
         limits = client_limits(settings, settings.max_client_connections)
         self.public = front(self.parts.public, limits, random=random)
         limits = client_limits(settings, ADMIN_CONNECTIONS)
         if channel is None:
-            self.admin = front(self.parts.admin, limits, random=random)
+            self.admin = front(self.observability.site, limits, random=random)
         else:
             patient = dataclasses.replace(limits, idle_timeout=math.inf)
-            self.admin = Front(self.parts.admin, patient, random=random)
+            self.admin = Front(self.observability.site, patient, random=random)
         self.parts.metrics.gauge(
             "docwarden_client_connections", lambda: len(self.public.connections)
         )

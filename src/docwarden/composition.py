@@ -1,4 +1,7 @@
-"""The composition root: every part is built and joined here, and knows only what it is handed."""
+"""The composition root: every part is built and joined here, and knows only what it is handed.
+
+`observability` builds what operators see on top of them.
+"""
 
 import asyncio
 import os
@@ -8,12 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from docwarden import __version__
-from docwarden.admin import AdminSite
 from docwarden.attempt import Attempts
-from docwarden.console.failures import RecentFailures
-from docwarden.console.feed import Feed
-from docwarden.console.site import Console
-from docwarden.console.standing import read_details
 from docwarden.copies import Copies
 from docwarden.document import Memory, add_holder, give_back
 from docwarden.fetching import Fetching
@@ -21,8 +19,8 @@ from docwarden.health import Health, LoopWatch
 from docwarden.integrity.deep import DeepChecker
 from docwarden.integrity.verifier import Verifier
 from docwarden.logs import Log
-from docwarden.metrics import Metrics, registry_of
-from docwarden.readings import read_all
+from docwarden.metrics import Metrics
+from docwarden.recent_failures import RecentFailures
 from docwarden.request_log import RequestLog
 from docwarden.resilience.breaker import Breaker
 from docwarden.resilience.gradient_limit import GradientLimit
@@ -32,7 +30,7 @@ from docwarden.resilience.retry import RetryPolicy
 from docwarden.resilience.retry_budget import RetryBudget
 from docwarden.resilience.single_flight import SingleFlight
 from docwarden.routes import PublicSite
-from docwarden.settings import Settings, describe
+from docwarden.settings import Settings
 from docwarden.store import open_store
 from docwarden.tracing import open_tracing
 from docwarden.upstream.origin import Origin
@@ -88,22 +86,6 @@ class Parts:
             clock=clock,
             random=self.random,
             tracing=self.tracing,
-        )
-        self.admin = self._build_admin(settings, clock)
-        read_all(self)
-
-    def _build_admin(self, settings: Settings, clock: Callable[[], float]) -> AdminSite:
-        registry = registry_of(self.metrics)
-        self.feed = Feed(
-            registry=registry,
-            details=lambda: read_details(self, clock()),
-            failures=self.failures,
-            clock=clock,
-            wall_clock=time.time,
-        )
-        console = Console(feed=self.feed, settings=describe(settings), revision=settings.revision)
-        return AdminSite(
-            health=self.health, registry=registry, console=console, revision=settings.revision
         )
 
     def _build_policies(self, settings: Settings) -> None:

@@ -2,15 +2,12 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
 
+from docwarden.composition import Parts
 from docwarden.resilience.breaker import State
 
-if TYPE_CHECKING:
-    from docwarden.composition import Parts
 
-
-def read_all(parts: "Parts") -> None:
+def read_all(parts: Parts) -> None:
     """Connect every metric that is not counted by `Metrics` itself to its part."""
     _read_resilience(parts)
     _read_integrity(parts)
@@ -32,7 +29,7 @@ def read_all(parts: "Parts") -> None:
     metrics.gauge("docwarden_trace_spans_lost", lambda: export.lost if export else 0)
 
 
-def _read_resilience(parts: "Parts") -> None:
+def _read_resilience(parts: Parts) -> None:
     metrics, limiter, breaker = parts.metrics, parts.limiter, parts.breaker
     clock = time.monotonic
     metrics.gauge("docwarden_requests_in_flight", lambda: limiter.in_flight)
@@ -56,7 +53,7 @@ def _read_resilience(parts: "Parts") -> None:
     )
 
 
-def _read_integrity(parts: "Parts") -> None:
+def _read_integrity(parts: Parts) -> None:
     deep = parts.deep
     if deep is None:
         return

@@ -3,9 +3,9 @@
 from random import Random
 from typing import Any, Final
 
-from docwarden.console.failures import RecentFailures
 from docwarden.errors import Failure, Outcome
 from docwarden.logs import Log
+from docwarden.recent_failures import RecentFailures
 from docwarden.request import Request
 from docwarden.wanted import Wanted
 

@@ -116,7 +116,7 @@ async def test_only_reading_is_allowed(gateway):
     for path in ("/", "/events"):
         assert (await status_and_body(gateway, "POST", path))[0] == 405
     assert await status_and_body(gateway, "HEAD", "/events") == (200, b"")
-    assert gateway.app.parts.feed.viewers == 0
+    assert gateway.app.observability.feed.viewers == 0
 
 
 async def status_and_body(gateway: Any, method: str, path: str) -> tuple[int, bytes]:
@@ -196,7 +196,7 @@ async def test_secrets_are_masked(start_gateway, simulator, watch):
 
 
 async def test_nothing_is_read_while_nobody_looks(gateway, watch):
-    feed = gateway.app.parts.feed
+    feed = gateway.app.observability.feed
     assert not feed.running
     first, second = await watch(gateway), await watch(gateway)
     await first.event("sample")
@@ -237,12 +237,12 @@ async def test_viewer_too_many_is_turned_away_until_another_leaves(gateway, watc
     assert answer.problem["reason"] == "too-many-viewers"
     assert int(answer.headers["retry-after"]) > 0
     watching[0].close()
-    await until(lambda: gateway.app.parts.feed.viewers < VIEWERS)
+    await until(lambda: gateway.app.observability.feed.viewers < VIEWERS)
     assert await (await watch(gateway)).event("sample")
 
 
 async def test_viewer_that_reads_slowly_gets_the_latest_and_holds_no_more(gateway):
-    viewer = Viewer(gateway.app.parts.feed)
+    viewer = Viewer(gateway.app.observability.feed)
     for number in range(1000):
         viewer.push("sample", b"%d" % number)
         viewer.push("failures", b"[]")
@@ -255,4 +255,4 @@ async def test_streams_end_when_the_process_stops(gateway, watch):
     await asyncio.wait_for(gateway.app.stop(), 3)
     with contextlib.suppress(ConnectionResetError):
         await watching.rest()
-    assert not gateway.app.parts.feed.running
+    assert not gateway.app.observability.feed.running

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from docwarden import request_log
-from docwarden.console.failures import RecentFailures
 from docwarden.errors import Cause, Failure, Outcome
 from docwarden.logs import open_log
+from docwarden.recent_failures import RecentFailures
 from docwarden.request import Request, address_of
 from docwarden.request_log import RequestLog
 from docwarden.resilience.deadline import Deadline

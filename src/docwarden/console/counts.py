@@ -7,9 +7,9 @@ from typing import Final
 
 from prometheus_client.registry import CollectorRegistry
 
-from docwarden.console.failures import REFUSED
 from docwarden.declared_metrics import BUCKETS
 from docwarden.errors import Cause, Outcome
+from docwarden.recent_failures import REFUSED
 
 Numbers = dict[str, dict[tuple[str, ...], float]]
 """Samples by name, then by their label values in declared order."""

@@ -13,9 +13,9 @@ import orjson
 from prometheus_client.registry import CollectorRegistry
 
 from docwarden.console.counts import Counts, Numbers, quantile, read
-from docwarden.console.failures import RecentFailures
 from docwarden.console.standing import Details
 from docwarden.console.verdict import Standing, judge
+from docwarden.recent_failures import RecentFailures
 
 VIEWERS: Final = 8
 """Open pages that are fed at once; the admin listener takes a hundred connections."""

@@ -1,14 +1,11 @@
 """What the console shows beside the metrics, read from the parts that hold it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from docwarden.composition import Parts
 from docwarden.health import Phase
 from docwarden.resilience.breaker import State
 from docwarden.store import MemoryStore
-
-if TYPE_CHECKING:
-    from docwarden.composition import Parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +41,7 @@ class Details:
     store_error: str
 
 
-def read_details(parts: "Parts", now: float) -> Details:
+def read_details(parts: Parts, now: float) -> Details:
     """Return the reading at the monotonic moment `now`."""
     health, breaker, store = parts.health, parts.breaker, parts.store
     memory = store if isinstance(store, MemoryStore) else None

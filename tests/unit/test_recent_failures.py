@@ -2,8 +2,8 @@
 
 from random import Random
 
-from docwarden.console.failures import KEPT, KEPT_REFUSED, RecentFailures
 from docwarden.errors import Cause, Failure
+from docwarden.recent_failures import KEPT, KEPT_REFUSED, RecentFailures
 from docwarden.request import Request
 from docwarden.resilience.deadline import Deadline
 from docwarden.wanted import Wanted
