@@ -2,14 +2,11 @@
 
 import re
 from random import Random
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from docwarden.errors import Failure, Outcome
 from docwarden.responses import Response
-from docwarden.wanted import Wanted
-
-if TYPE_CHECKING:
-    from docwarden.tracing.spans import Trace
+from docwarden.wanted import AttemptSpans, Wanted
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # W3C Trace Context section 3.2: version 00; all-zero ids are invalid.
@@ -23,6 +20,24 @@ _PRINTABLE_PATH: Final = re.compile(r"/[A-Za-z0-9._~/-]{0,127}")
 _METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT")
 )
+
+
+class Trace(AttemptSpans, Protocol):
+    """The part of a trace that is one request; `tracing` makes them.
+
+    Attributes:
+        id: of the trace, 32 hexadecimal digits.
+        span_id: of the request's own span, 16 hexadecimal digits.
+        sampled: whether its spans are recorded.
+    """
+
+    id: str
+    span_id: str
+    sampled: bool
+
+    def end(self, request: "Request", status: int, seconds: float) -> None:
+        """Record the request, answered with `status` (0: it was not) within `seconds`."""
+        ...
 
 
 class Request:
@@ -108,7 +123,7 @@ class Request:
             self.forward += b"tracestate: %b\r\n" % state
         self.parent = (match[1], match[2], match[3], state)
 
-    def carry(self, trace: "Trace", state: str) -> None:
+    def carry(self, trace: Trace, state: str) -> None:
         """Be part of `trace`: its attempts tell the upstream of it, with the tracestate `state`."""
         self.trace = trace
         self.trace_id = trace.id

@@ -1,12 +1,45 @@
 """What is to be fetched, and what fetching it came to."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from docwarden.errors import Failure
 from docwarden.resilience.deadline import Deadline
 
-if TYPE_CHECKING:
-    from docwarden.tracing.spans import Trace
+
+class AttemptSpan(Protocol):
+    """Takes what becomes of one attempt.
+
+    Attributes:
+        header: the line that makes the upstream's spans this attempt's children.
+        status: of the upstream's answer, 0 while there is none.
+        failure: why the attempt failed, if it did.
+    """
+
+    header: bytes
+    status: int
+    failure: Failure | None
+
+    def end(
+        self, started: float, received: float, ended: float, *, recalled: bool | None, intact: bool
+    ) -> None:
+        """Record the attempt.
+
+        Args:
+            started: monotonic second.
+            received: when the answer was there and verification began.
+            ended: when it had ended, whichever way.
+            recalled: whether the verdict was remembered; None when there was no verification.
+            intact: whether it brought an intact document.
+        """
+        ...
+
+
+class AttemptSpans(Protocol):
+    """Takes the spans of a fetch's attempts."""
+
+    def attempt(self, document_id: str) -> AttemptSpan:
+        """Begin an attempt."""
+        ...
 
 
 class Wanted:
@@ -38,7 +71,7 @@ class Wanted:
         *,
         forward: bytes = b"",
         exemplar: str = "",
-        trace: "Trace | None" = None,
+        trace: AttemptSpans | None = None,
     ) -> None:
         self.document_id = document_id
         self.deadline = deadline

@@ -15,6 +15,7 @@ from docwarden.request import Request
 from docwarden.tracing import TracingError, is_asked_for, open_tracing
 from docwarden.tracing.export import CountedExporter, SpanExport
 from docwarden.tracing.library_log import LibraryLog
+from docwarden.tracing.recorder import Recorder
 from docwarden.tracing.tracer import Tracing
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -182,12 +183,12 @@ def exporter():
 @pytest.fixture
 def tracing(processor, exporter):
     export = SpanExport(exporter, processor, NO_LIBRARY, resource=Resource({}), queue=4)
-    return Tracing(
-        sampler=ALWAYS_ON,
-        export=export,
-        upstream_url="https://user:secret@[2001:db8::1]:8443/doc/{id}?key=secret",
-        random=random.Random(1),
-    )
+    return tracing_to(export, "https://user:secret@[2001:db8::1]:8443/doc/{id}?key=secret")
+
+
+def tracing_to(export, upstream_url):
+    recorder = Recorder(export=export, upstream_url=upstream_url, random=random.Random(1))
+    return Tracing(sampler=ALWAYS_ON, recorder=recorder)
 
 
 def request_with(**headers):
@@ -224,9 +225,7 @@ def test_url_of_an_attempt_has_neither_credentials_nor_query(tracing, processor)
     [("http://u/{id}", 80, "http://u/5"), ("https://u", 443, "https://u/")],
 )
 def test_port_is_the_schemes_where_none_is_given(url, port, shown, tracing, processor):
-    plain = Tracing(
-        sampler=ALWAYS_ON, export=tracing.export, upstream_url=url, random=random.Random(1)
-    )
+    plain = tracing_to(tracing.export, url)
     request = request_with()
     plain.begin(request)
     request.trace.attempt("5").end(100.0, 100.25, 100.25, recalled=None, intact=True)

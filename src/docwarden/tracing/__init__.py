@@ -1,7 +1,8 @@
 """Traces by OpenTelemetry: off unless the standard `OTEL_*` variables ask for them.
 
 Nothing of OpenTelemetry is imported before that, and no part holds more than None. This module
-decides; `tracer` begins a request's trace, `spans` says what it holds, `export` how it leaves.
+decides; `tracer` begins a request's trace, `spans` says what it holds, `recorder` and `export` how
+it leaves.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ def open_tracing(
         return None
     try:
         from docwarden.tracing.export import open_export  # noqa: PLC0415 - an extra, imported if used
+        from docwarden.tracing.recorder import Recorder  # noqa: PLC0415 - as above
         from docwarden.tracing.tracer import Tracing  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         raise TracingError(
@@ -76,7 +78,8 @@ def open_tracing(
             "pip install 'docwarden[tracing]' (or set OTEL_SDK_DISABLED=true)"
         ) from error
     sampler, export = open_export(environ, log)
-    return Tracing(sampler=sampler, export=export, upstream_url=upstream_url, random=random)
+    recorder = Recorder(export=export, upstream_url=upstream_url, random=random)
+    return Tracing(sampler=sampler, recorder=recorder)
 
 
 def _given(environ: Mapping[str, str], name: str) -> str:

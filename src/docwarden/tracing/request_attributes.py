@@ -1,15 +1,12 @@
 """What the span of a request says of it."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from docwarden.request import Request
+from docwarden.request import Request
 from docwarden.wanted import Wanted
 
 Attributes = dict[str, str | int | float | bool]
 
 
-def attributes_of(request: "Request", status: int) -> Attributes:
+def attributes_of(request: Request, status: int) -> Attributes:
     """Return the attributes of a request that was answered with `status`, 0 if it was not."""
     attributes: Attributes = {
         "http.request.method": request.method_label,
@@ -36,7 +33,7 @@ def attributes_of(request: "Request", status: int) -> Attributes:
     return attributes
 
 
-def _add_fetch(attributes: Attributes, wanted: "Wanted") -> None:
+def _add_fetch(attributes: Attributes, wanted: Wanted) -> None:
     attributes["docwarden.document_id"] = wanted.document_id
     attributes["docwarden.attempts"] = len(wanted.attempts)
     if wanted.queue_seconds:

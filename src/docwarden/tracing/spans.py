@@ -16,35 +16,23 @@ only ids and times are noted; spans are put together when they have ended. This 
 third of what the SDK's live spans take, which are made for any number of threads and changes.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from docwarden import __version__
 from docwarden.errors import Failure
+from docwarden.request import Request
+from docwarden.tracing.recorder import Recorder
 from docwarden.tracing.request_attributes import Attributes, attributes_of
-
-if TYPE_CHECKING:
-    from docwarden.request import Request
-    from docwarden.tracing.tracer import Tracing
 
 SAMPLED: Final = int(TraceFlags.SAMPLED)
 
-_SCOPE: Final = InstrumentationScope("docwarden", __version__)
 _UNSET: Final = Status()
 _ERROR: Final = Status(StatusCode.ERROR)
 
 
 class Attempt:
-    """One attempt under way.
-
-    Attributes:
-        header: the line that makes the upstream's spans this attempt's children.
-        status: of the upstream's answer, 0 while there is none.
-        failure: why the attempt failed, if it did.
-    """
+    """One attempt under way; a `wanted.AttemptSpan`."""
 
     __slots__ = (
         "_context", "_count", "_document_id", "_trace", "failure", "header", "status",
@@ -54,7 +42,7 @@ class Attempt:
         self._trace = trace
         self._document_id = document_id
         self._count = count
-        self._context = context = trace.new_context()
+        self._context = context = trace.recorder.within(trace.context)
         self.status = 0
         self.failure: Failure | None = None
         self.header = b"traceparent: 00-%032x-%016x-%02x\r\n" % (
@@ -64,21 +52,13 @@ class Attempt:
     def end(
         self, started: float, received: float, ended: float, *, recalled: bool | None, intact: bool
     ) -> None:
-        """Record the attempt.
-
-        Args:
-            started: monotonic second.
-            received: when the answer was there and verification began.
-            ended: when it had ended, whichever way.
-            recalled: whether the verdict was remembered; None when there was no verification.
-            intact: whether it brought an intact document.
-        """
+        """Record the attempt."""
         if not self._context.trace_flags & SAMPLED:
             return
         trace = self._trace
         status = _UNSET
-        attributes: Attributes = dict(trace.tracing.upstream)
-        attributes["url.full"] = trace.tracing.url.replace("{id}", self._document_id)
+        attributes: Attributes = dict(trace.recorder.upstream)
+        attributes["url.full"] = trace.recorder.url.replace("{id}", self._document_id)
         if self.status:
             attributes["http.response.status_code"] = self.status
         if self._count:
@@ -96,7 +76,8 @@ class Attempt:
     def _record_verification(self, started: float, ended: float, *, recalled: bool) -> None:
         attributes: Attributes = {"docwarden.recalled": recalled}
         status = _UNSET if self.failure is None else self._fail(attributes, self.failure)
-        self._trace.record("verify", SpanKind.INTERNAL, self._trace.new_context(), self._context,
+        context = self._trace.recorder.within(self._context)
+        self._trace.record("verify", SpanKind.INTERNAL, context, self._context,
                            (started, ended), attributes, status)  # fmt: skip
 
     def _fail(self, attributes: Attributes, failure: Failure) -> Status:
@@ -108,29 +89,26 @@ class Attempt:
 
 
 class Trace:
-    """The part of a trace that is one request.
+    """The part of a trace that is one request; a `request.Trace`.
 
     Attributes:
-        tracing: what it was begun by.
+        recorder: takes its spans.
         context: of the request's own span.
-        id: of the trace, 32 hexadecimal digits.
-        span_id: of the request's own span, 16 hexadecimal digits.
-        sampled: whether its spans are recorded.
     """
 
     __slots__ = (
-        "_attempts", "_moment", "_nanoseconds", "_parent", "context", "id", "sampled", "span_id",
-        "tracing",
+        "_attempts", "_moment", "_nanoseconds", "_parent", "context", "id", "recorder", "sampled",
+        "span_id",
     )  # fmt: skip
 
     def __init__(
         self,
-        tracing: "Tracing",
+        recorder: Recorder,
         context: SpanContext,
         parent: SpanContext | None,
-        request: "Request",
+        request: Request,
     ) -> None:
-        self.tracing = tracing
+        self.recorder = recorder
         self.context = context
         self.id = f"{context.trace_id:032x}"
         self.span_id = f"{context.span_id:016x}"
@@ -146,16 +124,8 @@ class Trace:
         self._attempts += 1
         return Attempt(self, document_id, count)
 
-    def new_context(self) -> SpanContext:
-        """Return a context for another span of this trace."""
-        own = self.context
-        return SpanContext(
-            own.trace_id, self.tracing.new_span_id(), is_remote=False,
-            trace_flags=own.trace_flags, trace_state=own.trace_state,
-        )  # fmt: skip
-
-    def end(self, request: "Request", status: int, seconds: float) -> None:
-        """Record the request, answered with `status` (0: it was not) within `seconds`."""
+    def end(self, request: Request, status: int, seconds: float) -> None:
+        """Record the request."""
         if self.sampled:
             outcome = _ERROR if status >= 500 else _UNSET
             method = request.method_label if request.method_label != "_OTHER" else "HTTP"
@@ -175,15 +145,13 @@ class Trace:
         attributes: Attributes,
         status: Status,
     ) -> None:
-        """Hand a finished span to the export, if it has room; `between` is in monotonic seconds."""
-        export = self.tracing.export
-        if export.has_room():
-            started, ended = between
-            export.take(
-                ReadableSpan(
-                    name, context, parent, export.resource, attributes,
-                    kind=kind, status=status, instrumentation_scope=_SCOPE,
-                    start_time=self._nanoseconds + int((started - self._moment) * 1e9),
-                    end_time=self._nanoseconds + int((ended - self._moment) * 1e9),
-                )
-            )  # fmt: skip
+        """Record a finished span; `between` is in monotonic seconds."""
+        started, ended = between
+        self.recorder.record(
+            name, kind, context, parent,
+            (
+                self._nanoseconds + int((started - self._moment) * 1e9),
+                self._nanoseconds + int((ended - self._moment) * 1e9),
+            ),
+            attributes, status,
+        )  # fmt: skip

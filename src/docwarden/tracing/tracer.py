@@ -1,9 +1,5 @@
 """The beginning of a trace: whose child a request is, and whether it is recorded."""
 
-from random import Random
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
-
 from opentelemetry.sdk.trace.sampling import Decision, Sampler
 from opentelemetry.trace import (
     NonRecordingSpan,
@@ -14,49 +10,29 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from docwarden.request import Request
 from docwarden.tracing.export import SpanExport
-from docwarden.tracing.request_attributes import Attributes
+from docwarden.tracing.recorder import Recorder
 from docwarden.tracing.spans import SAMPLED, Trace
-
-if TYPE_CHECKING:
-    from docwarden.request import Request
-
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Tracing:
-    """Begins the traces of requests.
+    """Begins the traces of requests."""
 
-    Attributes:
-        export: where spans go.
-        upstream: what every attempt's span says of the upstream.
-        url: what attempts ask, `{id}` in it once or not at all, without query and credentials.
-    """
-
-    def __init__(
-        self, *, sampler: Sampler, export: SpanExport, upstream_url: str, random: Random
-    ) -> None:
+    def __init__(self, *, sampler: Sampler, recorder: Recorder) -> None:
         self._sampler = sampler
-        self._random = random
-        self.export = export
-        parts = urlsplit(upstream_url)
-        host = parts.hostname or ""
-        port = parts.port or _PORTS[parts.scheme]
-        shown = f"[{host}]" if ":" in host else host
-        self.url = (
-            f"{parts.scheme}://{shown}{f':{parts.port}' if parts.port else ''}{parts.path or '/'}"
-        )
-        self.upstream: Attributes = {
-            "http.request.method": "GET",
-            "network.protocol.version": "1.1",
-            "server.address": host,
-            "server.port": port,
-        }
+        self._recorder = recorder
 
-    def begin(self, request: "Request") -> None:
+    @property
+    def export(self) -> SpanExport:
+        """Where spans go."""
+        return self._recorder.export
+
+    def begin(self, request: Request) -> None:
         """Begin the part of a trace that `request` is, and let the request carry it."""
         parent = _parent_of(request)
-        trace_id = parent.trace_id if parent is not None else self._random.getrandbits(128) or 1
+        recorder = self._recorder
+        trace_id = recorder.new_trace_id() if parent is None else parent.trace_id
         sampling = self._sampler.should_sample(
             None if parent is None else set_span_in_context(NonRecordingSpan(parent)),
             trace_id,
@@ -69,16 +45,12 @@ class Tracing:
         flags = TraceFlags(kept | (SAMPLED if sampled else 0))
         state = sampling.trace_state
         context = SpanContext(
-            trace_id, self.new_span_id(), is_remote=False, trace_flags=flags, trace_state=state
+            trace_id, recorder.new_span_id(), is_remote=False, trace_flags=flags, trace_state=state
         )
-        request.carry(Trace(self, context, parent, request), state.to_header() if state else "")
-
-    def new_span_id(self) -> int:
-        """Return 64 random bits that are not all zero."""
-        return self._random.getrandbits(64) or 1
+        request.carry(Trace(recorder, context, parent, request), state.to_header() if state else "")
 
 
-def _parent_of(request: "Request") -> SpanContext | None:
+def _parent_of(request: Request) -> SpanContext | None:
     """Return the client's span, if the request names one."""
     found = request.parent
     if found is None:
