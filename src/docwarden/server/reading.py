@@ -15,6 +15,7 @@ from typing import Final
 import httptools
 
 from docwarden.errors import Cause, Failure
+from docwarden.heads import END, end_of_split_head
 from docwarden.request import Request
 
 # A client that sends more requests than this without reading answers is no browser.
@@ -23,7 +24,6 @@ MAX_PIPELINED: Final = 64
 MAX_BODY_BYTES: Final = 64 * 1024
 CLOSE: Final = b"Connection: close\r\n"
 _KEEP: Final = b"Connection: keep-alive\r\n"
-_END: Final = b"\r\n\r\n"
 
 
 Pending = tuple[Request, Failure | None, bytes, bool]
@@ -92,10 +92,11 @@ class RequestReader:
         start = 0
         while start < len(data) and not self.last:
             if self._head:
-                end = self._end_of_split_head(data, start)
+                end = end_of_split_head(self._head, data[start:])
+                end = start + end if end else 0
             else:
-                at = data.find(_END, start)
-                end = at + len(_END) if at >= 0 else 0
+                at = data.find(END, start)
+                end = at + len(END) if at >= 0 else 0
             piece = data[start:end] if end else data[start:]
             start += len(piece)
             self._complete = upgrade = False
@@ -119,13 +120,6 @@ class RequestReader:
             elif self._with_body is not None:
                 self._parser.feed_data(data[start:])
                 return
-
-    def _end_of_split_head(self, data: bytes, start: int) -> int:
-        """Return where in `data` a head ends that began in earlier reads, or 0."""
-        # Up to three bytes of its end may have come before.
-        before = bytes(self._head[-3:])
-        at = (before + data[start:]).find(_END)
-        return start + at + len(_END) - len(before) if at >= 0 else 0
 
     def _take_head(self, head: bytes, now: float, wall: float) -> None:
         lines = head.split(b"\r\n")

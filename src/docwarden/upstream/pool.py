@@ -11,8 +11,9 @@ from docwarden.document import Lease
 from docwarden.errors import Cause, Failure
 from docwarden.outbox import Outbox
 from docwarden.upstream.arrivals import Arrivals
-from docwarden.upstream.connection import STALE, Answer, Connection
+from docwarden.upstream.connection import STALE, Connection
 from docwarden.upstream.origin import Origin
+from docwarden.upstream.reading import Answer
 from docwarden.waiting import in_task
 
 # Longer idle connections are more often closed by the other side than useful; nginx keeps 60 s,

@@ -231,13 +231,27 @@ async def test_body_that_waits_for_memory_takes_none(exchange):
     early = 50_000
     exchange.arrive(head(length) + body[:early])
     assert not exchange.transport.reading
-    assert exchange.connection._filled is None
+    assert exchange.connection._reader._filled is None
     assert exchange.lease.size == 0
     other.release()
     assert exchange.transport.reading
     assert exchange.lease.size == length
     exchange.arrive(body[early:length])
     assert await exchange.answer == (200, body[:length])
+
+
+async def test_whole_body_that_waits_for_memory_is_handed_over_with_it(exchange):
+    other = Lease(exchange.lease._memory)
+    assert other.grow(64 << 20)
+    exchange.arrive(head(3) + b"abc")
+    assert not exchange.answer.done()
+    assert not exchange.transport.reading
+    other.release()
+    assert await exchange.answer == (200, b"abc")
+    assert exchange.lease.size == 3
+    assert exchange.connection.reusable
+    exchange.ask()
+    assert exchange.transport.reading, "the next answer is read"
 
 
 async def test_request_is_written_at_the_end_of_the_turn():
