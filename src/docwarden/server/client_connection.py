@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from docwarden.errors import Cause, Failure
 from docwarden.request import Request, address_of
 from docwarden.responses import Response
 from docwarden.server.reading import CLOSE, Pending, RequestReader
-from docwarden.waiting import Signal, adopt
+from docwarden.waiting import Runner
 
 if TYPE_CHECKING:
     from docwarden.server.front import Front
@@ -25,20 +25,19 @@ _STATUS_LINES: Final = {
 }
 
 
-class ClientConnection:
+class ClientConnection(Runner[Response]):
     """Reads requests and writes answers; an `asyncio.Protocol` by its methods."""
 
     __slots__ = (
-        "_coroutine", "_current", "_drained", "_front", "_paused", "_progress", "_reader",
-        "_reading", "_serving", "_since", "_transport", "_waits_for", "lost", "task",
+        "_current", "_drained", "_front", "_paused", "_progress", "_reader", "_reading",
+        "_sending", "_serving", "_since", "_transport", "lost",
     )  # fmt: skip
 
     def __init__(self, front: "Front") -> None:
+        super().__init__(front.loop)
         self._front = front
-        self.task: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
         self._current: Pending | None = None
-        self._coroutine: Coroutine[Any, Any, Response] | None = None
-        self._waits_for: Signal[Any] | None = None
         self._reading = True
         self._serving = False
         self._drained: asyncio.Future[None] | None = None
@@ -78,27 +77,11 @@ class ClientConnection:
         self._reader.pending.clear()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
-        if self.task is not None:
+        if self._sending is not None:
             # Behind its first step: cancelled before that, it would not even take note of its end.
-            self._front.loop.call_soon(self.task.cancel)
-        elif self._waits_for is not None:
-            self._cancel(self._waits_for)
-
-    def _cancel(self, waits_for: Signal[Any]) -> None:
-        """Cancel the coroutine that serves without a task."""
-        waits_for.tell = None
-        waits_for.cancel()
-        coroutine = cast("Coroutine[Any, Any, Response]", self._coroutine)
-        self._waits_for = self._coroutine = None
-        try:
-            cleans_up = coroutine.throw(asyncio.CancelledError())
-        except (asyncio.CancelledError, StopIteration):
-            self._cut_off()
-        except BaseException:
-            self._cut_off()
-            raise
+            self._loop.call_soon(self._sending.cancel)
         else:
-            self._run(self._handle_in_task(coroutine, cleans_up))
+            self._cancel()
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -111,6 +94,11 @@ class ClientConnection:
         self._paused = False
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """What serves the current request, if it has had to wait for more than the upstream."""
+        return self._sending or self._task
 
     # --- requests in order
 
@@ -127,10 +115,9 @@ class ClientConnection:
             self._current = pending.popleft()
             request, failure, _, _ = self._current
             if failure is None:
-                self._coroutine = self._front.site.handle(request)
-                self._go_on()
+                self._run(self._front.site.handle(request))
             else:
-                self._answer(self._front.site.refuse(request, failure))
+                self._deliver(self._front.site.refuse(request, failure))
         self._serving = False
         if self._reading == bool(pending) and not self.lost:
             self._reading = not pending
@@ -139,50 +126,13 @@ class ClientConnection:
             else:
                 self._transport.pause_reading()
 
-    def _go_on(self) -> None:
-        """Run the coroutine that serves until it waits; see `waiting`."""
-        coroutine = cast("Coroutine[Any, Any, Response]", self._coroutine)
-        try:
-            waits_for = coroutine.send(None)
-        except StopIteration as end:
-            response = end.value
-        except BaseException:
-            self._coroutine = self._waits_for = None
-            self._cut_off()
-            raise
-        else:
-            if type(waits_for) is Signal:
-                waits_for._asyncio_future_blocking = False  # noqa: SLF001 - as a task does
-                waits_for.tell = self._go_on
-                self._waits_for = waits_for
-            else:
-                self._coroutine = self._waits_for = None
-                self._run(self._handle_in_task(coroutine, waits_for))
-            return
-        self._coroutine = self._waits_for = None
-        self._answer(response)
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        self.task = self._front.loop.create_task(work)
-
-    async def _handle_in_task(
-        self, coroutine: Coroutine[Any, Any, Response], waits_for: object
-    ) -> None:
-        try:
-            response = await adopt(coroutine, waits_for)
-        except BaseException:
-            self._cut_off()
-            raise
-        self.task = None
-        self._answer(response)
-
     def _cut_off(self) -> None:
         """Note that a request ends without an answer."""
         current, self._current = self._current, None
         if current is not None:
             self._front.site.ended(current[0], None, -1)
 
-    def _answer(self, response: Response) -> None:
+    def _deliver(self, response: Response) -> None:
         """Send the answer to the current request."""
         front = self._front
         request, failure, connection, keep = cast("Pending", self._current)
@@ -193,7 +143,7 @@ class ClientConnection:
         )  # fmt: skip
         size = len(response.body)
         if self._paused or response.stream or size > _WRITE_HIGH:
-            self._run(self._answer_slowly(head, response, keep=keep))
+            self._sending = self._loop.create_task(self._answer_slowly(head, response, keep=keep))
             return
         if self.lost:
             size = -1
@@ -207,7 +157,7 @@ class ClientConnection:
         try:
             sent = await self._send_slowly(head, response)
         finally:
-            self.task = None
+            self._sending = None
             self._ended(request, response, sent, keep=keep, failure=failure)
 
     def _ended(
@@ -268,7 +218,7 @@ class ClientConnection:
 
     async def _drained_in_time(self) -> bool:
         """Wait until the client has read enough; False when it was lost before."""
-        self._drained = self._front.loop.create_future()
+        self._drained = self._loop.create_future()
         await self._drained
         self._drained = None
         return not self.lost
