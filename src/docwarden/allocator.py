@@ -9,6 +9,7 @@ A document of 1 MiB cost 1.4 ms of processor time with pages of its own for each
 
 import ctypes
 import gc
+import mmap
 from typing import Final
 
 _M_TRIM_THRESHOLD: Final = -1
@@ -18,6 +19,7 @@ _KEEP: Final = 16 * 1024 * 1024
 _PAD: Final = 1024 * 1024
 # Buffers from here on get pages of their own, which go back to the kernel whole.
 _OWN_PAGES: Final = 2 * 1024 * 1024
+_HUGE_PAGES: Final[int | None] = getattr(mmap, "MADV_HUGEPAGE", None)  # Linux only
 
 
 def tune_allocator() -> None:
@@ -31,6 +33,31 @@ def tune_allocator() -> None:
     mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES)
     mallopt(_M_TRIM_THRESHOLD, _KEEP)
     mallopt(_M_TOP_PAD, _PAD)
+
+
+def unfilled(size: int) -> bytearray:
+    """Return a bytearray of `size` bytes that the caller fills before anybody reads it.
+
+    `bytearray(size)` clears what the kernel has just cleared, and has it hand over each page of 4
+    KiB by itself. Buffers of 2 MiB and more are not cleared here, and ask for huge pages
+    (madvise(2)): 6.6 ms of processor time for a document of 10 MiB instead of 11.5.
+    """
+    if size < _OWN_PAGES:
+        return bytearray(size)
+    # The documented way to a bytearray of any content (Python/C API, byte array objects).
+    make = ctypes.pythonapi.PyByteArray_FromStringAndSize
+    make.argtypes = (ctypes.c_char_p, ctypes.c_ssize_t)
+    make.restype = ctypes.py_object
+    buffer: bytearray = make(None, size)
+    if _HUGE_PAGES is not None:
+        start = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+        first = start & -mmap.PAGESIZE
+        length = (start + size - first) & -mmap.PAGESIZE
+        advise = ctypes.CDLL(None).madvise
+        advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        # A kernel without huge pages refuses, and the buffer is as good as any.
+        advise(first, length, _HUGE_PAGES)
+    return buffer
 
 
 def tune_collector() -> None:

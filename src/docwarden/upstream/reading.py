@@ -12,6 +12,7 @@ from typing import Final
 
 import httptools
 
+from docwarden.allocator import unfilled
 from docwarden.document import Lease
 from docwarden.errors import Cause, Failure
 from docwarden.heads import END, end_of_split_head
@@ -121,7 +122,7 @@ class AnswerReader:
         early = b"".join(self._body)
         self._body = []
         if self._left():
-            self._filled = bytearray(self._declared or 0)
+            self._filled = unfilled(self._declared or 0)
             self._filled[: len(early)] = early
         else:
             self.finished = (self._status, early)
@@ -206,7 +207,7 @@ class AnswerReader:
             self.finished = (self._status, self._arrivals.memory[start:end])
         else:
             if self._filled is None:
-                self._filled = bytearray(declared)
+                self._filled = unfilled(declared)
             self._filled[before : self._size] = self._arrivals.view[start:end]
             if self._size == declared:
                 self.finished = (self._status, self._filled)
