@@ -4,16 +4,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, cast
+from random import Random
+from typing import Final, Protocol, cast
 
 from docwarden.errors import Cause, Failure
-from docwarden.request import Request, address_of
+from docwarden.outbox import Outbox
+from docwarden.request import Request, Site, address_of
 from docwarden.responses import Response
+from docwarden.server.limits import ClientLimits
 from docwarden.server.reading import CLOSE, Pending, RequestReader
 from docwarden.waiting import Runner
-
-if TYPE_CHECKING:
-    from docwarden.server.front import Front
 
 # Above this the memory of a body counts as held until the client has read it.
 _WRITE_HIGH: Final = 64 * 1024
@@ -25,6 +25,36 @@ _STATUS_LINES: Final = {
 }
 
 
+class Listener(Protocol):
+    """What a connection knows of the listener that accepted it.
+
+    Attributes:
+        site: answers.
+        limits: of each connection, and of their number.
+        connections: those that are open.
+        refused: connections closed at once because too many were open.
+        closing: whether answers ask clients to reconnect elsewhere.
+        date: the Date header's line.
+        loop: the event loop that it serves in.
+        outbox: takes answers that are written at once.
+        random: draws request ids.
+    """
+
+    site: Site
+    limits: ClientLimits
+    connections: "set[ClientConnection]"
+    refused: int
+    closing: bool
+    date: bytes
+    loop: asyncio.AbstractEventLoop
+    outbox: Outbox
+    random: Random
+
+    def forget(self, connection: "ClientConnection") -> None:
+        """Note that a connection is gone."""
+        ...
+
+
 class ClientConnection(Runner[Response]):
     """Reads requests and writes answers; an `asyncio.Protocol` by its methods."""
 
@@ -33,7 +63,7 @@ class ClientConnection(Runner[Response]):
         "_sending", "_serving", "_since", "_transport", "lost",
     )  # fmt: skip
 
-    def __init__(self, front: "Front") -> None:
+    def __init__(self, front: Listener) -> None:
         super().__init__(front.loop)
         self._front = front
         self._sending: asyncio.Task[None] | None = None

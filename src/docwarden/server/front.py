@@ -31,16 +31,7 @@ _RETRY_SECONDS = 1.0
 
 
 class Front:
-    """Serves a site on one address.
-
-    Attributes:
-        connections: the open client connections.
-        closing: whether answers ask clients to reconnect elsewhere.
-        refused: connections closed at once because too many were open.
-        date: the Date header's line, renewed by the sweep.
-        loop: the event loop that it serves in.
-        outbox: takes answers that are written at once.
-    """
+    """Serves a site on one address; a `client_connection.Listener`."""
 
     def __init__(self, site: Site, limits: ClientLimits, *, random: Random) -> None:
         self.site = site
