@@ -12,7 +12,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from docwarden.errors import Cause, Failure
 from docwarden.request import Request
-from docwarden.tracing import TracingError, is_asked_for, open_tracing
+from docwarden.tracing import open_tracing
+from docwarden.tracing.environment import TracingError, is_asked_for
 from docwarden.tracing.export import CountedExporter, SpanExport
 from docwarden.tracing.library_log import LibraryLog
 from docwarden.tracing.recorder import Recorder

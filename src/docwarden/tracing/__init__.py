@@ -1,13 +1,15 @@
 """Traces by OpenTelemetry: off unless the standard `OTEL_*` variables ask for them.
 
-Nothing of OpenTelemetry is imported before that, and no part holds more than None. This module
+Nothing of OpenTelemetry is imported before that, and no part holds more than None. `environment`
 decides; `tracer` begins a request's trace, `spans` says what it holds, `recorder` and `export` how
 it leaves.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from docwarden.tracing.environment import TracingError, is_asked_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,40 +18,7 @@ if TYPE_CHECKING:
     from docwarden.logs import Log
     from docwarden.tracing.tracer import Tracing
 
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-
-
-class TracingError(Exception):
-    """Traces are asked for and cannot be made; the message is one line and says what to do."""
-
-
-def is_asked_for(environ: Mapping[str, str]) -> bool:
-    """Whether the variables ask for traces.
-
-    They do when an OTLP endpoint is named, or `otlp` as exporter (to its default endpoint), unless
-    `OTEL_SDK_DISABLED` is true or the exporter `none`. An empty variable counts as unset.
-    Source: OpenTelemetry specification, "Environment Variable Specification".
-
-    Raises:
-        TracingError: they ask for an exporter, a protocol or an endpoint that is not spoken here.
-    """
-    if _given(environ, "OTEL_SDK_DISABLED").lower() == "true":
-        return False
-    exporter = _given(environ, "OTEL_TRACES_EXPORTER").lower()
-    if exporter == "none":
-        return False
-    if exporter not in ("", "otlp"):
-        raise TracingError(_refusal("OTEL_TRACES_EXPORTER", "otlp or none"))
-    endpoint = next((name for name in _ENDPOINTS if _given(environ, name)), None)
-    if endpoint is None:
-        return exporter == "otlp"
-    if not _given(environ, endpoint).lower().startswith(("http://", "https://")):
-        raise TracingError(_refusal(endpoint, "an http or https URL"))
-    protocol = next((name for name in _PROTOCOLS if _given(environ, name)), None)
-    if protocol is not None and _given(environ, protocol).lower() != "http/protobuf":
-        raise TracingError(_refusal(protocol, "http/protobuf"))
-    return True
+__all__ = ["TracingError", "open_tracing"]
 
 
 def open_tracing(
@@ -80,12 +49,3 @@ def open_tracing(
     sampler, export = open_export(environ, log)
     recorder = Recorder(export=export, upstream_url=upstream_url, random=random)
     return Tracing(sampler=sampler, recorder=recorder)
-
-
-def _given(environ: Mapping[str, str], name: str) -> str:
-    return environ.get(name, "").strip()
-
-
-def _refusal(name: str, takes: str) -> str:
-    # Without the value: an endpoint may hold credentials.
-    return f"{name} is not usable: it takes {takes}"

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.sampling import Sampler
 
 from docwarden import __version__
 from docwarden.logs import Log
-from docwarden.tracing import TracingError
+from docwarden.tracing.environment import TracingError
 from docwarden.tracing.library_log import REASON_LENGTH, LibraryLog
 
 CLOSE_SECONDS: Final = 2.0
