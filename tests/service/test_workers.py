@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -65,6 +66,36 @@ async def test_stuck_worker_turns_liveness_red(team, ask):
     await (await asyncio.create_subprocess_exec("kill", "-STOP", str(victim))).wait()
     assert (await ask(team.admin_port, "/livez")).status == 503
     await (await asyncio.create_subprocess_exec("kill", "-KILL", str(victim))).wait()
+
+
+async def test_worker_that_stood_still_for_a_while_counts_again(team, ask):
+    for number in range(60):
+        assert (await ask(team.port, f"/{number}")).status == 200
+    delivered = 'docwarden_documents_total{outcome="delivered"}'
+    assert await sample(ask, team, delivered) == 60
+    victim = children(team.process.pid)[0]
+    os.kill(victim, signal.SIGSTOP)
+    assert (await ask(team.admin_port, "/livez")).status == 503
+    assert await sample(ask, team, delivered) == 60
+    assert await sample(ask, team, "docwarden_workers") == 2
+    os.kill(victim, signal.SIGCONT)
+    async with asyncio.timeout(10):
+        while (await ask(team.admin_port, "/livez")).status != 200:
+            await asyncio.sleep(0.01)
+    assert await sample(ask, team, delivered) == 60
+    assert await sample(ask, team, "docwarden_workers") == 3
+
+
+async def test_worker_that_dies_leaves_what_it_counted(team, ask):
+    for number in range(60):
+        assert (await ask(team.port, f"/{number}")).status == 200
+    delivered = 'docwarden_documents_total{outcome="delivered"}'
+    assert await sample(ask, team, delivered) == 60
+    os.kill(children(team.process.pid)[0], signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while await sample(ask, team, "docwarden_worker_restarts_total") != 1:
+            assert await sample(ask, team, delivered) == 60
+    assert await sample(ask, team, delivered) == 60
 
 
 async def test_drain_covers_all_workers_and_fails_no_request(team, ask):

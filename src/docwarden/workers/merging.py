@@ -18,16 +18,29 @@ _LARGEST: Final = frozenset(
 )
 
 
-def merge(expositions: Iterable[str]) -> list[Metric]:
-    """Return the families of several expositions in Prometheus text format, sample by sample.
+_CUMULATIVE: Final = ("counter", "histogram")
+
+
+def parse(exposition: str) -> list[Metric]:
+    """Return the families of a text in Prometheus format.
 
     Raises:
-        ValueError: when a text is no exposition.
+        ValueError: when it is none.
     """
+    return list(text_string_to_metric_families(exposition))
+
+
+def cumulative(families: Iterable[Metric]) -> list[Metric]:
+    """Return the families that only grow while a process lives."""
+    return [family for family in families if family.type in _CUMULATIVE]
+
+
+def merge(processes: Iterable[Iterable[Metric]]) -> list[Metric]:
+    """Return the families of several processes as those of one, sample by sample."""
     families: dict[str, Metric] = {}
     values: dict[tuple[str, str, tuple[tuple[str, str], ...]], float] = {}
-    for text in expositions:
-        for family in text_string_to_metric_families(text):
+    for process in processes:
+        for family in process:
             families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
             add = max if family.name in _LARGEST else float.__add__
             for sample in family.samples:

@@ -15,7 +15,7 @@ from docwarden import __version__, responses
 from docwarden.errors import Cause, Failure
 from docwarden.request import Request
 from docwarden.responses import Response
-from docwarden.workers.merging import merge
+from docwarden.workers.tally import Tally
 from docwarden.workers.worker import Worker
 
 _JSON: Final = b"application/json"
@@ -53,6 +53,8 @@ class WorkersSite:
     def __init__(self, team: Team, *, revision: str) -> None:
         self._team = team
         self._revision = revision
+        self._tally = Tally()
+        self._scrape = asyncio.Lock()
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -111,10 +113,14 @@ class WorkersSite:
         return _verdict(started, self._team.wanted, well=started >= self._team.wanted)
 
     async def _metrics(self, request: Request) -> Response:
-        asked = (worker.ask("/metrics") for worker in self._team.workers)
-        texts = [answer[1].decode() for answer in await asyncio.gather(*asked) if answer]
+        # One scrape after the other: an older answer added up later would be counters going down.
+        async with self._scrape:
+            workers = self._team.workers
+            answers = await asyncio.gather(*(worker.ask("/metrics") for worker in workers))
+            texts = [None if answer is None else answer[1].decode() for answer in answers]
+            families = self._tally.add_up(dict(zip(workers, texts, strict=True)))
         registry = CollectorRegistry()
-        registry.register(_Merged(texts, self._team.restarts))
+        registry.register(_Merged(families, self._team.restarts))
         accept = request.headers.get(b"accept", b"").decode("latin-1")
         encode, media_type = choose_encoder(accept)
         return responses.page(encode(registry), media_type.encode("ascii"))
@@ -129,8 +135,8 @@ class WorkersSite:
 
 
 class _Merged(Collector):
-    def __init__(self, texts: Iterable[str], restarts: int) -> None:
-        self._families = [each for each in merge(texts) if each.name != _RESTARTS]
+    def __init__(self, families: Iterable[Metric], restarts: int) -> None:
+        self._families = [each for each in families if each.name != _RESTARTS]
         replaced = CounterMetricFamily(_RESTARTS, "Workers that died and were replaced.")
         replaced.add_metric((), restarts)
         self._families.append(replaced)

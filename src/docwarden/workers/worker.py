@@ -33,7 +33,9 @@ class Worker:
         self._reader = reader
         self._writer = writer
         self._turn = asyncio.Lock()
-        self._in_step = True
+        self._usable = True
+        self._owes = False
+        self._head = b""
 
     @classmethod
     async def start(cls, words: Sequence[str]) -> Self:
@@ -52,22 +54,34 @@ class Worker:
         """Return status and body of one of the worker's operator pages, None when it fails to."""
         await in_task()
         async with self._turn:
-            if not self._in_step:
+            if not self._usable:
                 return None
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     return await self._exchange(path)
-            except (TimeoutError, OSError, asyncio.IncompleteReadError, ValueError):
-                # A late answer would be taken for that of the next question.
-                self._in_step = False
+            except TimeoutError:
+                return None
+            except (OSError, asyncio.IncompleteReadError, ValueError):
+                self._usable = False
                 return None
 
     async def _exchange(self, path: str) -> tuple[int, bytes]:
+        if self._owes:
+            # The answer to a question that nobody waits for any more comes first.
+            await self._answer()
+        self._owes = True
         self._writer.write(b"GET %b HTTP/1.1\r\nHost: worker\r\n\r\n" % path.encode("ascii"))
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        lines = head.split(b"\r\n")
+        return await self._answer()
+
+    async def _answer(self) -> tuple[int, bytes]:
+        """Read one answer; where it was given up in the midst, go on from there."""
+        if not self._head:
+            self._head = await self._reader.readuntil(b"\r\n\r\n")
+        lines = self._head.split(b"\r\n")
         lengths = [line[16:] for line in lines if line.lower().startswith(b"content-length: ")]
         body = await self._reader.readexactly(int(lengths[0]))
+        self._owes = False
+        self._head = b""
         return int(lines[0].split()[1]), body
 
     def signal(self, number: signal.Signals) -> None:

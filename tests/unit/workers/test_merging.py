@@ -2,7 +2,7 @@
 
 import pytest
 
-from docwarden.workers.merging import merge
+from docwarden.workers.merging import merge, parse
 
 ONE = """\
 # HELP docwarden_documents_total Requests.
@@ -44,7 +44,7 @@ d_sum 1.5
 def samples(*texts):
     return {
         (sample.name, *sample.labels.values()): sample.value
-        for family in merge(texts)
+        for family in merge(map(parse, texts))
         for sample in family.samples
     }
 
