@@ -1,5 +1,6 @@
 """Each feature on and off, and what it looks like when on."""
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -227,6 +228,16 @@ def test_tmp_is_the_only_writable_place_and_lies_in_memory(external):
     assert container(external())["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
     (volume,) = pod(external())["spec"]["volumes"]
     assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": "16Mi"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount"),
+    [("cpu", 0.5), ("cpu", 1), ("cpu", "1.5"), ("cpu", "1500m"), ("memory", 268435456)],
+)
+def test_resources_reach_the_container_as_they_were_written(external, kind, amount):
+    objects = external(resources={"requests": {kind: amount}})
+    assert container(objects)["resources"]["requests"][kind] == amount
+    kubernetes_validate.validate(objects["Deployment", "r-docwarden"], "1.30", strict=True)
 
 
 # Placement

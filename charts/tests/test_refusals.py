@@ -39,6 +39,13 @@ OPEN = {"#/properties/global"}  # belongs to the parent chart
         ({"service": {"port": 70000}}, "service/port"),
         ({"store": {"url": "memcached://a"}}, "store/url"),
         ({"resources": {"limits": {"memory": "512MB"}}}, "limits/memory"),
+        ({"resources": {"limits": {"memory": "512m"}}}, "limits/memory"),
+        ({"resources": {"limits": {"memory": "0.5"}}}, "limits/memory"),
+        ({"resources": {"limits": {"memory": 0.5}}}, "limits/memory"),
+        ({"resources": {"limits": {"ephemeral-storage": "256m"}}}, "limits/ephemeral-storage"),
+        ({"resources": {"requests": {"cpu": 0}}}, "requests/cpu"),
+        ({"resources": {"requests": {"cpu": "0.0"}}}, "requests/cpu"),
+        ({"resources": {"requests": {"cpu": "250Mi"}}}, "requests/cpu"),
         ({"podDisruptionBudget": {"maxUnavailable": 0}}, "maxUnavailable"),
         ({"tests": {"documentIds": ["007"]}}, "documentIds/0"),
         ({"tests": {"documentIds": []}}, "documentIds"),
@@ -49,6 +56,14 @@ OPEN = {"#/properties/global"}  # belongs to the parent chart
         ({"drain": {"delaySeconds": 30}}, "drain.gracePeriodSeconds is 45"),
         ({"drain": {"gracePeriodSeconds": 34}}, "at least 35"),
         ({"autoscaling": {"minReplicas": 11}}, "autoscaling.minReplicas (11)"),
+        (
+            {"resources": {"limits": {"memory": "256Mi"}}},
+            "resources.requests.memory (512Mi) is above resources.limits.memory (256Mi)",
+        ),
+        (
+            {"resources": {"requests": {"cpu": 2.5}}},
+            "resources.requests.cpu (2.5) is above resources.limits.cpu (2)",
+        ),
         ({"ingress": {"enabled": True}}, "ingress.hosts"),
         ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs"),
     ],
@@ -62,6 +77,41 @@ def test_a_value_that_cannot_be_meant_is_refused_by_name(template, values, named
 
 def test_the_grace_period_may_be_exactly_what_is_needed(template):
     assert template(values={**UPSTREAM, "drain": {"gracePeriodSeconds": 35}}).returncode == 0
+
+
+def resources(kind, request, limit):
+    return {"resources": {"requests": {kind: request}, "limits": {kind: limit}}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "least", "more"),
+    [
+        ("cpu", "2000m", "2001m"),
+        ("cpu", 2, "2.001"),
+        ("cpu", "0.1", "101m"),
+        ("cpu", 0.1, 0.101),
+        ("memory", "1024Mi", "1.1Gi"),
+        ("memory", "1000Ki", "1025k"),
+        ("memory", 1073741824, "1073741825"),
+        ("memory", "1G", "954Mi"),
+        ("memory", "0.5Ti", "550G"),
+        ("memory", "1T", "1Ti"),
+        ("ephemeral-storage", "64M", "64Mi"),
+    ],
+)
+def test_a_request_may_be_its_limit_and_not_more(template, kind, least, more):
+    def rendered(request, limit):
+        return template(values={**UPSTREAM, **resources(kind, request, limit)})
+
+    assert rendered(least, least).returncode == 0
+    assert rendered(least, more).returncode == 0
+    assert f"resources.requests.{kind} (" in rendered(more, least).stderr
+
+
+@pytest.mark.parametrize("kind", ["cpu", "memory", "ephemeral-storage"])
+def test_without_a_limit_a_request_may_be_any(template, kind):
+    values = {**UPSTREAM, **resources(kind, "5000000", None)}
+    assert template(values=values).returncode == 0
 
 
 def test_the_chart_can_be_a_dependency_whose_parent_passes_global_values(template):

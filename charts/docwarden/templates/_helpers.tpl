@@ -80,6 +80,13 @@ http://{{ include "docwarden.fullname" . }}-simulator:{{ (include "docwarden.por
 {{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
 {{- end }}
 
+{{/* A quantity such as 250m, 0.5 or 512Mi in CPUs or bytes, to compare it with another. */}}
+{{- define "docwarden.amount" -}}
+{{- $units := dict "" 1 "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 }}
+{{- $unit := toString . | regexFind "[A-Za-z]*$" }}
+{{- mulf (toString . | trimSuffix $unit | float64) (get $units $unit) }}
+{{- end }}
+
 {{/* What every pod says: Pod Security "restricted", and more: no token, no service links. */}}
 {{- define "docwarden.everyPod" -}}
 serviceAccountName: {{ include "docwarden.serviceAccountName" . }}

@@ -14,6 +14,13 @@
 {{- if lt (int $v.drain.gracePeriodSeconds) (int $least) }}
 {{- fail (printf "drain.gracePeriodSeconds is %v: it has to be at least %v, that is drain.delaySeconds + drain.timeoutSeconds + 5, or the kubelet kills requests in flight" (int $v.drain.gracePeriodSeconds) $least) }}
 {{- end }}
+{{- range $kind := list "cpu" "memory" "ephemeral-storage" }}
+{{- $request := get $v.resources.requests $kind }}
+{{- $limit := get $v.resources.limits $kind }}
+{{- if and $request $limit (gt (include "docwarden.amount" $request | float64) (include "docwarden.amount" $limit | float64)) }}
+{{- fail (printf "resources.requests.%s (%s) is above resources.limits.%s (%s), which Kubernetes refuses: change both" $kind (include "docwarden.text" $request) $kind (include "docwarden.text" $limit)) }}
+{{- end }}
+{{- end }}
 {{- if and $v.autoscaling.enabled (gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas)) }}
 {{- fail (printf "autoscaling.minReplicas (%v) is above autoscaling.maxReplicas (%v)" (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas)) }}
 {{- end }}
