@@ -300,6 +300,30 @@ def test_the_scaler_watches_a_container_that_exists(external):
     assert watched == container(objects)["name"]
 
 
+@pytest.mark.parametrize(
+    ("target", "cpu"),
+    [
+        (800, {}),
+        (150, {"requests": {"cpu": 1}, "limits": {"cpu": "1500m"}}),
+        (300, {"requests": {"cpu": 0.1}, "limits": {"cpu": 0.3}}),
+        (1000, {"limits": {"cpu": None}}),
+    ],
+)
+def test_the_target_is_a_percentage_of_the_request_so_it_may_go_up_to_the_limit(
+    external, target, cpu
+):
+    objects = external(autoscaling={"targetCPUUtilization": target}, resources=cpu)
+    (metric,) = objects["HorizontalPodAutoscaler", "r-docwarden"]["spec"]["metrics"]
+    wanted = {"type": "Utilization", "averageUtilization": target}
+    assert metric["containerResource"]["target"] == wanted
+
+
+def test_without_a_scaler_neither_request_nor_target_matters(external):
+    off = {"enabled": False, "targetCPUUtilization": 900}
+    objects = external(autoscaling=off, resources={"requests": {"cpu": None}})
+    assert "cpu" not in container(objects)["resources"]["requests"]
+
+
 def test_replicas_are_stated_only_without_a_scaler(external):
     def replicas(**values):
         return external(**values)["Deployment", "r-docwarden"]["spec"].get("replicas")

@@ -8,6 +8,10 @@ UPSTREAM = {"upstream": {"url": "http://documents:3000/{id}"}}
 OPEN = {"#/properties/global"}  # belongs to the parent chart
 
 
+def resources(kind, request, limit):
+    return {"resources": {"requests": {kind: request}, "limits": {kind: limit}}}
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
@@ -64,6 +68,18 @@ OPEN = {"#/properties/global"}  # belongs to the parent chart
             {"resources": {"requests": {"cpu": 2.5}}},
             "resources.requests.cpu (2.5) is above resources.limits.cpu (2)",
         ),
+        (
+            {"resources": {"requests": {"cpu": None}}},
+            "autoscaling.enabled needs resources.requests.cpu",
+        ),
+        (
+            {"autoscaling": {"targetCPUUtilization": 801}},
+            "autoscaling.targetCPUUtilization is 801",
+        ),
+        (
+            {**resources("cpu", 1, "1500m"), "autoscaling": {"targetCPUUtilization": 151}},
+            "at most 150",
+        ),
         ({"ingress": {"enabled": True}}, "ingress.hosts"),
         ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs"),
     ],
@@ -77,10 +93,6 @@ def test_a_value_that_cannot_be_meant_is_refused_by_name(template, values, named
 
 def test_the_grace_period_may_be_exactly_what_is_needed(template):
     assert template(values={**UPSTREAM, "drain": {"gracePeriodSeconds": 35}}).returncode == 0
-
-
-def resources(kind, request, limit):
-    return {"resources": {"requests": {kind: request}, "limits": {kind: limit}}}
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,20 @@
 {{- if and $v.autoscaling.enabled (gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas)) }}
 {{- fail (printf "autoscaling.minReplicas (%v) is above autoscaling.maxReplicas (%v)" (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas)) }}
 {{- end }}
+{{- if $v.autoscaling.enabled }}
+{{- $target := $v.autoscaling.targetCPUUtilization }}
+{{- $limit := get $v.resources.limits "cpu" }}
+{{- $request := get $v.resources.requests "cpu" }}
+{{- if not $request }}
+{{- fail "autoscaling.enabled needs resources.requests.cpu: autoscaling.targetCPUUtilization is a percentage of it" }}
+{{- end }}
+{{- if $limit }}
+{{- $most := divf (mulf (include "docwarden.amount" $limit | float64) 100) (include "docwarden.amount" $request | float64) | floor }}
+{{- if gt (float64 $target) $most }}
+{{- fail (printf "autoscaling.targetCPUUtilization is %v: it has to be at most %v, that is resources.limits.cpu (%s) in percent of resources.requests.cpu (%s), as no pod can use more" (int $target) (int $most) (include "docwarden.text" $limit) (include "docwarden.text" $request)) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and $v.ingress.enabled (not $v.ingress.hosts) }}
 {{- fail "ingress.enabled needs ingress.hosts: without a host the Ingress would answer for every name" }}
 {{- end }}
