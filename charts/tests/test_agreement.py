@@ -134,6 +134,21 @@ def test_the_rules_select_the_job_that_the_service_monitor_names(render, chart):
     assert set(re.findall(r'\bjob="([^"]*)"', rules)) == {job}
 
 
+@pytest.mark.parametrize("interval", ["2m", "120s", "120000ms", "1s"])
+def test_the_longest_interval_leaves_two_scrapes_in_the_rules_shortest_range(
+    render, chart, interval
+):
+    monitor = {"enabled": True, "interval": interval}
+    objects = render(values={"simulator": {"enabled": True}, "serviceMonitor": monitor})
+    (endpoint,) = objects["ServiceMonitor", "r-docwarden"]["spec"]["endpoints"]
+    assert endpoint["interval"] == interval
+    units = {"s": 1, "m": 60, "h": 3600}
+    rules = (chart / "files/rules.yaml").read_text()
+    ranges = [int(n) * units[unit] for n, unit in re.findall(r"\[([0-9]+)([smh])\]", rules)]
+    assert len(ranges) > 10
+    assert min(ranges) >= 2 * 120
+
+
 def test_rules_and_dashboards_arrive_in_the_cluster_as_they_are(render, chart):
     values = {
         "simulator": {"enabled": True},

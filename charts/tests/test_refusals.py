@@ -53,6 +53,10 @@ def resources(kind, request, limit):
         ({"podDisruptionBudget": {"maxUnavailable": 0}}, "maxUnavailable"),
         ({"tests": {"documentIds": ["007"]}}, "documentIds/0"),
         ({"tests": {"documentIds": []}}, "documentIds"),
+        ({"serviceMonitor": {"enabled": True, "interval": "10m"}}, "serviceMonitor.interval is 10m"),
+        ({"serviceMonitor": {"enabled": True, "interval": "121s"}}, "at most 2m"),
+        ({"serviceMonitor": {"enabled": True, "interval": "120001ms"}}, "at most 2m"),
+        ({"serviceMonitor": {"enabled": True, "interval": f"{10**30}s"}}, "at most 2m"),
         # Values that contradict each other
         ({"upstream": {"url": ""}}, "upstream.url is empty"),
         ({"simulator": {"enabled": True}}, "simulator.enabled"),
