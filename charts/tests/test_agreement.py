@@ -60,6 +60,18 @@ def test_the_gateway_would_refuse_a_wrong_setting(render, values_file):
     assert "DOCWARDEN_DRAIN_DELAY" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["redis://redis", "redis://:p@redis:7000", "rediss://u:1@redis/0", "rediss://[::1]:6380/0"],
+)
+def test_the_policy_opens_the_port_that_the_gateway_takes_from_the_store_s_url(render, url):
+    values = {"simulator": {"enabled": True}, "store": {"url": url}}
+    policy = render(values=values)["NetworkPolicy", "r-docwarden"]["spec"]
+    (port,) = policy["egress"][2]["ports"]
+    done = gateway(f"from docwarden.store.redis_url import address; print(address({url!r}))")
+    assert done.stdout.rpartition(":")[2].partition("/")[0] == str(port["port"])
+
+
 def test_the_drain_takes_as_long_as_the_gateway_s_own_defaults(chart):
     done = gateway(
         "from docwarden.settings import Settings; s = Settings();"

@@ -374,6 +374,43 @@ def test_the_way_out_is_dns_and_the_upstream_s_port(render, url, port):
     assert policy["egress"] == [DNS_RULE, {"ports": [{"port": port, "protocol": "TCP"}]}]
 
 
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("redis://redis", 6379),
+        ("redis://redis/0", 6379),
+        ("redis://redis:6380/0", 6380),
+        ("rediss://redis:6380", 6380),
+        ("rediss://redis.example.com/2?ssl_ca_certs=/etc/ca:1234", 6379),
+        ("rediss://user:1234@redis/0", 6379),
+        ("redis://:p@ss:1234@redis:7000/0", 7000),
+        ("redis://:50%zz@redis:7000", 7000),
+        ("redis://[2001:db8::1]/0", 6379),
+        ("redis://[2001:db8::1]:6380/0", 6380),
+        ("redis://redis:06380/0", 6380),
+    ],
+)
+def test_the_way_to_the_store_is_the_port_in_its_url(external, url, port):
+    policy = external(store={"url": url})["NetworkPolicy", "r-docwarden"]["spec"]
+    assert policy["egress"][2:] == [{"ports": [{"port": port, "protocol": "TCP"}]}]
+
+
+@pytest.mark.parametrize(
+    ("store", "said", "port"),
+    [
+        ({"url": "redis://redis:6380/0"}, 7000, 7000),
+        ({"existingSecret": "redis"}, 0, 6379),
+        ({"existingSecret": "redis"}, 6380, 6380),
+    ],
+)
+def test_the_store_s_port_can_be_said_and_is_redis_s_own_where_the_url_is_unknown(
+    external, store, said, port
+):
+    objects = external(store=store, networkPolicy={"store": {"port": said}})
+    _, _, rule = objects["NetworkPolicy", "r-docwarden"]["spec"]["egress"]
+    assert rule == {"ports": [{"port": port, "protocol": "TCP"}]}
+
+
 def test_the_way_out_narrows_to_the_peers_that_are_named(external):
     address = {"ipBlock": {"cidr": "10.0.0.0/24"}}
     network = {

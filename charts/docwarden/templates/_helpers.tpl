@@ -75,6 +75,12 @@ http://{{ include "docwarden.fullname" . }}-simulator:{{ (include "docwarden.por
 {{- end }}
 {{- end }}
 
+{{/* The port that the store's address says, or Redis's. Not by urlParse, whose errors show the password. */}}
+{{- define "docwarden.storePort" -}}
+{{- $host := .Values.store.url | default "" | regexFind "//[^/?#]*" | splitList "@" | last }}
+{{- regexFind ":[0-9]+$" $host | trimPrefix ":" | atoi | default 6379 }}
+{{- end }}
+
 {{/* Text of a scalar; numbers arrive as floats, and 33554432 must not become 3.3554432e+07. */}}
 {{- define "docwarden.text" -}}
 {{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
