@@ -267,6 +267,12 @@ def test_pod_annotations_are_added_to_the_chart_s_own(external):
     assert "checksum/config" in annotations
 
 
+def test_an_annotation_may_tell_of_a_changed_secret_of_one_s_own(external):
+    own = {"checksum/store": "a"}
+    objects = external(podAnnotations=own, store={"existingSecret": "redis"})
+    assert pod(objects)["metadata"]["annotations"].items() >= own.items()
+
+
 @pytest.mark.parametrize("most", [1, "25%"])
 def test_the_disruption_budget_limits_pods_that_serve_only(external, most):
     budget = external(podDisruptionBudget={"maxUnavailable": most})

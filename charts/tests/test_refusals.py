@@ -95,6 +95,41 @@ def test_a_value_that_cannot_be_meant_is_refused_by_name(template, values, named
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        (
+            {"podAnnotations": {"checksum/config": "a"}},
+            "podAnnotations names checksum/config",
+        ),
+        (
+            {"podAnnotations": {"kubectl.kubernetes.io/default-container": "a"}},
+            "podAnnotations names kubectl.kubernetes.io/default-container",
+        ),
+        (
+            {"podAnnotations": {"checksum/store": "a"}, "store": {"url": "redis://redis"}},
+            "podAnnotations names checksum/store",
+        ),
+        (
+            {"serviceMonitor": {"enabled": True, "labels": {"app.kubernetes.io/name": "a"}}},
+            "serviceMonitor.labels names app.kubernetes.io/name",
+        ),
+        (
+            {"prometheusRule": {"enabled": True, "labels": {"app.kubernetes.io/instance": "a"}}},
+            "prometheusRule.labels names app.kubernetes.io/instance",
+        ),
+        (
+            {"dashboards": {"enabled": True, "labels": {"helm.sh/chart": "a"}}},
+            "dashboards.labels names helm.sh/chart",
+        ),
+    ],
+)
+def test_what_the_chart_says_itself_is_not_said_twice(template, values, named):
+    done = template(values={**UPSTREAM, **values})
+    assert done.returncode != 0
+    assert named in done.stderr
+
+
 def test_the_grace_period_may_be_exactly_what_is_needed(template):
     assert template(values={**UPSTREAM, "drain": {"gracePeriodSeconds": 35}}).returncode == 0
 

@@ -10,6 +10,17 @@
 {{- if and $v.store.url $v.store.existingSecret }}
 {{- fail "store.url and store.existingSecret exclude each other: say the store's address in one place" }}
 {{- end }}
+{{- $labels := include "docwarden.labels" (list . "any") | fromYaml | keys }}
+{{- $annotations := list "kubectl.kubernetes.io/default-container" "checksum/config" (ternary "checksum/store" "" (not (empty $v.store.url))) }}
+{{- range list (list "podAnnotations" $v.podAnnotations $annotations) (list "serviceMonitor.labels" $v.serviceMonitor.labels $labels) (list "prometheusRule.labels" $v.prometheusRule.labels $labels) (list "dashboards.labels" $v.dashboards.labels $labels) }}
+{{- $name := index . 0 }}
+{{- $taken := index . 2 }}
+{{- range $key, $_ := index . 1 }}
+{{- if has $key $taken }}
+{{- fail (printf "%s names %s, which the chart sets itself: leave it out" $name $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- $least := add $v.drain.delaySeconds $v.drain.timeoutSeconds 5 }}
 {{- if lt (int $v.drain.gracePeriodSeconds) (int $least) }}
 {{- fail (printf "drain.gracePeriodSeconds is %v: it has to be at least %v, that is drain.delaySeconds + drain.timeoutSeconds + 5, or the kubelet kills requests in flight" (int $v.drain.gracePeriodSeconds) $least) }}
