@@ -1,8 +1,10 @@
 """Values that cannot be meant are refused with a message that names them."""
 
 import json
+import re
 
 import pytest
+import yaml
 
 UPSTREAM = {"upstream": {"url": "http://documents:3000/{id}"}}
 OPEN = {"#/properties/global"}  # belongs to the parent chart
@@ -53,7 +55,10 @@ def resources(kind, request, limit):
         ({"podDisruptionBudget": {"maxUnavailable": 0}}, "maxUnavailable"),
         ({"tests": {"documentIds": ["007"]}}, "documentIds/0"),
         ({"tests": {"documentIds": []}}, "documentIds"),
-        ({"serviceMonitor": {"enabled": True, "interval": "10m"}}, "serviceMonitor.interval is 10m"),
+        (
+            {"serviceMonitor": {"enabled": True, "interval": "10m"}},
+            "serviceMonitor.interval is 10m",
+        ),
         ({"serviceMonitor": {"enabled": True, "interval": "121s"}}, "at most 2m"),
         ({"serviceMonitor": {"enabled": True, "interval": "120001ms"}}, "at most 2m"),
         ({"serviceMonitor": {"enabled": True, "interval": f"{10**30}s"}}, "at most 2m"),
@@ -128,6 +133,30 @@ def test_what_the_chart_says_itself_is_not_said_twice(template, values, named):
     done = template(values={**UPSTREAM, **values})
     assert done.returncode != 0
     assert named in done.stderr
+
+
+@pytest.mark.parametrize("release", ["1r.x", "1r", "r.x", "1-docwarden", "r.docwarden"])
+def test_a_release_whose_name_no_service_may_have_is_refused(helm, chart, release):
+    options = ("--set=simulator.enabled=true",)
+    done = helm("template", release, chart, *options)
+    assert done.returncode != 0
+    assert f"the release's name {release} " in done.stderr
+    assert "fullnameOverride" in done.stderr
+    assert done.stdout == ""
+    renamed = helm("template", release, chart, *options, "--set=fullnameOverride=gate")
+    assert renamed.returncode == 0, renamed.stderr
+
+
+@pytest.mark.parametrize("release", ["r", "r-1", "docwarden", "a" * 53, f"{'a' * 50}--b"])
+def test_a_release_may_have_any_name_that_a_service_may_have(helm, chart, release):
+    done = helm("template", release, chart, "--set=simulator.enabled=true")
+    assert done.returncode == 0, done.stderr
+    objects = [each for each in yaml.safe_load_all(done.stdout) if each]
+    names = [each["metadata"]["name"] for each in objects if each["kind"] == "Service"]
+    assert len(names) == 3
+    assert [
+        name for name in names if not re.fullmatch("[a-z]([-a-z0-9]{0,61}[a-z0-9])?", name)
+    ] == []
 
 
 def test_the_grace_period_may_be_exactly_what_is_needed(template):

@@ -8,7 +8,7 @@ simulator: 3000
 {{- define "docwarden.fullname" -}}
 {{- $named := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) }}
 {{- /* 63 is the limit of a DNS label; the longest suffix here takes 11. */ -}}
-{{- .Values.fullnameOverride | default $named | trunc 52 | trimSuffix "-" }}
+{{- regexReplaceAll "-+$" (.Values.fullnameOverride | default $named | trunc 52) "" }}
 {{- end }}
 
 {{/* Takes (list context component). */}}

@@ -10,6 +10,10 @@
 {{- if and $v.store.url $v.store.existingSecret }}
 {{- fail "store.url and store.existingSecret exclude each other: say the store's address in one place" }}
 {{- end }}
+{{- $fullname := include "docwarden.fullname" . }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $fullname) }}
+{{- fail (printf "the release's name %s makes the Service's name %s, which is no DNS label (RFC 1035): it has to begin with a letter and may have a-z, 0-9 and - only. Choose another name or set fullnameOverride" .Release.Name $fullname) }}
+{{- end }}
 {{- $labels := include "docwarden.labels" (list . "any") | fromYaml | keys }}
 {{- $annotations := list "kubectl.kubernetes.io/default-container" "checksum/config" (ternary "checksum/store" "" (not (empty $v.store.url))) }}
 {{- range list (list "podAnnotations" $v.podAnnotations $annotations) (list "serviceMonitor.labels" $v.serviceMonitor.labels $labels) (list "prometheusRule.labels" $v.prometheusRule.labels $labels) (list "dashboards.labels" $v.dashboards.labels $labels) }}
