@@ -42,7 +42,8 @@ def _command(name: str, module: str, about: str) -> str:
     code = importlib.import_module(module)
     code.configure(parser)
     actions = parser._actions  # noqa: SLF001 - argparse has no public list of arguments
-    arguments = table(("argument", "default", "meaning"), map(_argument, actions))
+    told = [action for action in actions if action.help != argparse.SUPPRESS]
+    arguments = table(("argument", "default", "meaning"), map(_argument, told))
     paragraphs = [f"## docwarden {name}", str(parser.description), arguments]
     epilog = parser.epilog or ""
     if epilog:

@@ -1,5 +1,7 @@
 """The reference pages say what the code says."""
 
+import argparse
+
 import pytest
 from prometheus_client import generate_latest
 
@@ -24,6 +26,13 @@ from docwarden.settings import variables
 )
 def test_page_is_what_the_generator_makes(name, generator, read):
     assert read(name) == generator.PAGES[name](), "run `make reference`"
+
+
+def test_arguments_that_are_not_for_people_are_left_out(generator):
+    page = generator.PAGES["reference/cli.md"]()
+    assert argparse.SUPPRESS not in page
+    assert "--channel" not in page
+    assert "| `--listen HOST:PORT` |" in page
 
 
 def test_every_setting_has_a_row(read):
