@@ -555,6 +555,9 @@ def test_helm_test_runs_the_script_as_it_is(external, chart):
     ("values", "said"),
     [
         ({}, "kubectl --namespace docwarden port-forward deployment/r-docwarden 8081"),
+        ({}, "Operator console, health and metrics:"),
+        ({"env": {"DOCWARDEN_WORKERS": 4}}, "Health and metrics (DOCWARDEN_WORKERS is 4, so there"),
+        ({"env": {"DOCWARDEN_WORKERS": "1"}}, "Operator console, health and metrics:"),
         ({"simulator": {"enabled": True}}, "WARNING: the simulator stands in"),
         ({"networkPolicy": {"enabled": False}}, "WARNING: networkPolicy.enabled is false"),
         ({"env": {"DOCWARDEN_STALE_IF_ERROR": "1h"}}, "each pod remembers its own documents"),

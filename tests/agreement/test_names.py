@@ -8,6 +8,7 @@ from docwarden.cli import _COMMANDS
 from docwarden.declared_metrics import DECLARED
 from docwarden.metrics import Metrics, registry_of
 from docwarden.settings import variables
+from docwarden.workers.site import _NO_CONSOLE
 
 # A misspelt setting, shown with the answer that it gets.
 MISSPELT = {"DOCWARDEN_REQEST_TIMEOUT"}
@@ -62,6 +63,13 @@ def test_make_targets_exist(page, code, root):
         for word in re.findall(COMMAND + r"make ([a-z][a-z0-9-]*)\b(?![/.=])", line)
     }
     assert called - make_targets(root) == set()
+
+
+def test_the_console_s_page_says_when_there_is_none(read):
+    assert b"DOCWARDEN_WORKERS=1" in _NO_CONSOLE
+    page = " ".join(read("how-to/read-the-console.md").split())
+    assert "`DOCWARDEN_WORKERS` above 1" in page
+    assert "no console" in page
 
 
 @pytest.mark.parametrize("command", ["make demo", "make test"])
