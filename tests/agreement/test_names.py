@@ -65,6 +65,16 @@ def test_make_targets_exist(page, code, root):
     assert called - make_targets(root) == set()
 
 
+def test_kubectl_is_told_the_namespace_that_the_pages_install_into(page, code):
+    calls = [
+        line
+        for line in code(page.read_text(encoding="utf-8"))
+        if re.search(r"\bkubectl\b.* (deployment|service)/docwarden\b", line)
+    ]
+    astray = [line for line in calls if not re.search(r" (-n|--namespace) docwarden ", line)]
+    assert astray == []
+
+
 def test_the_console_s_page_says_when_there_is_none(read):
     assert b"DOCWARDEN_WORKERS=1" in _NO_CONSOLE
     page = " ".join(read("how-to/read-the-console.md").split())
