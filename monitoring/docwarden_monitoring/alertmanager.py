@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from docwarden_monitoring.causes import CAUSES
+from docwarden_monitoring.causes import CAUSES, UNNAMED
 from docwarden_monitoring.objectives import BURNS
 from docwarden_monitoring.spans import Scale
 
@@ -68,37 +68,30 @@ def _inhibit_rules() -> list[dict[str, Any]]:
     for cause in CAUSES:
         if not cause.explains:
             continue
-        # `absent` knows no namespace, so DocwardenDown can be matched by its job only.
-        equal = ["job"] if cause.alert == "DocwardenDown" else _INSTALLATION
-        rules.append(
-            {
-                "source_matchers": [f'alertname="{cause.alert}"', critical],
-                "target_matchers": [f'alertname=~"{"|".join(cause.explains)}"'],
-                "equal": equal,
-            }
-        )
+        source = [f'alertname="{cause.alert}"', critical]
+        target = [f'alertname=~"{"|".join(cause.explains)}"']
+        rules.append(_inhibit_rule(source, target, _INSTALLATION))
+        if cause.alert == UNNAMED:
+            # No target is left to name a namespace, so whatever still fires follows from it.
+            rules.append(_inhibit_rule([*source, 'namespace=""'], target, ["job"]))
     fast, slow = (each.long for each in BURNS if each.severity == "critical")
     rules.append(
-        {
-            "source_matchers": [critical, f'long_window="{fast}"'],
-            "target_matchers": [critical, f'long_window="{slow}"'],
-            "equal": [*_INSTALLATION, "slo"],
-        }
+        _inhibit_rule(
+            [critical, f'long_window="{fast}"'],
+            [critical, f'long_window="{slow}"'],
+            [*_INSTALLATION, "slo"],
+        )
     )
     # A page silences the tickets on the same thing. Alertmanager takes two absent labels for
     # equal, hence one rule for alerts with an objective and one for those without.
     rules.append(
-        {
-            "source_matchers": [critical, 'slo!=""'],
-            "target_matchers": [warning, 'slo!=""'],
-            "equal": [*_INSTALLATION, "slo"],
-        }
+        _inhibit_rule([critical, 'slo!=""'], [warning, 'slo!=""'], [*_INSTALLATION, "slo"])
     )
     rules.append(
-        {
-            "source_matchers": [critical, 'slo=""'],
-            "target_matchers": [warning, 'slo=""'],
-            "equal": [*_INSTALLATION, "alertname"],
-        }
+        _inhibit_rule([critical, 'slo=""'], [warning, 'slo=""'], [*_INSTALLATION, "alertname"])
     )
     return rules
+
+
+def _inhibit_rule(source: list[str], target: list[str], equal: list[str]) -> dict[str, Any]:
+    return {"source_matchers": source, "target_matchers": target, "equal": equal}

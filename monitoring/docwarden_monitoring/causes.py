@@ -34,6 +34,9 @@ FAST_SHARE: Final = round(FASTEST.factor * OBJECTIVES[0].budget, 9)
 STALL_SECONDS: Final = 0.5
 DEEP_FAILURES: Final = 5
 
+UNNAMED: Final = "DocwardenDown"
+"""The alert that has no namespace to name where no target is known: that is from `absent`."""
+
 _OUTLAST: Final = "7m"
 """`FASTEST.short` and `FASTEST.outlast`, and a minute for evaluations and Alertmanager."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from docwarden_monitoring.causes import CAUSES
+from docwarden_monitoring.causes import CAUSES, UNNAMED
 from docwarden_monitoring.objectives import BURNS, OBJECTIVES, PERIOD
 from docwarden_monitoring.rules import Places, RuleFile
 from docwarden_monitoring.spans import Scale
@@ -71,7 +71,9 @@ def _rule(rule: dict[str, Any]) -> Iterator[str]:
 def _silences() -> Iterator[str]:
     yield (
         "\n## What silences what\n\nWhile an alert of the left column pages, Alertmanager holds"
-        " back those of the right column from the\nsame installation.\n"
+        " back those of the right column from the\nsame installation, of the same `namespace` and"
+        f" `job`. {UNNAMED} without a namespace,\nwhere no target is known at all, holds back those"
+        " of every installation.\n"
         "\n| pages | held back |\n| --- | --- |"
     )
     for cause in CAUSES:

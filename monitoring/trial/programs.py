@@ -30,6 +30,10 @@ class Program:
         match: re.Match[str] = until(f"{pattern} in {self.log}", found)
         return match
 
+    def listening_port(self) -> str:
+        """The port that Prometheus or Alertmanager was given."""
+        return self.find(r'msg="Listening on" address=127\.0\.0\.1:(\d+)')[1]
+
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

@@ -14,6 +14,7 @@ from docwarden_monitoring.alertmanager import Receivers
 from docwarden_monitoring.documents import generate
 from docwarden_monitoring.rules import Places
 from docwarden_monitoring.spans import Scale
+from trial.alertmanager import Alertmanager, running_alertmanager
 from trial.gateway import Gateway
 from trial.programs import Program, tool
 from trial.receiver import Receiver
@@ -30,7 +31,7 @@ class Watch:
     """Prometheus, Alertmanager and the receiver behind them."""
 
     prometheus: str
-    alertmanager: str
+    alertmanager: Alertmanager
     receiver: Receiver
     gateway: Gateway
 
@@ -52,13 +53,7 @@ class Watch:
 
     def held_back(self, alert: str, **labels: str) -> bool:
         """Whether Alertmanager has such alerts, and holds back every one of them."""
-        wanted = {"alertname": alert, **labels}
-        found = [
-            each
-            for each in fetch(f"{self.alertmanager}/api/v2/alerts")
-            if wanted.items() <= each["labels"].items()
-        ]
-        return bool(found) and all(each["status"]["inhibitedBy"] for each in found)
+        return self.alertmanager.held_back(alert, **labels)
 
     def pages(self, status: str = "firing") -> list[dict[str, Any]]:
         """What the pager was told, oldest first."""
@@ -81,25 +76,9 @@ def running_watch(folder: Path, gateway: Gateway) -> Iterator[Watch]:
             SCALE,
         )
         (folder / "rules.later").write_text(files["rules.yaml"])
-        (folder / "alertmanager.yaml").write_text(files["alertmanager.yaml"])
-        alertmanager = _start_alertmanager(folder, stack)
-        prometheus = _start_prometheus(folder, stack, alertmanager, gateway.admin)
+        alertmanager = stack.enter_context(running_alertmanager(folder, files["alertmanager.yaml"]))
+        prometheus = _start_prometheus(folder, stack, alertmanager.url, gateway.admin)
         yield Watch(prometheus, alertmanager, receiver, gateway)
-
-
-def _start_alertmanager(folder: Path, stack: contextlib.ExitStack) -> str:
-    program = Program(
-        folder / "alertmanager.log",
-        [
-            tool("prometheus-alertmanager"),
-            f"--config.file={folder}/alertmanager.yaml",
-            f"--storage.path={folder}/alertmanager",
-            "--web.listen-address=127.0.0.1:0",
-            "--cluster.listen-address=",
-        ],
-    )
-    stack.callback(program.stop)
-    return f"http://127.0.0.1:{_port_of(program)}"
 
 
 def _start_prometheus(
@@ -133,7 +112,7 @@ def _start_prometheus(
         ],
     )
     stack.callback(program.stop)
-    url = f"http://127.0.0.1:{_port_of(program)}"
+    url = f"http://127.0.0.1:{program.listening_port()}"
     program.find("Server is ready to receive web requests")
     # Prometheus takes five seconds to find its targets, which are five minutes of these rules.
     up, found = f"{url}/api/v1/query?query=up", f"{url}/api/v1/alertmanagers"
@@ -144,7 +123,3 @@ def _start_prometheus(
     # Reading the configuration again forgets Alertmanager, before the rules are there.
     until("Alertmanager to be found", lambda: fetch(found)["data"]["activeAlertmanagers"])
     return url
-
-
-def _port_of(program: Program) -> str:
-    return program.find(r'msg="Listening on" address=127\.0\.0\.1:(\d+)')[1]

@@ -1,0 +1,57 @@
+"""What a real Alertmanager makes of alerts: which it holds back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docwarden_monitoring.alertmanager import Receivers
+from docwarden_monitoring.causes import CAUSES, Cause
+from docwarden_monitoring.documents import generate
+from docwarden_monitoring.spans import Scale
+from trial.alertmanager import Alertmanager, running_alertmanager
+from trial.receiver import Receiver
+from trial.waiting import until
+
+BURN = "DocwardenDocumentsBudgetBurn"
+EXPLAINING = [each for each in CAUSES if each.explains]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    started = Receiver()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path, receiver: Receiver) -> Iterator[Alertmanager]:
+    receivers = Receivers(**{
+        name: f"{receiver.url}/{name}" for name in ("pager", "tickets", "heartbeat")
+    })  # fmt: skip
+    files = generate(receivers=receivers, scale=Scale(1 / 30))
+    with running_alertmanager(tmp_path, files["alertmanager.yaml"]) as running:
+        yield running
+
+
+def page(alertmanager: Alertmanager, alert: str, *namespaces: str) -> None:
+    """Fire a critical alert in each namespace; an empty one is none."""
+    for namespace in namespaces:
+        labels = {"namespace": namespace} if namespace else {}
+        alertmanager.fire(alert, severity="critical", job="docwarden", **labels)
+
+
+@pytest.mark.parametrize("cause", EXPLAINING, ids=lambda each: each.alert)
+def test_a_page_holds_back_what_it_explains_of_its_own_installation_only(
+    alertmanager: Alertmanager, cause: Cause
+):
+    page(alertmanager, BURN, "one", "two", "")
+    page(alertmanager, cause.alert, "one")
+    until("the burn to be held back", lambda: alertmanager.held_back(BURN, namespace="one"))
+    assert not alertmanager.held_back(BURN, namespace="two")
+
+
+def test_no_target_at_all_holds_back_what_remains_of_every_installation(alertmanager: Alertmanager):
+    page(alertmanager, BURN, "one", "two", "")
+    page(alertmanager, "DocwardenDown", "")
+    until("every burn to be held back", lambda: alertmanager.held_back(BURN))
