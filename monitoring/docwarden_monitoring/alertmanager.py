@@ -47,9 +47,12 @@ def _route(scale: Scale) -> dict[str, Any]:
                 "matchers": ['severity="none"'],
                 "receiver": "heartbeat",
                 "group_wait": "0s",
-                # The watcher raises the alarm after three of these without a call.
+                # A call each of these; the watcher raises the alarm after three without one.
                 "group_interval": scale("1m"),
-                "repeat_interval": scale("1m"),
+                # Counted from the end of the last call: a whole minute would not be over yet when
+                # the next is due, and each second call would be left out. Alertmanager remarks
+                # at its start that calls come by the other interval then, which is what is meant.
+                "repeat_interval": scale("30s"),
             },
             {
                 "matchers": ['severity="critical"'],

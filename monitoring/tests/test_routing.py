@@ -1,5 +1,6 @@
-"""What a real Alertmanager makes of alerts: which it holds back."""
+"""What a real Alertmanager makes of alerts: which it holds back, and how often it calls."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from trial.waiting import until
 
 BURN = "DocwardenDocumentsBudgetBurn"
 EXPLAINING = [each for each in CAUSES if each.explains]
+# Long enough to tell one call a minute from one in two, short enough to wait for a few.
+MINUTE = 2.0
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def alertmanager(tmp_path: Path, receiver: Receiver) -> Iterator[Alertmanager]:
     receivers = Receivers(**{
         name: f"{receiver.url}/{name}" for name in ("pager", "tickets", "heartbeat")
     })  # fmt: skip
-    files = generate(receivers=receivers, scale=Scale(1 / 30))
+    files = generate(receivers=receivers, scale=Scale(MINUTE / 60))
     with running_alertmanager(tmp_path, files["alertmanager.yaml"]) as running:
         yield running
 
@@ -55,3 +58,11 @@ def test_no_target_at_all_holds_back_what_remains_of_every_installation(alertman
     page(alertmanager, BURN, "one", "two", "")
     page(alertmanager, "DocwardenDown", "")
     until("every burn to be held back", lambda: alertmanager.held_back(BURN))
+
+
+def test_the_dead_mans_switch_calls_once_a_minute(alertmanager: Alertmanager, receiver: Receiver):
+    alertmanager.fire("DocwardenDeadMansSwitch", severity="none")
+    until("a call", lambda: receiver.alerts("/heartbeat"))
+    began, minutes = time.monotonic(), 4
+    until("more calls", lambda: receiver.alerts("/heartbeat")[minutes:])
+    assert time.monotonic() - began == pytest.approx(minutes * MINUTE, rel=0.25)
