@@ -202,7 +202,10 @@ CAUSES: Final = (
     Cause(
         alert="DocwardenStoreUnreachable",
         severity="warning",
-        expr=f"sum {BY} (rate(docwarden_store_errors_total{{{JOB}}}[${{5m}}])) > 0",
+        # `busy` is of a crowd of clients, and says nothing against the server.
+        expr=(
+            f'sum {BY} (rate(docwarden_store_errors_total{{{JOB},operation!="busy"}}[${{5m}}])) > 0'
+        ),
         wait="10m",
         summary="The store of last verified copies fails.",
         description=(

@@ -147,8 +147,8 @@ def _process_cases() -> Iterator[Case]:
     def case(about: str, alert: str, series: Series, at: float, *, fires: bool) -> Case:
         return Case(about, f"Docwarden{alert}", "warning", series, at, fires)
 
-    def store(*phases: Phase) -> Series:
-        name = f'docwarden_store_errors_total{{{TARGET},instance="a",operation="put"}}'
+    def store(*phases: Phase, operation: str = "put") -> Series:
+        name = f'docwarden_store_errors_total{{{TARGET},instance="a",operation="{operation}"}}'
         return {name: counter(*phases)}
 
     yield case("no store error", "StoreUnreachable", store((60, 0)), 50, fires=False)
@@ -158,6 +158,11 @@ def _process_cases() -> Iterator[Case]:
     yield case(
         "one store error", "StoreUnreachable", store((30, 0), (1, 1), (30, 0)), 42, fires=False
     )
+
+    crowd = store((60, 1000), operation="busy")
+    yield case("reads left out in a crowd", "StoreUnreachable", crowd, 50, fires=False)
+    away = {**crowd, **store((60, 1), operation="get")}
+    yield case("a crowd, and no answer", "StoreUnreachable", away, 50, fires=True)
 
     def deep(crashes: float) -> Series:
         name = f'docwarden_deep_check_failures_total{{{TARGET},instance="a",kind="crash"}}'
