@@ -35,7 +35,7 @@ STALL_SECONDS: Final = 0.5
 DEEP_FAILURES: Final = 5
 
 UNNAMED: Final = "DocwardenDown"
-"""The alert that has no namespace to name where no target is known: that is from `absent`."""
+"""The alert that has no namespace to name where no target was known within the last hour."""
 
 _OUTLAST: Final = "7m"
 """`FASTEST.short` and `FASTEST.outlast`, and a minute for evaluations and Alertmanager."""
@@ -92,17 +92,26 @@ def _shed_share(window: str) -> str:
 
 _BURN_ALERTS: Final = tuple(objective.alert for objective in OBJECTIVES)
 _ALL_CLOSED: Final = f'docwarden_breaker_state{{{JOB},state="closed"}}'
+_UP: Final = f"sum {BY} (up{{{JOB}}})"
 _TRAFFIC: Final = f"sum {BY} (rate(docwarden_documents_total{{{JOB}}}[${{15m}}]"
 
 CAUSES: Final = (
     Cause(
         alert="DocwardenDown",
         severity="critical",
-        expr=f"sum {BY} (up{{{JOB}}}) == 0 or absent(up{{{JOB}}})",
+        expr=(
+            f"{_UP} == 0"
+            # An installation is remembered for an hour, and so named when all its targets go.
+            f" or (sum {BY} (max_over_time(up{{{JOB}}}[${{1h}}])) unless {_UP}) * 0"
+            f" or absent_over_time(up{{{JOB}}}[${{1h}}])"
+        ),
         wait="1m",
         outlast=_OUTLAST,
         summary="No docwarden process can be scraped.",
-        description="Prometheus reaches no target of the job: clients most likely get nothing.",
+        description=(
+            "Prometheus reaches no target of the installation, or knows of none any more: clients"
+            " most likely get nothing."
+        ),
         explains=(
             "DocwardenUpstreamDown",
             "DocwardenCorruptionHigh",

@@ -72,8 +72,8 @@ def _silences() -> Iterator[str]:
     yield (
         "\n## What silences what\n\nWhile an alert of the left column pages, Alertmanager holds"
         " back those of the right column from the\nsame installation, of the same `namespace` and"
-        f" `job`. {UNNAMED} without a namespace,\nwhere no target is known at all, holds back those"
-        " of every installation.\n"
+        f" `job`. {UNNAMED} without a namespace,\nwhere no target was known within the last hour,"
+        " holds back those of every installation.\n"
         "\n| pages | held back |\n| --- | --- |"
     )
     for cause in CAUSES:

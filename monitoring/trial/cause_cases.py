@@ -14,6 +14,7 @@ from trial.series import (
     counter,
     documents,
     gauge,
+    gone,
     up,
 )
 
@@ -40,17 +41,40 @@ def _down_cases() -> Iterator[Case]:
     yield case("no target known", {'up{job="other"}': "1x40"}, 5, fires=True)
     both = {**up((5, 1)), **up((5, 0), instance="b")}
     yield case("one of two up", both, 4, fires=False)
+    yield from _vanished_cases()
 
     def target(about: str, at: float, *, fires: bool) -> Case:
         series = {**up((5, 0), (5, 1)), **up((10, 1), instance="b")}
         return Case(about, "DocwardenTargetDown", "warning", series, at, fires, step=0.25)
 
     yield target("a target down for 4.75 m", 4.75, fires=False)
-    gone = {**up((10, 0)), **up((10, 1), instance="b")}
+    silent = {**up((10, 0)), **up((10, 1), instance="b")}
     yield Case(
-        "a target down for 5.25 m", "DocwardenTargetDown", "warning", gone, 5.25, True, step=0.25
+        "a target down for 5.25 m", "DocwardenTargetDown", "warning", silent, 5.25, True, step=0.25
     )
     yield target("up again", 6, fires=False)
+
+
+def _vanished_cases() -> Iterator[Case]:
+    """Installations that Prometheus has no target of any more, beside others and alone."""
+
+    def case(
+        about: str, series: Series, at: float, *, fires: bool, namespace: str | None = None
+    ) -> Case:
+        return Case(
+            about, "DocwardenDown", "critical", series, at, fires, step=0.25, namespace=namespace
+        )
+
+    alone = gone(up((5, 1)))
+    others = {**alone, 'up{job="docwarden",namespace="others",instance="b"}': "1x400"}
+    yield case("no target of one of two for 45 s", others, 5.75, fires=False)
+    yield case("no target of one of two for 75 s", others, 6.25, fires=True, namespace="docs")
+    yield case("no target of one of two for 59 m", others, 64, fires=True, namespace="docs")
+    yield case("no target of one of two for 69 m", others, 74, fires=False)
+    back = {**others, **up((70, 1), instance="c")}
+    yield case("one of two with new targets", back, 30, fires=False)
+    yield case("no target of the only one for 75 s", alone, 6.25, fires=True, namespace="docs")
+    yield case("no target of the only one for 69 m", alone, 74, fires=True, namespace="")
 
 
 def _upstream_cases() -> Iterator[Case]:

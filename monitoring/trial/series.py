@@ -54,6 +54,11 @@ def up(*phases: Phase, instance: str = "a", step: float = 0.25) -> Series:
     return {f'up{{{TARGET},instance="{instance}"}}': gauge(*phases, step=step)}
 
 
+def gone(series: Series) -> Series:
+    """The same series, with targets that Prometheus no longer knows at their end."""
+    return {name: f"{values} stale" for name, values in series.items()}
+
+
 def build(version: str, instance: str, minutes: float) -> Series:
     labels = f'{TARGET},instance="{instance}",version="{version}",revision="r",python="3"'
     return {f"docwarden_build_info{{{labels}}}": gauge((minutes, 1))}
@@ -71,11 +76,15 @@ class Case:
     fires: bool
     window: str = ""
     step: float = 1
+    namespace: str | None = None
+    """That of the one alert that fires, empty for none, or None where it does not matter."""
 
     def as_promtool(self) -> dict[str, Any]:
         selector = f'alertname="{self.alert}",severity="{self.severity}",alertstate="firing"'
         if self.window:
             selector += f',long_window="{self.window}"'
+        labels = f'{{namespace="{self.namespace}"}}' if self.namespace else "{}"
+        by = "" if self.namespace is None else "by (namespace) "
         return {
             "interval": f"{round(self.step * 60)}s",
             "input_series": [
@@ -83,9 +92,9 @@ class Case:
             ],
             "promql_expr_test": [
                 {
-                    "expr": f"count (ALERTS{{{selector}}})",
+                    "expr": f"count {by}(ALERTS{{{selector}}})",
                     "eval_time": f"{round(self.at * 60)}s",
-                    "exp_samples": [{"labels": "{}", "value": 1}] if self.fires else [],
+                    "exp_samples": [{"labels": labels, "value": 1}] if self.fires else [],
                 }
             ],
         }
