@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from docwarden_monitoring.queries import INSTALLATIONS
+
 GREEN: Final = "green"
 YELLOW: Final = "yellow"
 ORANGE: Final = "orange"
@@ -208,9 +210,15 @@ def _variables() -> list[dict[str, Any]]:
         {"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus"},
         of_label("job", "Job", "label_values(docwarden_build_info, job)", many=False),
         of_label(
+            "namespace",
+            "Installation",
+            'label_values(docwarden_build_info{job=~"$job"}, namespace)',
+            many=True,
+        ),
+        of_label(
             "instance",
             "Process",
-            'label_values(docwarden_build_info{job=~"$job"}, instance)',
+            f"label_values(docwarden_build_info{{{INSTALLATIONS}}}, instance)",
             many=True,
         ),
     ]

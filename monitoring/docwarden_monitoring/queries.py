@@ -2,8 +2,11 @@
 
 from typing import Final
 
-SELECTED: Final = 'job=~"$job",instance=~"$instance"'
-"""Label matchers that follow the dashboard's variables."""
+INSTALLATIONS: Final = 'job=~"$job",namespace=~"$namespace"'
+"""Label matchers that follow the dashboard's variables, for series without a process."""
+
+SELECTED: Final = f'{INSTALLATIONS},instance=~"$instance"'
+"""Label matchers that follow all of the dashboard's variables."""
 
 
 def quantile(share: float, metric: str, matchers: str, by: str = "") -> str:

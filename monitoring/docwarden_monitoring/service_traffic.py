@@ -12,7 +12,7 @@ from docwarden_monitoring.objectives import (
     PERIOD,
 )
 from docwarden_monitoring.panels import GREEN, ORANGE, RED, YELLOW, Panel, Query, Row
-from docwarden_monitoring.queries import SELECTED, level, quantile, rate
+from docwarden_monitoring.queries import INSTALLATIONS, SELECTED, level, quantile, rate
 from docwarden_monitoring.rules import BUDGET, RATIO
 
 _DURATION: Final = "http_server_request_duration_seconds"
@@ -28,7 +28,7 @@ def promises() -> Row:
     """Whether the promises are kept, and how much budget is left."""
     panels = []
     for each in OBJECTIVES:
-        slo = f'{{job=~"$job",slo="{each.slo}"}}'
+        slo = f'{{{INSTALLATIONS},slo="{each.slo}"}}'
         panels += [
             Panel(
                 title=f"{each.title.capitalize()}, {PERIOD}",
@@ -48,7 +48,7 @@ def promises() -> Row:
         ]  # fmt: skip
     burns = tuple(
         Query(
-            f'{RATIO}{window}{{job=~"$job",slo="{each.slo}"}} / {each.budget}',
+            f'{RATIO}{window}{{{INSTALLATIONS},slo="{each.slo}"}} / {each.budget}',
             f"{each.title}, {window}",
         )
         for each in OBJECTIVES

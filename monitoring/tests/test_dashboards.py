@@ -25,6 +25,8 @@ VARIABLES = {
     "$__rate_interval": "10s",
     "$__range": "30s",
     "$job": "docwarden",
+    # The target of the test has no such label, as outside Kubernetes.
+    "$namespace": ".*",
     "$instance": ".*",
 }
 NAME = re.compile(r"\b(?:docwarden[_:]|http_server_|process_|up\b|scrape_)[\w:]*")
@@ -83,10 +85,27 @@ def test_query_of_a_panel_has_an_answer(watch: Watch, expr: str):
 
 @pytest.mark.parametrize("expr", QUERIES)
 def test_query_of_a_panel_follows_the_variables(expr: str):
-    """Whoever chooses a job or a process sees that one only."""
-    for selector in re.findall(r"\{([^}]*)\}", expr):
+    """Whoever chooses a job, an installation or a process sees that one only."""
+    selectors = re.findall(r"\{([^}]*)\}", expr)
+    assert selectors
+    for selector in selectors:
         assert 'job=~"$job"' in selector
+        assert 'namespace=~"$namespace"' in selector
         assert 'instance=~"$instance"' in selector or "slo=" in selector
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda each: each.name)
+def test_variables_follow_those_before_them_and_need_no_namespace(dashboard: Any):
+    variables = dashboard.model(runbooks="")["templating"]["list"]
+    _, job, *further = variables
+    assert [each["name"] for each in further] == ["namespace", "instance"]
+    before = [job["name"]]
+    for each in further:
+        for name in before:
+            assert f'{name}=~"${name}"' in each["query"]["query"]
+        # All of them, which also matches where the label is missing.
+        assert (each["allValue"], each["current"]["value"]) == (".*", "$__all")
+        before.append(each["name"])
 
 
 @pytest.mark.parametrize("panel", PANELS)
