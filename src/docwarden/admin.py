@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Final
 
 import orjson
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
 from docwarden import __version__, responses
 from docwarden.console.site import Console
 from docwarden.errors import Cause, Failure
 from docwarden.health import Health, Phase
+from docwarden.metrics import exposition
 from docwarden.request import Request
 from docwarden.responses import Response
 
@@ -43,16 +43,19 @@ class AdminSite:
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
+        try:
+            response = self._page(request)
+        except Failure as failure:
+            response = self.refuse(request, failure)
+        return response if request.method != "HEAD" else responses.without_body(response)
+
+    def _page(self, request: Request) -> Response:
         page = self._pages.get(request.path)
         if page is None:
-            return self.refuse(request, Failure(Cause.NO_SUCH_PAGE))
+            raise Failure(Cause.NO_SUCH_PAGE)
         if request.method not in ("GET", "HEAD"):
-            return self.refuse(request, Failure(Cause.METHOD))
-        try:
-            response = page(request)
-        except Failure as failure:
-            return self.refuse(request, failure)
-        return response if request.method == "GET" else responses.without_body(response)
+            raise Failure(Cause.METHOD)
+        return page(request)
 
     def refuse(self, request: Request, failure: Failure) -> Response:
         """Return the problem for `failure`."""
@@ -93,9 +96,7 @@ class AdminSite:
         return _verdict({"status": "ok" if well else phase.value}, well=well)
 
     def _metrics(self, request: Request) -> Response:
-        accept = request.headers.get(b"accept", b"").decode("latin-1")
-        encode, media_type = choose_encoder(accept)
-        return responses.page(encode(self._registry), media_type.encode("ascii"))
+        return responses.page(*exposition(self._registry, request.headers.get(b"accept", b"")))
 
     def _version(self, _: Request) -> Response:
         body = {

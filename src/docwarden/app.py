@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 from docwarden import __version__
 from docwarden.allocator import tune_collector
 from docwarden.composition import Parts
+from docwarden.descriptors import RESERVED, clients_within, raise_limit
 from docwarden.health import Phase
 from docwarden.logs import Log
 from docwarden.observability import Observability
@@ -58,7 +59,7 @@ class App:
         self.observability = Observability(settings, self.parts)
         front = _front_class(settings.server)
         random = self.parts.random
-        limits = client_limits(settings, settings.max_client_connections)
+        limits = client_limits(settings, self._clients())
         self.public = front(self.parts.public, limits, random=random)
         limits = client_limits(settings, ADMIN_CONNECTIONS)
         if channel is None:
@@ -71,6 +72,18 @@ class App:
         )
         self._hurry = asyncio.Event()
         self.ready = asyncio.Event()
+
+    def _clients(self) -> int:
+        """Return how many clients may be connected: as many as are set, if the system allows it."""
+        wanted = self._settings.max_client_connections
+        others = ADMIN_CONNECTIONS + self._settings.upstream_connections + RESERVED
+        room = raise_limit(wanted + others)
+        clients = clients_within(room, wanted=wanted, others=others)
+        if clients < wanted:
+            self._log.event(
+                "warning", "process.few_descriptors", limit=room, clients=clients, wanted=wanted
+            )
+        return clients
 
     async def start(self) -> None:
         """Open the listeners; ready when it returns.

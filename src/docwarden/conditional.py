@@ -4,7 +4,7 @@ import re
 from typing import Final, NamedTuple
 
 _RANGE: Final = re.compile(rb"bytes=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*", re.IGNORECASE)
-_ENTITY_TAG: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_ENTITY_TAG: Final = re.compile(rb'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 class Span(NamedTuple):
@@ -25,11 +25,16 @@ class Unsatisfiable(NamedTuple):
     size: int
 
 
+def is_wanted(if_match: bytes, etag: bytes) -> bool:
+    """Whether an If-Match value names `etag` (quoted), by strong comparison (13.1.1)."""
+    return if_match.strip() == b"*" or (b"", etag) in _ENTITY_TAG.findall(if_match)
+
+
 def matches(if_none_match: bytes, etag: bytes) -> bool:
     """Whether an If-None-Match value names `etag` (quoted), by weak comparison (13.1.2)."""
     if if_none_match.strip() == b"*":
         return True
-    return etag in _ENTITY_TAG.findall(if_none_match)
+    return any(tag == etag for _, tag in _ENTITY_TAG.findall(if_none_match))
 
 
 def parse_range(value: bytes, size: int) -> Span | Unsatisfiable | None:

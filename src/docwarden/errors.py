@@ -22,6 +22,7 @@ class Cause(enum.StrEnum):
     INVALID_ID = "invalid-document-id"
     NO_SUCH_PAGE = "no-such-page"
     METHOD = "method-not-allowed"
+    PRECONDITION = "precondition-failed"
     RANGE = "range-not-satisfiable"
     NOT_FOUND = "upstream-not-found"
     CORRUPT = "corrupt"
@@ -185,6 +186,14 @@ RULES: Final[dict[Cause, Rule]] = {
         title="Method not allowed",
         detail="Only GET and HEAD are answered here.",
         outcome=None,
+        level="info",
+    ),
+    Cause.PRECONDITION: Rule(
+        status=412,
+        slug="precondition-failed",
+        title="Precondition failed",
+        detail="The document is not the one that If-Match names.",
+        outcome=Outcome.DELIVERED,
         level="info",
     ),
     Cause.RANGE: Rule(

@@ -74,7 +74,12 @@ class LogWriter:
                     # Whole lines; a line longer than a piece goes alone and may be mixed.
                     end = batch.rfind(b"\n", start, start + self._piece) + 1
                     size = (end or batch.find(b"\n", start) + 1) - start
-                written = os.write(self._descriptor, left[:size])
+                try:
+                    written = os.write(self._descriptor, left[:size])
+                except BlockingIOError:
+                    # Another process may have made what both write to non-blocking.
+                    select.select((), (self._descriptor,), ())
+                    continue
                 left = left[written:]
         except OSError:
             # Nobody reads any more: the service goes on, and the loss is counted.

@@ -11,6 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from prometheus_client import ProcessCollector
+from prometheus_client.exposition import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    choose_encoder,
+    generate_latest,
+)
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -149,6 +154,19 @@ class Metrics(Collector):
 
 def _by_label(counts: dict[str, int]) -> list[tuple[tuple[str, ...], float]]:
     return [((label,), count) for label, count in counts.items()]
+
+
+def exposition(registry: CollectorRegistry, accept: bytes) -> tuple[bytes, bytes]:
+    """Return the metrics in the format that an Accept value asks for, and its media type.
+
+    That is Prometheus's text format where the value makes no sense.
+    """
+    try:
+        encode, media_type = choose_encoder(accept.decode("latin-1"))
+        named = media_type.encode("ascii")
+    except (TypeError, ValueError):
+        return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4.encode("ascii")
+    return encode(registry), named
 
 
 def registry_of(metrics: Metrics) -> CollectorRegistry:

@@ -22,6 +22,16 @@ _METHODS: Final = frozenset(
 )
 
 
+READ_FIELDS: Final = frozenset(
+    (
+        b"accept", b"expect", b"if-match", b"if-none-match", b"if-range", b"range", b"traceparent",
+        b"tracestate", b"want-repr-digest", b"x-request-id",
+    )
+)  # fmt: skip
+"""Header fields that anybody here reads; servers keep no others, as a queue of requests holds
+them."""
+
+
 class Trace(AttemptSpans, Protocol):
     """The part of a trace that is one request; `tracing` makes them.
 
@@ -47,9 +57,10 @@ class Request:
         method: as sent.
         method_label: the same as a bounded label (OpenTelemetry: unknown ones are `_OTHER`).
         path: the target's path as sent, undecoded, without the query.
-        headers: values by lower-case name; repeated ones joined with a comma.
+        headers: values of `READ_FIELDS` by lower-case name; repeated ones joined with a comma.
         client: address of the peer, without its port and zone.
-        started: monotonic seconds of the head's end.
+        started: monotonic seconds of the head's end, or of the end of the answer before it on its
+            connection if that is later.
         wall: epoch seconds of the same moment.
         request_id: the client's own, if it is sane, else a new one.
         trace_id: of the trace that the request is part of, or empty: with tracing off, of the

@@ -183,6 +183,9 @@ class PublicSite:
         request.media_type = found.media_type
         request.outcome = _DELIVERED if found.age is None else _STALE
         headers = request.headers
+        if b"if-match" in headers and not conditional.is_wanted(headers[b"if-match"], found.etag):
+            give_back(found)
+            raise Failure(Cause.PRECONDITION)
         if b"if-none-match" in headers and conditional.matches(
             headers[b"if-none-match"], found.etag
         ):

@@ -23,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--upstream-url", metavar="URL", help="overrides DOCWARDEN_UPSTREAM_URL")
     # For the supervisor of several workers: the descriptor of its end's counterpart.
     parser.add_argument("--channel", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
     parser.epilog = "Settings are DOCWARDEN_ variables: `docwarden config` lists them."
 
 
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         if settings.workers > 1 and arguments.channel is None:
             return uvloop.run(_supervise(settings, log, _passed_on(arguments)))
         tune_allocator()
-        return uvloop.run(_serve(settings, log, arguments.channel))
+        return uvloop.run(_serve(settings, log, arguments.channel, arguments.parent))
     except (StartError, RedisMissingError) as error:
         return complain(str(error))
     finally:
@@ -64,8 +65,8 @@ async def _supervise(settings: Settings, log: Log, words: list[str]) -> int:
     return await Supervisor(settings, log, words=words).run()
 
 
-async def _serve(settings: Settings, log: Log, descriptor: int | None) -> int:
+async def _serve(settings: Settings, log: Log, descriptor: int | None, parent: int) -> int:
     if descriptor is None:
         return await App(settings, log).run()
-    end_with_parent()
+    end_with_parent(parent)
     return await App(settings, log, channel=socket.socket(fileno=descriptor)).run()

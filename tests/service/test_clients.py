@@ -101,6 +101,16 @@ async def test_pipelined_requests_are_answered_in_order(either, talk):
     assert await answers(talk, either.port, b"".join(requests) + last) == [200, 404, 200, 200, 200]
 
 
+async def test_client_that_waits_to_send_its_body_is_answered(either):
+    reader, writer = await asyncio.open_connection("127.0.0.1", either.port)
+    writer.write(
+        b"POST /1 HTTP/1.1\r\n" + HEAD + b"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    )
+    status = await asyncio.wait_for(reader.readline(), 10)
+    writer.close()
+    assert status.split()[1] in (b"100", b"405")
+
+
 async def test_pipelining_without_reading_is_bounded(native, talk):
     flood = b"GET /abc HTTP/1.1\r\n" + HEAD + b"\r\n"
     statuses = await answers(talk, native.port, flood * 5000)

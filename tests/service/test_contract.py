@@ -97,6 +97,21 @@ async def test_if_range_of_another_version_gets_the_whole(pdf_gateway):
     assert weak.status == 200
 
 
+@pytest.mark.parametrize("wanted", ['"other"', "W/{etag}", '"other", W/{etag}'])
+async def test_document_other_than_the_wanted_one_is_412(wanted, pdf_gateway):
+    etag = (await pdf_gateway.get("/1")).headers["etag"]
+    answer = await pdf_gateway.get("/1", If_Match=wanted.format(etag=etag), Range="bytes=0-9")
+    assert (answer.status, answer.slug) == (412, "precondition-failed")
+    assert pdf_gateway.app.parts.memory.held == 0
+
+
+@pytest.mark.parametrize("wanted", ["*", "{etag}", '"other", {etag}'])
+async def test_wanted_document_is_delivered(wanted, pdf_gateway):
+    etag = (await pdf_gateway.get("/1")).headers["etag"]
+    answer = await pdf_gateway.get("/1", If_Match=wanted.format(etag=etag), Range="bytes=0-9")
+    assert answer.status == 206
+
+
 async def test_range_is_ignored_for_head(pdf_gateway):
     assert (await pdf_gateway.get("/7", method="HEAD", Range="bytes=0-1")).status == 200
 
@@ -239,6 +254,25 @@ async def test_operator_pages(gateway):
     assert set(version) == {"version", "revision", "python"}
     missing = await gateway.admin("/nothing")
     assert (missing.status, missing.slug) == (404, "no-such-page")
+
+
+async def test_head_of_an_operator_page_that_is_missing_has_no_body(gateway, talk):
+    raw = await talk(
+        gateway.admin_port,
+        b"HEAD /nothing HTTP/1.1\r\nHost: test\r\n\r\n"
+        b"GET /livez HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
+    )
+    missing, alive, _ = raw.split(b"\r\n\r\n")
+    assert missing.startswith(b"HTTP/1.1 404 ")
+    assert alive.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text; version=x", "text/plain; version=é"]
+)
+async def test_metrics_are_plain_where_the_wish_makes_no_sense(accept, gateway):
+    answer = await gateway.admin("/metrics", Accept=accept)
+    assert (answer.status, answer.headers["content-type"].split(";")[0]) == (200, "text/plain")
 
 
 async def test_operator_pages_are_not_on_the_public_listener(gateway):

@@ -5,9 +5,16 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from docwarden.logs import open_log
+from docwarden.settings import load
+from docwarden.workers import supervisor
+from docwarden.workers.worker import Worker
 
 PDF = "document/pdf/{id}"
 
@@ -84,6 +91,54 @@ async def test_worker_that_stood_still_for_a_while_counts_again(team, ask):
             await asyncio.sleep(0.01)
     assert await sample(ask, team, delivered) == 60
     assert await sample(ask, team, "docwarden_workers") == 3
+
+
+async def test_scrape_that_is_given_up_does_not_confuse_later_ones(team, ask):
+    for _ in range(20):
+        _, writer = await asyncio.open_connection("127.0.0.1", team.admin_port)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n")
+        await writer.drain()
+        writer.transport.abort()
+    for _ in range(3):
+        assert await sample(ask, team, "docwarden_workers") == 3
+        for page in ("/livez", "/readyz", "/startupz"):
+            assert json.loads((await ask(team.admin_port, page)).body)["workers"] == 3
+
+
+async def test_place_of_a_worker_that_could_not_be_started_is_tried_again(
+    monkeypatch, tmp_path, ask, until
+):
+    start, refused = Worker.start, [OSError("no more processes")]
+
+    async def once_refused(words):
+        if refused:
+            raise refused.pop()
+        return await start(words)
+
+    monkeypatch.setattr(Worker, "start", once_refused)
+    monkeypatch.setattr(supervisor, "_LONGEST_PAUSE", 0.01)
+    given = {"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0", "workers": "2"}
+    output = tmp_path / "log"
+    with output.open("wb") as file:
+        log = open_log(format_name="json", level="info", descriptor=file.fileno())
+        team = supervisor.Supervisor(load(given, environ={}), log)
+        running = asyncio.ensure_future(team.run())
+        try:
+            await until(lambda: b"process.ready" in output.read_bytes(), "both workers")
+            assert b"worker.not_started" in output.read_bytes()
+            assert (await ask(team.admin.port, "/startupz")).status == 200
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert await running == 0
+            log.close()
+
+
+def test_worker_whose_supervisor_has_gone_before_ends():
+    code = (
+        "import time; from docwarden.workers.worker import end_with_parent;"
+        "end_with_parent(1 << 22); time.sleep(60)"
+    )
+    assert subprocess.run((sys.executable, "-c", code), timeout=30, check=False).returncode == -15
 
 
 async def test_worker_that_dies_leaves_what_it_counted(team, ask):

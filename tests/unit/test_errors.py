@@ -5,6 +5,7 @@ from docwarden.errors import RULES, Cause, Failure, Outcome, Retry
 CONTRACT = {
     404: {"invalid-document-id", "document-not-found"},
     405: {"method-not-allowed"},
+    412: {"precondition-failed"},
     416: {"range-not-satisfiable"},
     502: {
         "document-corrupt", "document-type-unsupported", "document-too-large", "upstream-error",

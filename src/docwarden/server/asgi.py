@@ -8,13 +8,13 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from random import Random
 from typing import Any
 
 import uvicorn
 
-from docwarden.request import Request, Site, address_of
+from docwarden.request import READ_FIELDS, Request, Site, address_of
 from docwarden.responses import Response
 from docwarden.server.limits import ClientLimits
 
@@ -39,14 +39,15 @@ class AsgiApplication:
         try:
             response = await self._unless_gone(request, receive)
             if response is not None:
-                sent = await self._send(response, send)
+                sent = await self._send(response, receive, send)
         finally:
             self._site.ended(request, response, sent)
 
     def _request(self, scope: Message) -> Request:
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
-            headers[name] = headers[name] + b", " + value if name in headers else value
+            if name in READ_FIELDS:
+                headers[name] = headers[name] + b", " + value if name in headers else value
         return Request(
             scope["method"],
             scope["raw_path"].partition(b"?")[0].decode("latin-1"),
@@ -70,7 +71,7 @@ class AsgiApplication:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _send(self, response: Response, send: Send) -> int:
+    async def _send(self, response: Response, receive: Receive, send: Send) -> int:
         fields = [line.split(b": ", 1) for line in response.fields.split(b"\r\n") if line]
         headers = [(name.lower(), value) for name, value in fields]
         if self._closing():
@@ -79,12 +80,25 @@ class AsgiApplication:
         if response.stream is None:
             await send({"type": "http.response.body", "body": bytes(response.body)})
             return len(response.body)
-        sent = 0
-        async for piece in response.stream:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            sent += len(piece)
-        await send({"type": "http.response.body"})
-        return sent
+        # uvicorn ignores what is sent to a client that has gone: a stream would never end.
+        streaming = asyncio.ensure_future(_stream(response.stream, send))
+        leaving = asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait((streaming, leaving), return_when=asyncio.FIRST_COMPLETED)
+            return streaming.result() if streaming.done() else -1
+        finally:
+            streaming.cancel()
+            leaving.cancel()
+            await asyncio.gather(streaming, leaving, return_exceptions=True)
+
+
+async def _stream(pieces: AsyncIterator[bytes], send: Send) -> int:
+    sent = 0
+    async for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        sent += len(piece)
+    await send({"type": "http.response.body"})
+    return sent
 
 
 async def _gone(receive: Receive) -> None:

@@ -144,6 +144,10 @@ class ClientConnection(Runner[Response]):
         while pending and self._current is None:
             self._current = pending.popleft()
             request, failure, _, _ = self._current
+            if request.started < self._since:
+                # It came while another was answered: its time begins now.
+                request.wall += self._since - request.started
+                request.started = self._since
             if failure is None:
                 self._run(self._front.site.handle(request))
             else:
@@ -157,10 +161,12 @@ class ClientConnection(Runner[Response]):
                 self._transport.pause_reading()
 
     def _cut_off(self) -> None:
-        """Note that a request ends without an answer."""
+        """Note that a request ends without an answer, and so does the connection."""
         current, self._current = self._current, None
         if current is not None:
             self._front.site.ended(current[0], None, -1)
+        if not self.lost:
+            self.abort()
 
     def _deliver(self, response: Response) -> None:
         """Send the answer to the current request."""
@@ -203,6 +209,7 @@ class ClientConnection(Runner[Response]):
         self._front.site.ended(request, response, sent)
         if not self.lost:
             self._since = time.monotonic()
+            self._progress = (0, 0.0)
             if not keep:
                 self._finish(failure)
             elif self._reader.pending or not self._reading:
@@ -260,13 +267,11 @@ class ClientConnection(Runner[Response]):
         limits = self._front.limits
         reader = self._reader
         if self._paused:
-            if self._stalled(now):
-                self.abort()
+            self._abort_if_stalled(now)
         elif self._current is not None:
             return
         elif reader.last:
-            if now - self._since > LINGER_SECONDS:
-                self.abort()
+            self._check_end(now)
         elif reader.in_head:
             if now - reader.began > limits.header_timeout:
                 reader.refuse(Failure(Cause.HEAD_TIMEOUT), now, time.time())
@@ -278,13 +283,21 @@ class ClientConnection(Runner[Response]):
             else:
                 self._transport.close()
 
-    def _stalled(self, now: float) -> bool:
+    def _check_end(self, now: float) -> None:
+        """Close the connection if its last answer is read too slowly, or has been for a while."""
+        if self._transport.get_write_buffer_size():
+            # Too little to pause for, and still the end of a document.
+            self._abort_if_stalled(now)
+        elif now - self._since > LINGER_SECONDS:
+            self.abort()
+
+    def _abort_if_stalled(self, now: float) -> None:
         left = self._transport.get_write_buffer_size()
         before, since = self._progress
         if left != before:
             self._progress = (left, now)
-            return False
-        return now - since > self._front.limits.send_timeout
+        elif now - since > self._front.limits.send_timeout:
+            self.abort()
 
     def close_if_idle(self) -> None:
         """Close the connection unless a request is under way on it."""

@@ -16,7 +16,7 @@ import httptools
 
 from docwarden.errors import Cause, Failure
 from docwarden.heads import END, end_of_split_head
-from docwarden.request import Request
+from docwarden.request import READ_FIELDS, Request
 
 # A client that sends more requests than this without reading answers is no browser.
 MAX_PIPELINED: Final = 64
@@ -129,17 +129,7 @@ class RequestReader:
                 return
         method, _, rest = lines[0].partition(b" ")
         target, _, version = rest.partition(b" ")
-        fields: dict[bytes, bytes] = {}
-        hosts = 0
-        for line in lines[1:-2]:
-            name, _, value = line.partition(b":")
-            name = name.lower()
-            value = value.strip(b" \t")
-            if name == b"host":
-                hosts += 1
-            if name in fields:
-                value = fields[name] + b", " + value
-            fields[name] = value
+        fields, hosts = _fields_of(lines[1:-2])
         request = self._request(method.decode("latin-1"), _path_of(target), fields, now, wall)
         old = version == b"HTTP/1.0"
         if not old and version != b"HTTP/1.1":
@@ -151,6 +141,12 @@ class RequestReader:
         elif self._complete:
             connection = CLOSE if not self._keep else _KEEP if old else b""
             self.pending.append((request, None, connection, self._keep))
+            return
+        elif fields.get(b"expect", b"").lower() == b"100-continue":
+            # The client waits with its body, of which nothing is wanted: this is the last request,
+            # and its answer says so (RFC 9110 section 10.1.1).
+            self.last = True
+            self.pending.append((request, None, CLOSE, False))
             return
         else:
             self._with_body = request
@@ -190,6 +186,21 @@ class RequestReader:
             self.last = True
             self.pending.append((self._with_body, None, CLOSE, False))
             self._with_body = None
+
+
+def _fields_of(lines: list[bytes]) -> tuple[dict[bytes, bytes], int]:
+    """Return the fields that anybody reads, and how often Host stands among the lines."""
+    fields: dict[bytes, bytes] = {}
+    hosts = 0
+    for line in lines:
+        name, _, value = line.partition(b":")
+        name = name.lower()
+        if name == b"host":
+            hosts += 1
+        elif name in READ_FIELDS:
+            value = value.strip(b" \t")
+            fields[name] = fields[name] + b", " + value if name in fields else value
+    return fields, hosts
 
 
 def _path_of(target: bytes) -> str:

@@ -7,12 +7,12 @@ from typing import Any, Final, Protocol
 
 import orjson
 from prometheus_client.core import CounterMetricFamily
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from docwarden import __version__, responses
 from docwarden.errors import Cause, Failure
+from docwarden.metrics import exposition
 from docwarden.request import Request
 from docwarden.responses import Response
 from docwarden.workers.tally import Tally
@@ -121,9 +121,7 @@ class WorkersSite:
             families = self._tally.add_up(dict(zip(workers, texts, strict=True)))
         registry = CollectorRegistry()
         registry.register(_Merged(families, self._team.restarts))
-        accept = request.headers.get(b"accept", b"").decode("latin-1")
-        encode, media_type = choose_encoder(accept)
-        return responses.page(encode(registry), media_type.encode("ascii"))
+        return responses.page(*exposition(registry, request.headers.get(b"accept", b"")))
 
     def _version(self) -> Response:
         body: dict[str, Any] = {

@@ -100,7 +100,12 @@ class Supervisor:
         """Keep one place filled until the drain."""
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
-            worker = await Worker.start(("--listen", str(self._address), *self._words))
+            try:
+                worker = await Worker.start(("--listen", str(self._address), *self._words))
+            except OSError as error:  # no descriptors, processes or memory: for now
+                self._log.event("error", "worker.not_started", reason=str(error))
+                await asyncio.sleep(_LONGEST_PAUSE)
+                continue
             self._slots[slot] = worker
             if self._stopping.is_set():
                 worker.signal(signal.SIGTERM)
@@ -109,7 +114,8 @@ class Supervisor:
             self._slots[slot] = None
             worker.close()
             if status == _USAGE or self._stopping.is_set():
-                self._statuses.append(abs(status))
+                # Told to end before it could listen to that, it ended as it should.
+                self._statuses.append(0 if status == -signal.SIGTERM else abs(status))
                 return
             self.restarts += 1
             self._log.event("error", "worker.died", pid=worker.process.pid, exit_status=status)

@@ -44,7 +44,8 @@ class Worker:
         with theirs:
             descriptor = theirs.fileno()
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "docwarden", "serve", "--channel", str(descriptor), *words,
+                sys.executable, "-m", "docwarden", "serve", "--channel", str(descriptor),
+                "--parent", str(os.getpid()), *words,
                 pass_fds=(descriptor,), start_new_session=True,
             )  # fmt: skip
         reader, writer = await asyncio.open_connection(sock=ours)
@@ -53,17 +54,15 @@ class Worker:
     async def ask(self, path: str) -> tuple[int, bytes] | None:
         """Return status and body of one of the worker's operator pages, None when it fails to."""
         await in_task()
-        async with self._turn:
-            if not self._usable:
-                return None
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    return await self._exchange(path)
-            except TimeoutError:
-                return None
-            except (OSError, asyncio.IncompleteReadError, ValueError):
-                self._usable = False
-                return None
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS), self._turn:
+                return await self._exchange(path) if self._usable else None
+        except TimeoutError:
+            return None
+        # RuntimeError: uvloop's word for a transport that is closed.
+        except (OSError, RuntimeError, asyncio.IncompleteReadError, ValueError):
+            self._usable = False
+            return None
 
     async def _exchange(self, path: str) -> tuple[int, bytes]:
         if self._owes:
@@ -95,11 +94,11 @@ class Worker:
         self._writer.close()
 
 
-def end_with_parent() -> None:
-    """Have the kernel send this process SIGTERM when its parent ends (prctl(2), Linux only)."""
-    parent = os.getppid()
+def end_with_parent(parent: int) -> None:
+    """Have the kernel send this process SIGTERM when its `parent` ends (prctl(2), Linux only)."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # It may have ended before, and this process have another parent by now.
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -111,6 +111,39 @@ async def test_idle_connection_is_closed_and_one_that_does_not_read_cut_off(unre
     assert seen.transport.ended == ended
 
 
+async def test_end_of_the_last_answer_may_be_read_slowly_but_not_stand_still():
+    seen = Seen()
+    seen.connection.data_received(REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert seen.transport.ended == "closed"
+    now = time.monotonic()
+    for second, unread in enumerate((30_000, 20_000, 10_000), start=1):
+        seen.transport.unread = unread
+        seen.connection.check_time(now + 4.0 * second)
+        assert seen.transport.ended == "closed"
+    seen.connection.check_time(now + 12.0 + 4.0)
+    assert seen.transport.ended == "closed"
+    seen.connection.check_time(now + 12.0 + 6.0)
+    assert seen.transport.ended == "aborted"
+
+
+async def test_time_of_a_request_begins_when_the_answer_before_it_has_ended(monkeypatch):
+    seen = Seen(Waiting())
+    seen.connection.data_received(REQUEST * 2)
+    later = time.monotonic() + 7.0
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    started = []
+
+    async def handle(request):
+        started.append((request.started, request.wall))
+        return responses.page(b"second", b"text/plain")
+
+    ((request, _, _, _),) = seen.connection._reader.pending
+    came, wall = request.started, request.wall
+    seen.site.handle = handle
+    seen.site.set(b"first")
+    assert started == [(later, pytest.approx(wall + later - came))]
+
+
 async def test_late_head_is_timed_from_when_it_was_refused():
     seen = Seen()
     seen.connection.data_received(REQUEST[:10])
@@ -255,6 +288,7 @@ async def test_defect_ends_the_request():
     with pytest.raises(ValueError, match="a defect"):
         seen.connection.data_received(REQUEST)
     assert seen.site.ends == [None]
+    assert seen.transport.ended == "aborted", "nobody waits for an answer that does not come"
 
 
 async def test_pipelined_requests_are_answered_in_order_whether_they_wait_or_not():

@@ -1,0 +1,35 @@
+"""File descriptors, of which every connection takes one."""
+
+import resource
+
+# Log, listeners, the event loop's own, the deep checker's pipes, the store's connections.
+RESERVED = 64
+
+
+def raise_limit(wanted: int) -> int:
+    """Raise the soft limit of open files to `wanted` if need be, and return how many there may be.
+
+    The hard limit is the operator's (setrlimit(2)): what lies above it is not to be had.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    if soft >= wanted:
+        return soft
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError):
+        return soft
+    return most
+
+
+def clients_within(room: int, *, wanted: int, others: int) -> int:
+    """Return how many clients may be connected.
+
+    Args:
+        room: files that may be open.
+        wanted: clients as the setting says.
+        others: files for everything else; no more than half of `room` is kept for that.
+    """
+    return min(wanted, room - min(others, room // 2))
