@@ -155,7 +155,11 @@ def _unusable(status: int) -> Failure:
 
 
 async def _in_time(verifying: Coroutine[Any, Any, Verdict], wanted: Wanted, now: float) -> Verdict:
-    await in_task()
+    try:
+        await in_task()
+    except BaseException:
+        verifying.close()
+        raise
     try:
         async with asyncio.timeout(wanted.deadline.remaining(now)):
             return await verifying

@@ -29,6 +29,7 @@ ATTEMPT_RESULTS: Final = (
             Cause.ATTEMPT_TIMEOUT,
             Cause.DEADLINE,
             Cause.MEMORY,
+            Cause.OVERLOADED,
             Cause.CLIENT_CLOSED,
         )
     ),

@@ -59,11 +59,12 @@ class Memory:
         waiting: leases that wait for room, with how much they need and whom to tell.
     """
 
-    __slots__ = ("held", "most", "waiting")
+    __slots__ = ("_serving", "held", "most", "waiting")
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.held = 0
+        self._serving = False
         self.waiting: deque[tuple[Lease, int, Callable[[], None]]] = deque()
 
     def queue(self, lease: Lease, size: int, granted: Callable[[], None]) -> None:
@@ -77,11 +78,17 @@ class Memory:
         self._serve()
 
     def _serve(self) -> None:
-        while self.waiting and self.held + self.waiting[0][1] <= self.most:
-            lease, size, granted = self.waiting.popleft()
-            self.held += size
-            lease.size += size
-            granted()
+        if self._serving:
+            return  # who was told has given room back: the loop below goes on with it
+        self._serving = True
+        try:
+            while self.waiting and self.held + self.waiting[0][1] <= self.most:
+                lease, size, granted = self.waiting.popleft()
+                self.held += size
+                lease.size += size
+                granted()
+        finally:
+            self._serving = False
 
 
 class Document:

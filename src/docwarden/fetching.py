@@ -25,7 +25,7 @@ from docwarden.resilience.single_flight import SingleFlight
 from docwarden.wanted import Wanted
 
 # Causes that arise on this side of the connection.
-_SAYS_NOTHING: Final = frozenset((Cause.MEMORY, Cause.DEADLINE))
+_SAYS_NOTHING: Final = frozenset((Cause.MEMORY, Cause.DEADLINE, Cause.OVERLOADED))
 # Causes that are the upstream's answer, which a second attempt would only hear again.
 _ANSWERS: Final = frozenset((Cause.NOT_FOUND, Cause.TOO_LARGE, Cause.STATUS_FINAL))
 
@@ -91,7 +91,12 @@ class Fetching:
         try:
             return await pending
         except TimeoutError as error:
-            raise Failure(Cause.DEADLINE, "single-flight-timeout") from error
+            refusal = Failure(Cause.DEADLINE, "single-flight-timeout")
+            copy = await self._copies.find(wanted) if self._copies is not None else None
+            if copy is None:
+                raise refusal from error
+            wanted.replaced = refusal
+            return copy
         finally:
             wanted.shared = not wanted.attempts and flight.shared > joined
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from docwarden.document import Lease
+
 
 async def test_transport_failure_is_retried_until_an_intact_answer(start_gateway, start_simulator):
     simulator = await start_simulator(seed=3)
@@ -258,3 +260,44 @@ async def test_intact_documents_match_what_the_simulator_holds(start_gateway, si
     for number in range(50):
         answer = await gateway.get(f"/{number}")
         assert hashlib.sha256(answer.body).hexdigest() in simulator.held
+
+
+async def test_memory_that_lacks_here_does_not_open_the_breaker(start_gateway, record_upstream):
+    upstream = await record_upstream()
+    gateway = await start_gateway(upstream.url, attempt_timeout="200ms")
+    parts = gateway.app.parts
+    assert (await gateway.get("/7")).status == 200
+    everything = Lease(parts.memory)
+    assert everything.grow(parts.memory.most)
+    answers = await asyncio.gather(*(gateway.get(f"/{number}") for number in range(6)))
+    assert {(answer.status, answer.slug) for answer in answers} == {(503, "overloaded")}
+    everything.release()
+    assert (await gateway.get("/7")).status == 200
+
+
+async def test_too_few_connections_do_not_open_the_breaker(start_gateway, start_simulator):
+    simulator = await start_simulator()
+    simulator.behave(mix={"pdf": 1}, latency="300ms")
+    gateway = await start_gateway(simulator.url, upstream_connections="2", connect_timeout="100ms")
+    answers = await asyncio.gather(*(gateway.get(f"/{number}") for number in range(20)))
+    refused = [answer for answer in answers if answer.status != 200]
+    assert refused
+    assert {(answer.status, answer.problem["reason"]) for answer in refused} == {
+        (503, "pool-exhausted")
+    }
+    assert (await gateway.get("/7")).status == 200
+
+
+async def test_last_copy_stands_in_at_the_deadline_of_a_shared_fetch_too(
+    start_gateway, start_simulator
+):
+    simulator = await start_simulator()
+    simulator.behave(mix={"pdf": 1})
+    gateway = await start_gateway(
+        simulator.url, stale_if_error="1h", single_flight="true", request_timeout="500ms"
+    )
+    assert (await gateway.get("/7")).status == 200
+    simulator.behave(faults=["hang"])
+    answer = await gateway.get("/7")
+    assert answer.status == 200
+    assert "age" in answer.headers

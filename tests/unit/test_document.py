@@ -24,6 +24,18 @@ def test_room_goes_to_who_waited_first():
     assert memory.held == 6
 
 
+def test_any_number_may_give_back_at_once_what_they_are_granted():
+    memory = Memory(10)
+    first = Lease(memory)
+    assert first.grow(10)
+    waiting = [Lease(memory) for _ in range(5_000)]
+    for lease in waiting:
+        lease.grow_later(10, lease.release)
+    first.release()
+    assert all(lease.released for lease in waiting)
+    assert memory.held == 0
+
+
 def test_lease_that_is_released_while_it_waits_is_forgotten():
     memory = Memory(10)
     first, second = Lease(memory), Lease(memory)

@@ -11,9 +11,10 @@ Rules of this file
 """
 
 import asyncio
+import functools
 import secrets
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -79,17 +80,13 @@ class Verifier:
 
         A verdict costs microseconds then, and no timer has to guard them.
         """
-        shared = self._pending.get(key)
-        if shared is None:
-            if len(data) < THREAD_FROM:
-                media_type, findings = inspect_bytes(data, self._policy)
-                if not self._needs_deep(media_type, findings):
-                    return self._conclude(key, data, media_type, findings)
-                work = self._look_deeper(key, data, media_type, findings)
-            else:
-                work = self._look_from_thread(key, data)
-            shared = self._pending[key] = _Shared(asyncio.create_task(work))
-        return self._share(key, shared)
+        if len(data) >= THREAD_FROM or key in self._pending:
+            return self._share(key, functools.partial(self._look_from_thread, key, data))
+        media_type, findings = inspect_bytes(data, self._policy)
+        if not self._needs_deep(media_type, findings):
+            return self._conclude(key, data, media_type, findings)
+        work = functools.partial(self._look_deeper, key, data, media_type, findings)
+        return self._share(key, work)
 
     async def verify(self, data: Data) -> Verdict:
         """Return the verdict on `data`, remembered or new. Raises nothing but cancellation."""
@@ -97,7 +94,11 @@ class Verifier:
         found = verdict or self.begin(key, data)
         return found if isinstance(found, Verdict) else await found
 
-    async def _share(self, key: int, shared: _Shared) -> Verdict:
+    async def _share(self, key: int, look: Callable[[], Coroutine[Any, Any, Verdict]]) -> Verdict:
+        # Not before the first step: who never gets that far can neither count nor leave.
+        shared = self._pending.get(key)
+        if shared is None:
+            shared = self._pending[key] = _Shared(asyncio.create_task(look()))
         shared.waiters += 1
         try:
             return await asyncio.shield(shared.task)

@@ -139,6 +139,9 @@ async def race(
         losers = [task for task in tasks if task is not winner]
         try:
             await end(losers)
+        except asyncio.CancelledError:
+            losers = tasks  # nobody is left to take the winner's result
+            raise
         finally:
             for task in losers:
                 if not task.cancelled() and task.exception() is None:

@@ -83,7 +83,9 @@ class Connection:
 
     def time_out(self) -> None:
         """End the exchange, as its time is over."""
-        self._fail(Failure(Cause.ATTEMPT_TIMEOUT))
+        # What waits here for memory says nothing of the upstream.
+        lacks = self._reader.lacks
+        self._fail(Failure(Cause.MEMORY if lacks else Cause.ATTEMPT_TIMEOUT))
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
@@ -127,6 +129,9 @@ class Connection:
             return
         if self._used and not self._reader.touched:
             self._end((STALE, b""))
+        elif self._reader.lacks:
+            # Not read to its end because memory lacks (over TLS, a close shows all the same).
+            self._end(Failure(Cause.MEMORY))
         elif exc is not None:
             self._end(Failure(Cause.RESET))
         else:
@@ -140,6 +145,8 @@ class Connection:
         self._lease.grow_later(size, self._granted)
 
     def _granted(self) -> None:
+        if self._answer is None:
+            return  # it has ended meanwhile; its lease is about to be released
         reader = self._reader
         reader.make_room()
         self._resume()

@@ -82,7 +82,7 @@ class Pool:
     async def _exchange_over_new(
         self, request: bytes, lease: Lease, started: float, timeout: float
     ) -> Answer:
-        connection = await self._connect(timeout)
+        connection = await self._connect(started + timeout - time.monotonic())
         answer = await self._send(connection, request, lease, started + timeout)
         if answer[0] == STALE:
             raise Failure(Cause.RESET)
@@ -165,6 +165,9 @@ class Pool:
         try:
             async with asyncio.timeout(min(timeout, self._connect_timeout)):
                 while self.open >= self._most:
+                    free = self._reuse(time.monotonic())
+                    if free is not None:
+                        return free
                     waiter = self._loop.create_future()
                     self._waiting.append(waiter)
                     try:
@@ -173,13 +176,13 @@ class Pool:
                         if not waiter.cancelled():
                             self._wake()
                         raise
-                    free = self._reuse(time.monotonic())
-                    if free is not None:
-                        return free
                 return await self._open()
         except TimeoutError as error:
-            reason = "connect-timeout" if self.open < self._most else "pool-exhausted"
-            raise Failure(Cause.CONNECT, reason) from error
+            if self.open >= self._most:
+                raise Failure(Cause.OVERLOADED, "pool-exhausted") from error
+            if timeout < self._connect_timeout:
+                raise Failure(Cause.ATTEMPT_TIMEOUT) from error
+            raise Failure(Cause.CONNECT, "connect-timeout") from error
         except ssl.SSLError as error:
             raise Failure(Cause.CONNECT, "tls-failed") from error
         except OSError as error:

@@ -1,9 +1,11 @@
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 import xxhash
 
+from docwarden.attempt import _in_time
 from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep import DeepChecker
 from docwarden.integrity.policy import Policy
@@ -11,6 +13,8 @@ from docwarden.integrity.reasons import Reason
 from docwarden.integrity.tiers import inspect_bytes
 from docwarden.integrity.verdict import Finding
 from docwarden.integrity.verifier import THREAD_FROM, Verifier
+from docwarden.resilience.deadline import Deadline
+from docwarden.wanted import Wanted
 
 
 class Deep(DeepChecker):
@@ -83,6 +87,34 @@ async def test_shared_check_goes_on_when_its_first_caller_leaves(documents):
     deep.gate.set()
     assert (await second).intact
     assert deep.cancelled == 0
+
+
+async def test_newcomer_that_does_not_wait_yet_is_not_cut_off_by_who_leaves(documents):
+    deep = Deep()
+    deep.gate.clear()
+    verifier = Verifier(policy=Policy(), deep=deep)
+    first = asyncio.create_task(verifier.verify(documents["png"]))
+    await _until(lambda: deep.calls)
+    key, _ = verifier.recall(documents["png"])
+    newcomer: Any = verifier.begin(key, documents["png"])
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    deep.gate.set()
+    assert (await newcomer).intact
+
+
+async def test_who_leaves_before_waiting_leaves_nothing_behind(documents):
+    verifier = Verifier(policy=Policy(), deep=Deep())
+    key, _ = verifier.recall(documents["png"])
+    found: Any = verifier.begin(key, documents["png"])
+    found.close()
+    assert verifier._pending == {}
+    found = verifier.begin(key, documents["png"])
+    waiting = _in_time(found, Wanted("1", Deadline.after(5.0, 0.0)), 0.0)
+    waiting.send(None)  # it asks for a task, and its client leaves
+    with pytest.raises(asyncio.CancelledError):
+        waiting.throw(asyncio.CancelledError())
+    assert verifier._pending == {}
 
 
 async def test_check_that_nobody_waits_for_is_cancelled_and_a_newcomer_starts_anew(documents):

@@ -178,3 +178,14 @@ def test_latencies_beyond_the_buckets_are_counted_at_their_ends(latency):
     delay = hedge_that_saw([latency] * 100).delay(shedding=False)
     assert delay is not None
     assert 0.0004 < delay < 120
+
+
+async def test_winner_is_given_back_when_nobody_is_left_to_take_it():
+    attempts = Attempts(first=(9.0, "a"), second=(0.1, "b"))
+    racing = asyncio.create_task(attempts.race())
+    # The second has won at 1.1, and the first is cleaning up until 1.101.
+    asyncio.get_running_loop().call_later(1.1005, racing.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await racing
+    assert attempts.events[-2:] == ["second ended", "first cancelled"]
+    assert attempts.discarded == ["b"]

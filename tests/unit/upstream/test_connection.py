@@ -254,6 +254,30 @@ async def test_whole_body_that_waits_for_memory_is_handed_over_with_it(exchange)
     assert exchange.transport.reading, "the next answer is read"
 
 
+@pytest.mark.parametrize("how", ["time_out", "connection_lost"])
+async def test_end_while_memory_lacks_is_no_fault_of_the_upstream(how, exchange):
+    other = Lease(exchange.lease._memory)
+    assert other.grow(64 << 20)
+    exchange.arrive(head(3) + b"abc")
+    if how == "time_out":
+        exchange.connection.time_out()
+    else:
+        exchange.connection.connection_lost(None)
+    with pytest.raises(Failure, match="memory-limit"):
+        await exchange.answer
+
+
+async def test_memory_that_comes_too_late_ends_nothing_twice(exchange):
+    other = Lease(exchange.lease._memory)
+    assert other.grow(64 << 20)
+    exchange.arrive(head(3) + b"abc")
+    exchange.connection.time_out()
+    other.release()
+    assert exchange.ends == 1
+    with pytest.raises(Failure):
+        await exchange.answer
+
+
 async def test_request_is_written_at_the_end_of_the_turn():
     exchange = Exchange(Memory(1))
     assert exchange.transport.written == []
