@@ -51,7 +51,7 @@ INFRA_RELEASE = '$(ENV)' $(if $(OUTPUTS),--outputs '$(abspath $(OUTPUTS))') $(if
 
 .PHONY: infra-diff
 infra-diff: $(INFRA_READY) $(CDK) ## Compare an environment with the account that you are signed in to (ENV=)
-	cd infra && $(CDK_RUN) diff 'docwarden-$(ENV)/*'
+	cd infra && $(CDK_RUN) diff --method template 'docwarden-$(ENV)/*'
 
 .PHONY: infra-deploy
 infra-deploy: $(INFRA_READY) $(CDK) ## Deploy an environment into the account that you are signed in to (ENV=)

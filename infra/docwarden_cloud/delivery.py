@@ -125,9 +125,7 @@ class Delivery(Construct):
         )
 
     def _may_read_stacks(self) -> None:
-        policy = self._allow(
-            self.diff, "Stacks", self._read_stacks(), self._assume_bootstrap("lookup")
-        )
+        policy = self._allow(self.diff, "Stacks", self._read_stacks())
         self._accept_stack_names(policy)
 
     def _may_deploy(self, cluster: eks.Cluster) -> None:
