@@ -8,6 +8,7 @@ from docwarden_cloud.encryption import DataKey
 from docwarden_cloud.environments import SERVICE, Environment
 
 _KEPT_RELEASES = 50
+_IMAGES_OF_RELEASE = 5  # an index, and for each of two platforms an image and its attestation
 _UNTAGGED_DAYS = 14  # longer than any rollback by digest
 
 
@@ -37,9 +38,9 @@ class Registry(Construct):
                 ),
                 ecr.LifecycleRule(
                     rule_priority=2,
-                    description="Keep the newest images",
+                    description=f"Keep the images of the newest {_KEPT_RELEASES} releases",
                     tag_status=ecr.TagStatus.ANY,
-                    max_image_count=_KEPT_RELEASES,
+                    max_image_count=_KEPT_RELEASES * _IMAGES_OF_RELEASE,
                 ),
             ],
         )

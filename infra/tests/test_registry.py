@@ -24,6 +24,14 @@ def test_untagged_images_go_before_old_releases_do(assembly: Assembly):
     assert [rule["selection"]["tagStatus"] for rule in rules] == ["untagged", "any"]
 
 
+def test_fifty_releases_are_kept_with_all_that_belongs_to_each(assembly: Assembly):
+    repository = assembly["registry"].only("AWS::ECR::Repository")
+    _, newest = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
+    of_one_release = ["index", "arm64", "its attestation", "amd64", "its attestation"]
+    assert newest["selection"]["countType"] == "imageCountMoreThan"
+    assert newest["selection"]["countNumber"] == 50 * len(of_one_release)
+
+
 def test_images_outlive_the_stack_in_production_only(staging: Assembly, production: Assembly):
     for assembly, policy in ((staging, "Delete"), (production, "Retain")):
         (repository,) = assembly["registry"].resources("AWS::ECR::Repository").values()
