@@ -13,9 +13,10 @@ from docwarden_cloud.environments import Environment
 from docwarden_cloud.findings import accept
 from docwarden_cloud.log_groups import log_group
 
-_WORKFLOW = (
-    "^deploy$"  # a pull request's workflow does not get into the VPC by asking for the label
-)
+# Keeps out workflows that ask for the label by mistake. It stops nobody: who writes a workflow
+# names it, and CodeBuild filters such jobs by neither branch nor event. What a job finds in the VPC
+# is the limit then: a role that writes a log, and an API that asks who is there.
+_WORKFLOW = "^deploy$"
 
 
 class Runner(Construct):
@@ -23,7 +24,7 @@ class Runner(Construct):
 
     A workflow asks for it with ``runs-on: codebuild-<project>-<run id>-<attempt>``. Its own role
     may do nothing but write its log: what a job may do comes from the delivery role that it
-    assumes.
+    assumes, and GitHub gives tokens for that one to runs in the environment only.
     """
 
     def __init__(

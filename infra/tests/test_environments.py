@@ -51,7 +51,7 @@ def test_only_production_has_a_store(staging: Assembly, production: Assembly):
     assert "resolve:secretsmanager" in str(group["AuthToken"])
 
 
-def test_runner_takes_jobs_of_the_deploy_workflow_only(assembly: Assembly):
+def test_runner_takes_jobs_of_workflows_named_deploy_only(assembly: Assembly):
     project = assembly["delivery"].only("AWS::CodeBuild::Project")
     (group,) = project["Triggers"]["FilterGroups"]
     assert {each["Type"]: each["Pattern"] for each in group} == {
