@@ -8,6 +8,17 @@ PLATFORMS ?= linux/amd64,linux/arm64
 NAMESPACE ?= docwarden
 BASE = $(shell cat image/base.txt)
 
+# A digest comes from outside, and make would run what stands in $(shell ...): it is taken as it is
+# written. Recipes find it in their environment, and need check-digest first.
+ifneq ($(origin DIGEST),undefined)
+override DIGEST := $(value DIGEST)
+endif
+export DIGEST
+
+.PHONY: check-digest
+check-digest:
+	@[[ $${DIGEST-} =~ ^sha256:[0-9a-f]{64}$$ ]] || { echo "DIGEST is '$${DIGEST-}', not sha256: and 64 hex digits" >&2; exit 1; }
+
 .PHONY: pin-base
 pin-base: ## Write the digest of today's base image to image/base.txt
 	@digest=$$(docker buildx imagetools inspect debian:trixie-slim --format '{{.Manifest.Digest}}'); \
@@ -33,17 +44,17 @@ push-image: ## Build for all platforms with SBOM and provenance, push (REPOSITOR
 	ENGINE=docker BASE_IMAGE='$(BASE)' image/push.sh '$(REPOSITORY)' '$(VERSION)' '$(PLATFORMS)'
 
 .PHONY: sign-image
-sign-image: ## Sign an image by digest without a key of one's own (REPOSITORY=, DIGEST=)
-	cosign sign --yes '$(REPOSITORY)@$(DIGEST)'
+sign-image: check-digest ## Sign an image by digest without a key of one's own (REPOSITORY=, DIGEST=)
+	cosign sign --yes "$(REPOSITORY)@$$DIGEST"
 
 .PHONY: verify-image
-verify-image: ## Verify who signed an image (REPOSITORY=, DIGEST=, SIGNER= a workflow's URL)
+verify-image: check-digest ## Verify who signed an image (REPOSITORY=, DIGEST=, SIGNER= a workflow's URL)
 	cosign verify --certificate-oidc-issuer https://token.actions.githubusercontent.com \
-		--certificate-identity-regexp '^$(SIGNER)@refs/tags/v[0-9.]+$$' '$(REPOSITORY)@$(DIGEST)' >/dev/null
+		--certificate-identity-regexp '^$(SIGNER)@refs/tags/v[0-9.]+$$' "$(REPOSITORY)@$$DIGEST" >/dev/null
 
 .PHONY: copy-image
-copy-image: ## Copy an image with its signatures, unchanged (REPOSITORY=, DIGEST=, TO=repository)
-	cosign copy --force '$(REPOSITORY)@$(DIGEST)' '$(TO):v$(VERSION)'
+copy-image: check-digest ## Copy an image, with its signatures, unchanged (REPOSITORY=, DIGEST=, TO=repository)
+	cosign copy --force "$(REPOSITORY)@$$DIGEST" '$(TO):v$(VERSION)'
 
 .PHONY: push-chart
 push-chart: $(HELM) ## Package the chart and push it as an OCI artefact (CHARTS=registry/owner/charts)
@@ -63,16 +74,16 @@ ecr-login: ## Sign docker in to the registry of the account that you are signed 
 	@aws ecr get-login-password | docker login --username AWS --password-stdin '$(ECR)'
 
 .PHONY: rollout
-rollout: $(HELM) $(INFRA_READY) ## Upgrade a release by digest, wait, roll back on failure, run its test (ENV=, DIGEST=, UPSTREAM_URL=)
+rollout: check-digest $(HELM) $(INFRA_READY) ## Upgrade a release by digest, wait, roll back on failure, run its test (ENV=, DIGEST=, UPSTREAM_URL=)
 	@mkdir -p build
 	aws eks update-kubeconfig --name 'docwarden-$(ENV)'
-	$(MAKE) infra-values ENV='$(ENV)' DIGEST='$(DIGEST)' UPSTREAM_URL='$(UPSTREAM_URL)' > build/values.yaml
+	$(MAKE) infra-values ENV='$(ENV)' UPSTREAM_URL='$(UPSTREAM_URL)' > build/values.yaml
 	$(MAKE) infra-binding ENV='$(ENV)' | kubectl apply --namespace $(NAMESPACE) --filename -
 	$(HELM) upgrade --install docwarden charts/docwarden --namespace $(NAMESPACE) \
 		--values build/values.yaml --wait --rollback-on-failure --timeout 10m
 	$(HELM) test docwarden --namespace $(NAMESPACE) --logs --timeout 5m
 
 .PHONY: smoke
-smoke: ## Check that every pod runs this image, and that documents arrive (DIGEST=, URL=)
+smoke: check-digest ## Check that every pod runs this image, and that documents arrive (DIGEST=, URL=)
 	@mkdir -p build
-	image/smoke.sh '$(NAMESPACE)' '$(DIGEST)' '$(URL)'
+	image/smoke.sh '$(NAMESPACE)' "$$DIGEST" '$(URL)'

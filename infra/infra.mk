@@ -47,7 +47,7 @@ infra-values: $(INFRA_READY) ## Print Helm values from stack outputs (ENV=, DIGE
 infra-binding: $(INFRA_READY) ## Print the TargetGroupBinding from stack outputs (ENV=, OUTPUTS=file)
 	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.release binding $(INFRA_RELEASE)
 
-INFRA_RELEASE = '$(ENV)' $(if $(OUTPUTS),--outputs '$(abspath $(OUTPUTS))') $(if $(REGION),--region '$(REGION)') $(if $(DIGEST),--digest '$(DIGEST)') $(if $(UPSTREAM_URL),--upstream-url '$(UPSTREAM_URL)')
+INFRA_RELEASE = '$(ENV)' $(if $(OUTPUTS),--outputs '$(abspath $(OUTPUTS))') $(if $(REGION),--region '$(REGION)') $(if $(DIGEST),--digest "$$DIGEST") $(if $(UPSTREAM_URL),--upstream-url '$(UPSTREAM_URL)')
 
 .PHONY: infra-diff
 infra-diff: $(INFRA_READY) $(CDK) ## Compare an environment with the account that you are signed in to (ENV=)
