@@ -6,15 +6,17 @@ set -euo pipefail
 
 namespace=$1
 digest=$2
-url=$3
+url=${3%/}
 documents=20
 
 [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || { echo "'$digest' is no digest" >&2; exit 2; }
 
-# A pod that runs a platform's own digest names the index that it was pulled by in its spec.
+# A pod that runs a platform's own digest names the index that it was pulled by in its spec. Pods
+# that are being replaced are running until they have drained.
+staying='{{range .items}}{{if not .metadata.deletionTimestamp}}{{(index .spec.containers 0).image}}{{"\n"}}{{end}}{{end}}'
 images=$(kubectl --namespace "$namespace" get pods \
     --selector app.kubernetes.io/name=docwarden --field-selector status.phase=Running \
-    --output jsonpath='{range .items[*]}{.spec.containers[0].image}{"\n"}{end}')
+    --output "go-template=$staying")
 [[ -n $images ]] || { echo "no pod runs" >&2; exit 1; }
 if grep --invert-match --fixed-strings "@$digest" <<<"$images"; then
     echo "these pods run another image" >&2

@@ -1,7 +1,11 @@
 """What the release and deploy workflows run, with stand-ins for what it talks to."""
 
+import json
 import os
+import shutil
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -94,3 +98,144 @@ def test_signing_and_verifying_name_the_image_by_digest(make, given):
         assert status == 0
         assert calls[-1].startswith(f"cosign {target.removesuffix('-image')} ")
         assert calls[-1].endswith(f"{REPOSITORY}@{DIGEST}")
+
+
+def pod(name, image, **metadata):
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "docwarden", **metadata},
+        "spec": {"containers": [{"name": "docwarden", "image": image}]},
+        "status": {"phase": "Running"},
+    }
+
+
+class Deployment:
+    """As much of a Kubernetes API and of a gateway as a check from outside sees."""
+
+    def __init__(self):
+        self.pods = []
+
+    def answer(self, path):
+        """The media type and the body for a path, or nothing."""
+        documents = {f"/{number}" for number in range(1, 21)}
+        path = path.partition("?")[0]
+        resource = {"name": "pods", "namespaced": True, "kind": "Pod", "verbs": ["get", "list"]}
+        api = {
+            "/api": {"kind": "APIVersions", "versions": ["v1"]},
+            "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
+            "/api/v1": {
+                "kind": "APIResourceList",
+                "groupVersion": "v1",
+                "resources": [{**resource, "singularName": "pod", "shortNames": ["po"]}],
+            },
+            "/api/v1/namespaces/docwarden/pods": {
+                "kind": "PodList",
+                "apiVersion": "v1",
+                "metadata": {},
+                "items": self.pods,
+            },
+        }
+        if path in api:
+            return "application/json", json.dumps(api[path]).encode()
+        return ("application/pdf", b"%PDF-1.7") if path in documents else None
+
+
+@pytest.fixture
+def deployment():
+    deployed = Deployment()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked = self.requestline.split()[
+                1
+            ]  # self.path hides that a path begins with two slashes
+            media_type, body = deployed.answer(asked) or ("text/plain", b"")
+            self.send_response(200 if body else 404)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    deployed.url = f"http://127.0.0.1:{server.server_port}"
+    yield deployed
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def smoke(tmp_path, deployment):
+    if not shutil.which("kubectl"):
+        pytest.skip("kubectl is not installed")
+    (tmp_path / "build").mkdir()
+    cluster = {"name": "here", "cluster": {"server": deployment.url}}
+    context = {"name": "here", "context": {"cluster": "here", "user": ""}}
+    (tmp_path / "config").write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [cluster],
+                "contexts": [context],
+                "current-context": "here",
+            }
+        )
+    )
+
+    def run(url=deployment.url):
+        return subprocess.run(
+            [ROOT / "image/smoke.sh", "docwarden", DIGEST, url],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": "config"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+NEW = f"{ECR}@{DIGEST}"
+OLD = f"{ECR}@sha256:{'0' * 64}"
+
+
+def test_rollout_is_good_when_every_pod_runs_the_image_and_documents_arrive(smoke, deployment):
+    deployment.pods = [pod("a", NEW), pod("b", NEW)]
+    done = smoke()
+    assert done.returncode == 0, done.stderr
+    assert "20 documents arrived" in done.stdout
+
+
+def test_pods_on_their_way_out_may_run_the_image_before(smoke, deployment):
+    deployment.pods = [pod("a", OLD, deletionTimestamp="2026-11-24T00:00:00Z"), pod("b", NEW)]
+    done = smoke()
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("pods", "message"),
+    [
+        ([pod("a", OLD), pod("b", NEW)], "these pods run another image"),
+        ([pod("a", NEW, deletionTimestamp="2026-11-24T00:00:00Z")], "no pod runs"),
+        ([], "no pod runs"),
+    ],
+)
+def test_rollout_is_bad_when_a_pod_that_stays_runs_another_image_or_none_does(
+    smoke, deployment, pods, message
+):
+    deployment.pods = pods
+    done = smoke()
+    assert done.returncode == 1
+    assert message in done.stderr
+
+
+def test_public_address_may_end_in_a_slash(smoke, deployment):
+    deployment.pods = [pod("a", NEW)]
+    done = smoke(deployment.url + "/")
+    assert done.returncode == 0, done.stderr
