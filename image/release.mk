@@ -52,9 +52,11 @@ verify-image: check-digest ## Verify who signed an image (REPOSITORY=, DIGEST=, 
 	cosign verify --certificate-oidc-issuer https://token.actions.githubusercontent.com \
 		--certificate-identity-regexp '^$(SIGNER)@refs/tags/v[0-9.]+$$' "$(REPOSITORY)@$$DIGEST" >/dev/null
 
+# Signature and attestation refer to the image from beside it, and `cosign copy` leaves them there:
+# verify before. A tag that is there already has to be this image.
 .PHONY: copy-image
-copy-image: check-digest ## Copy an image, with its signatures, unchanged (REPOSITORY=, DIGEST=, TO=repository)
-	cosign copy --force "$(REPOSITORY)@$$DIGEST" '$(TO):v$(VERSION)'
+copy-image: check-digest ## Copy an image, unchanged and without its signature (REPOSITORY=, DIGEST=, TO=repository)
+	cosign copy "$(REPOSITORY)@$$DIGEST" '$(TO):v$(VERSION)'
 
 .PHONY: push-chart
 push-chart: $(HELM) ## Package the chart and push it as an OCI artefact (CHARTS=registry/owner/charts)

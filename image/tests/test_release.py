@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from docwarden import __version__
 
 ROOT = Path(__file__).parents[2]
 DIGEST = "sha256:" + "ab" * 32
@@ -98,6 +99,13 @@ def test_signing_and_verifying_name_the_image_by_digest(make, given):
         assert status == 0
         assert calls[-1].startswith(f"cosign {target.removesuffix('-image')} ")
         assert calls[-1].endswith(f"{REPOSITORY}@{DIGEST}")
+
+
+def test_copying_an_image_leaves_tags_alone_that_are_there(make):
+    # With --force, nobody but the registry would refuse to give a tag another meaning.
+    status, calls = make("copy-image", DIGEST=DIGEST)
+    assert status == 0
+    assert calls == [f"cosign copy {REPOSITORY}@{DIGEST} {ECR}:v{__version__}"]
 
 
 def pod(name, image, **metadata):
