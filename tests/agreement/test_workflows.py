@@ -1,7 +1,12 @@
 """The workflows: what only a run on GitHub would tell, and tells too late."""
 
+import re
+import subprocess
+
 import pytest
 import yaml
+
+DIGEST = "sha256:" + "ab" * 32
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +22,14 @@ def steps_with(workflow, action):
         for step in job.get("steps", []):
             if step.get("uses", "").startswith(f"{action}@"):
                 yield step
+
+
+def matches(path, pattern):
+    """Whether a path is one that GitHub's filter names; `**` crosses folders."""
+    parts = {"**": ".*", "*": "[^/]*"}
+    return re.fullmatch(
+        "".join(parts.get(part, re.escape(part)) for part in re.split(r"(\*\*|\*)", pattern)), path
+    )
 
 
 def test_scorecard_publishes_from_workflows_without_common_settings_only(workflows):
@@ -42,3 +55,53 @@ def test_severities_hold_for_what_trivy_reports_to_github(workflows):
     for scan in scans:
         if scan["format"] == "sarif" and "severity" in scan:
             assert scan["limit-severities-for-sarif"] is True
+
+
+def test_a_merge_is_applied_when_anything_changes_that_the_stacks_are_made_of(
+    workflows, root, tree
+):
+    patterns = workflows["infrastructure"][True]["push"]["paths"]
+    names = [path.relative_to(root).as_posix() for path in tree]
+    read = [name for name in names if name.startswith(("infra/", "monitoring/generated/"))]
+    assert len(read) > 20
+    for name in read:
+        assert any(matches(name, pattern) for pattern in patterns), name
+
+
+def test_images_and_infrastructure_wait_in_queues_of_their_own(workflows):
+    # One run waits in a group, and the next one takes its place: a release must not take a merge's.
+    groups = {name: workflows[name]["concurrency"] for name in ("deploy", "infrastructure")}
+    assert groups["deploy"]["group"] != groups["infrastructure"]["group"]
+    assert not any(group["cancel-in-progress"] for group in groups.values())
+    assert set(workflows["deploy"][True]) == {"workflow_dispatch"}
+    assert set(workflows["infrastructure"][True]) == {"push"}
+
+
+@pytest.mark.parametrize(
+    ("digest", "status"),
+    [
+        (DIGEST, 0),
+        ("$(shell id)" + DIGEST, 1),
+        (DIGEST + "\n$(shell id)", 1),
+        (DIGEST + "0", 1),
+        ("v1.2.3", 1),
+        ("", 1),
+    ],
+)
+def test_deployment_begins_by_refusing_what_is_no_digest(workflows, tmp_path, digest, status):
+    job = workflows["deploy"]["jobs"]["images"]
+    first = job["steps"][0]
+    assert {**job.get("env", {}), **first.get("env", {})} == {"DIGEST": "${{ inputs.digest }}"}
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", first["run"]]
+    done = subprocess.run(
+        shell, cwd=tmp_path, env={"DIGEST": digest}, capture_output=True, check=False
+    )
+    assert done.returncode == status
+
+
+def test_nothing_is_deployed_unless_the_image_was_verified_and_copied(workflows):
+    jobs = workflows["deploy"]["jobs"]
+    assert jobs["staging"]["needs"] == "images"
+    assert jobs["production"]["needs"] == "staging"
+    # Without a condition of its own, a job runs only when all before it succeeded.
+    assert not any("if" in job for job in jobs.values())
