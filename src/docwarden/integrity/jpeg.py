@@ -42,6 +42,14 @@ def walk_jpeg(data: Data) -> int:
     return end if end == len(data) else _skip_companions(data, end)
 
 
+def frame_code(data: Data) -> int | None:
+    """Return the marker code of the first frame header (T.81 table B.1), or None without one."""
+    try:
+        return _Picture(data, 0).find_frame()
+    except BrokenError:
+        return None
+
+
 def _skip_companions(data: Data, end: int) -> int:
     """Return where bytes begin that belong to nothing known."""
     for _ in range(MAX_PICTURES):
@@ -86,6 +94,16 @@ class _Picture:
             if code not in _BARE:
                 self._segment(code)
         raise BrokenError(Reason.JPEG_TOO_MANY_SEGMENTS, f"more than {MAX_SEGMENTS} segments")
+
+    def find_frame(self) -> int | None:
+        """Return the code of the first frame header. Raises `BrokenError`."""
+        for _ in range(MAX_SEGMENTS):
+            code = self._marker()
+            if code in _FRAMES:
+                return code
+            if code not in _BARE:
+                self._segment(code)
+        return None
 
     def _marker(self) -> int:
         """Step over fill bytes and a marker, and return its code."""
