@@ -31,7 +31,13 @@ def judge_pdf(data: bytes, tier: int) -> list[tuple[Reason, str]]:
     # What follows the end is the business of the check trailing-bytes.
     source = BytesIO(data[: pdf_extent(data)])
     try:
-        with pikepdf.open(source, attempt_recovery=False, suppress_warnings=True) as pdf:
+        # To hand attributes down, qpdf repairs the page tree: what is lost of it would not be seen.
+        with pikepdf.open(
+            source,
+            attempt_recovery=False,
+            suppress_warnings=True,
+            inherit_page_attributes=False,
+        ) as pdf:
             failures = _judge_pages(pdf) or _judge_warnings(pdf, Reason.PDF_PAGES_BROKEN)
             if tier > _FAST_TIERS:
                 # Looking for streams, qpdf reads every object, needed by a page or not.
@@ -45,42 +51,58 @@ def judge_pdf(data: bytes, tier: int) -> list[tuple[Reason, str]]:
 
 def _judge_pages(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
     try:
-        return _walk_pages(pdf)
+        fault = _walk_pages(pdf)
     except (pikepdf.PdfError, TypeError, ValueError, KeyError, AttributeError) as error:
-        return [(Reason.PDF_PAGES_BROKEN, _words(error))]
+        fault = _words(error)
+    return [(Reason.PDF_PAGES_BROKEN, fault)] if fault else []
 
 
-def _walk_pages(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
-    """Resolve every page and its contents, without the repairs that `Pdf.pages` makes."""
+def _walk_pages(pdf: pikepdf.Pdf) -> str:
+    """Resolve every page and its contents, without the repairs that `Pdf.pages` makes.
+
+    Returns what is wrong with the first node that is, or nothing. ISO 32000-1, 7.7.3.
+    """
     root = pdf.Root.get("/Pages")
     if not isinstance(root, pikepdf.Dictionary):
-        return [(Reason.PDF_PAGES_BROKEN, "the catalog has no page tree")]
-    waiting: list[pikepdf.Object] = [root]
+        return "the catalog has no page tree"
+    waiting: list[pikepdf.Object | None] = [root]
     seen: set[tuple[int, int]] = set()
-    pages = 0
-    while waiting and len(seen) < MAX_NODES:
+    pages = visits = 0
+    while waiting and len(seen) < MAX_NODES and visits < MAX_NODES:
         node = waiting.pop()
+        visits += 1
         if not isinstance(node, pikepdf.Dictionary):
-            return [(Reason.PDF_PAGES_BROKEN, f"a node of the page tree is missing, page {pages}")]
-        if node.is_indirect and node.objgen in seen:
-            return [(Reason.PDF_PAGES_BROKEN, "a node comes twice in the page tree")]
+            return f"a node of the page tree is missing, page {pages}"
+        again = node.is_indirect and node.objgen in seen
         seen.add(node.objgen)
         kids = node.get("/Kids")
+        pages += not isinstance(kids, pikepdf.Array)
+        if fault := _fault(node, again=again):
+            return f"{fault}, page {pages}"
+        if not again:
+            _resolve_resources(node, seen)
         if isinstance(kids, pikepdf.Array):
             waiting.extend(kids)
-            continue
-        pages += 1
-        _resolve_resources(node, seen)
-        if not _contents_resolve(node.get("/Contents")):
-            return [(Reason.PDF_PAGES_BROKEN, f"the contents of page {pages} do not resolve")]
     if not pages and root.get("/Count", 0) > 0:
-        return [(Reason.PDF_PAGES_BROKEN, "the page tree has no page, and should")]
-    return []
+        return "the page tree has no page, and should"
+    return ""
 
 
-def _resolve_resources(page: pikepdf.Object, seen: set[tuple[int, int]]) -> None:
-    """Have qpdf read the fonts and images of a page; it warns of what it cannot read."""
-    resources = page.get("/Resources")
+def _fault(node: pikepdf.Object, *, again: bool) -> str:
+    """Say what is wrong with a node of the page tree, which may have come before."""
+    if isinstance(node.get("/Kids"), pikepdf.Array):
+        return "a node with kids comes twice in the page tree" if again else ""
+    if node.get("/Type") == "/Pages" and node.get("/Count"):
+        return "a node of the page tree lost its kids"
+    # Readers show a page twice that is listed twice.
+    if not again and not _contents_resolve(node.get("/Contents")):
+        return "the contents of a page do not resolve"
+    return ""
+
+
+def _resolve_resources(node: pikepdf.Object, seen: set[tuple[int, int]]) -> None:
+    """Have qpdf read the fonts and images of a node; it warns of what it cannot read."""
+    resources = node.get("/Resources")
     if not isinstance(resources, pikepdf.Dictionary):
         return
     if resources.is_indirect and resources.objgen in seen:
