@@ -13,6 +13,7 @@ import pikepdf
 
 from docwarden.integrity.pdf import pdf_extent
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.sniff import pdf_header
 
 MAX_NODES: Final = 20_000
 """How many nodes of the page tree are visited."""
@@ -22,6 +23,7 @@ MAX_INFLATED: Final = 64 << 20
 
 # qpdf's warnings that mean a lost object; the others tell of oddities that harm nothing.
 _DAMAGE: Final = re.compile(r"expected (?:n n|\d+ \d+) obj|expected endstream|EOF|lacks /Length")
+_HEADER_LENGTH: Final = len(b"%PDF-1.7")
 _PIECE: Final = 1 << 20
 _FAST_TIERS: Final = 3
 
@@ -29,11 +31,22 @@ _FAST_TIERS: Final = 3
 def judge_pdf(data: bytes, tier: int) -> list[tuple[Reason, str]]:
     """Return why a strict parser takes offence at a PDF."""
     # What follows the end is the business of the check trailing-bytes.
-    source = BytesIO(data[: pdf_extent(data)])
+    data = data[: pdf_extent(data)]
+    failures = _judge(data, tier)
+    base = pdf_header(data)
+    if base > 0 and any(reason is Reason.PDF_UNREADABLE for reason, _ in failures):
+        # qpdf counts offsets from the header. Move the header to where many writers count from.
+        after = base + _HEADER_LENGTH
+        return _judge(data[base:after] + b" " * base + data[after:], tier)
+    return failures
+
+
+def _judge(data: bytes, tier: int) -> list[tuple[Reason, str]]:
+    """Return why a strict parser takes offence at a PDF whose offsets count from its header."""
     try:
         # To hand attributes down, qpdf repairs the page tree: what is lost of it would not be seen.
         with pikepdf.open(
-            source,
+            BytesIO(data),
             attempt_recovery=False,
             suppress_warnings=True,
             inherit_page_attributes=False,
@@ -125,7 +138,7 @@ def _judge_warnings(pdf: pikepdf.Pdf, reason: Reason) -> list[tuple[Reason, str]
 
 def _words(error: object) -> str:
     """Return qpdf's words without the name that pikepdf gives to a stream."""
-    return re.sub(r"^stream <[^>]*> ", "", str(error))
+    return re.sub(r"^stream <[^>]*>:? ", "", str(error))
 
 
 def _contents_resolve(contents: pikepdf.Object | None) -> bool:

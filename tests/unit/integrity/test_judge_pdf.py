@@ -80,3 +80,22 @@ def test_inner_node_that_lost_its_kids_is_found():
 def test_inner_node_that_counts_no_page_may_lack_kids():
     empty = b"<< /Type /Pages /Parent 2 0 R /Count 0 >>"
     assert reasons(build(_2=tree(b"3 0 R 5 0 R", 1), _5=empty)) == []
+
+
+@pytest.mark.parametrize("before", [b"\n", b"\xef\xbb\xbf", b"\x1b%-12345X@PJL\r\n", b"x" * 1000])
+def test_offsets_behind_leading_bytes_count_from_the_header_or_the_first_byte(before):
+    assert reasons(before + build(), 4) == []
+    assert reasons(build(before=before), 4) == []
+
+
+@pytest.mark.parametrize("before", [b"\n", b"x" * 1000])
+def test_damage_behind_leading_bytes_is_found_with_offsets_of_either_base(before):
+    for whole in (before + build(), build(before=before)):
+        assert reasons(entry_freed(whole, 3)) == [Reason.PDF_PAGES_BROKEN]
+        assert reasons(whole.replace(b"startxref\n", b"startxref\n1")) == [Reason.PDF_UNREADABLE]
+        assert reasons(whole.replace(b"\nxref", b"\nxraf")) == [Reason.PDF_UNREADABLE]
+
+
+def test_words_about_a_file_carry_no_address_of_memory():
+    ((_, words),) = judge_pdf(entry_freed(build(), 1), 3)
+    assert "0x" not in words
