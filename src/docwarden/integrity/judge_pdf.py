@@ -1,7 +1,7 @@
 """Tiers 3 and 4 of PDF, by pikepdf (qpdf). Runs in the deep checker's process only.
 
-A file that needs a password is judged as far as it can be read without one: its cross-reference
-sections and trailer, by tier 2.
+A file that needs a password or a certificate, or is encrypted in a way that qpdf does not know, is
+judged as far as it can be read without: its cross-reference sections and trailer, by tier 2.
 """
 
 import re
@@ -23,6 +23,8 @@ MAX_INFLATED: Final = 64 << 20
 
 # qpdf's warnings that mean a lost object; the others tell of oddities that harm nothing.
 _DAMAGE: Final = re.compile(r"expected (?:n n|\d+ \d+) obj|expected endstream|EOF|lacks /Length")
+# qpdf's words (QPDF_encryption.cc) for encryption that it does not know, as with certificates.
+_UNSUPPORTED: Final = re.compile(r"unsupported encryption filter|Unsupported /R or /V")
 _HEADER_LENGTH: Final = len(b"%PDF-1.7")
 _PIECE: Final = 1 << 20
 _FAST_TIERS: Final = 3
@@ -59,7 +61,8 @@ def _judge(data: bytes, tier: int) -> list[tuple[Reason, str]]:
     except pikepdf.PasswordError:
         return []
     except pikepdf.PdfError as error:
-        return [(Reason.PDF_UNREADABLE, _words(error))]
+        words = _words(error)
+        return [] if _UNSUPPORTED.search(words) else [(Reason.PDF_UNREADABLE, words)]
 
 
 def _judge_pages(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:

@@ -99,3 +99,25 @@ def test_damage_behind_leading_bytes_is_found_with_offsets_of_either_base(before
 def test_words_about_a_file_carry_no_address_of_memory():
     ((_, words),) = judge_pdf(entry_freed(build(), 1), 3)
     assert "0x" not in words
+
+
+STANDARD = b"<< /Filter /Standard /V 6 /R 7 /Length 256 /P -4 /O <%b> /U <%b> /OE <%b> /UE <%b>" % (
+    b"00" * 48,
+    b"00" * 48,
+    b"00" * 32,
+    b"00" * 32,
+)
+CERTIFICATES = b"/SubFilter /adbe.pkcs7.s4 /V 2 /Length 128 /Recipients [<3080>] >>"
+UNKNOWN_ENCRYPTION = {
+    "certificates": b"<< /Filter /Adobe.PubSec " + CERTIFICATES,
+    "a vendor's handler": b"<< /Filter /FOPN_fLock " + CERTIFICATES,
+    "AES-GCM": STANDARD + b" /Perms <" + b"00" * 16 + b"> >>",
+}
+
+
+@pytest.mark.parametrize("kind", UNKNOWN_ENCRYPTION)
+def test_encryption_that_the_parser_does_not_know_is_not_judged(kind):
+    trailer = b"/Encrypt 7 0 R /ID [<00112233> <00112233>]"
+    data = build(trailer=trailer, _7=UNKNOWN_ENCRYPTION[kind])
+    assert reasons(data, 4) == []
+    assert reasons(data.replace(b"\nxref", b"\nxraf")) == [Reason.PDF_UNREADABLE]
