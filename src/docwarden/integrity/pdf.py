@@ -21,6 +21,11 @@ MAX_SECTIONS: Final = 256
 """How many sections are followed, newest first; those beyond are not looked at."""
 MAX_PASSES: Final = 2
 """How often, on average, a byte may be read on the way along the sections."""
+MAX_TRAILER: Final = 1 << 20
+"""How much of a trailer is looked at: honest ones take less than a kilobyte, and a search holds up
+all other threads."""
+MAX_AFTER: Final = 65_536
+"""How much of what follows the last %%EOF is searched for objects: an update begins with one."""
 MAX_STREAM_HEAD: Final = 65_536
 """Where the dictionary of a cross-reference stream must end."""
 
@@ -28,7 +33,10 @@ _EOF: Final = b"%%EOF"
 _STARTXREF: Final = re.compile(rb"startxref[\s\0]*(\d{1,19})")
 _TABLE: Final = re.compile(rb"[\s\0]{0,32}xref[\s\0]{1,32}\d{1,10}[\s\0]{1,32}\d{1,10}")
 _STREAM: Final = re.compile(rb"[\s\0]{0,32}\d{1,10}[\s\0]{1,32}\d{1,5}[\s\0]{1,32}obj")
-_OTHERS: Final = re.compile(rb"/(Prev|XRefStm)[\s\0]{0,32}(\d{1,19})")
+_OTHERS: Final = (
+    re.compile(rb"/Prev[\s\0]{0,32}(\d{1,19})"),
+    re.compile(rb"/XRefStm[\s\0]{0,32}(\d{1,19})"),
+)
 _ROOT: Final = re.compile(rb"/Root[\s\0]{0,32}(?:\d|<<)")
 _BODY: Final = re.compile(rb"(?:^|[\s\0])\d{1,10}[\s\0]+\d{1,5}[\s\0]+obj\b|\bxref[\s\0]|startxref")
 _PADDING: Final = b"\r\n\t \0\x0c\x1a"
@@ -52,7 +60,7 @@ def walk_pdf(data: Data) -> int:
         raise BrokenError(Reason.PDF_STARTXREF_MISSING, "no startxref before the last %%EOF")
     end += len(_EOF)
     after = data[end:].strip(_PADDING)
-    if after and _BODY.search(after):
+    if after and _BODY.search(after[:MAX_AFTER]):
         raise BrokenError(Reason.PDF_UPDATE_UNFINISHED, f"objects follow the last %%EOF at {end}")
     _follow(data, int(match[1]))
     return end if after else len(data)
@@ -108,7 +116,8 @@ def _section(data: Data, offset: int, base: int) -> _Section | None:
 
 
 def _read_section(data: Data, start: int, end: int, *, length: int) -> _Section:
+    end = min(end, start + MAX_TRAILER)
     # The first of a name holds. Some writers say /Prev 0 for "none".
-    named = dict(reversed(_OTHERS.findall(data, start, end)))
-    others = [at for at in map(int, named.values()) if at]
+    found = (pattern.search(data, start, end) for pattern in _OTHERS)
+    others = [at for at in (int(match[1]) for match in found if match) if at]
     return length, others, _ROOT.search(data, start, end) is not None

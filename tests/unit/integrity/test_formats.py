@@ -1,6 +1,7 @@
 """Valid but unusual documents pass; broken ones are told apart by their reason."""
 
 import re
+import tracemalloc
 from io import BytesIO
 from struct import pack
 from typing import Any
@@ -232,3 +233,34 @@ def test_webp_through_utf8_is_a_damaged_one_and_no_other_type(documents):
     sized = data[:4] + b"\xde\xad\x81\0" + data[8:]
     for mangled in (sized.decode("utf-8", "replace").encode(), sized.decode("latin-1").encode()):
         assert reasons(mangled) == [Reason.SIGNATURE_DAMAGED]
+
+
+def _pdf_with(trailer, after=b""):
+    """Return what tier 2 looks at of a PDF: a table, its trailer, what follows the end."""
+    head = b"%PDF-1.7\nxref\n0 1\n0000000000 65535 f \n"
+    return head + b"trailer\n<< " + trailer + b" >>\nstartxref\n9\n%%EOF\n" + after
+
+
+def test_pdf_objects_after_the_end_are_looked_for_where_an_update_would_begin():
+    root = b"/Root 1 0 R"
+    assert reasons(_pdf_with(root, b"9 0 obj\n")) == [Reason.PDF_UPDATE_UNFINISHED]
+    assert reasons(_pdf_with(root, b"x" * 65_000 + b"\n9 0 obj\n")) == ["pdf-update-unfinished"]
+    assert reasons(_pdf_with(root, b"x" * 65_536 + b"\n9 0 obj\n")) == [Reason.TRAILING_BYTES]
+
+
+def test_pdf_trailer_is_looked_at_as_far_as_an_honest_one_goes():
+    assert reasons(_pdf_with(b"/X (" + b"x" * 1_000_000 + b") /Root 1 0 R")) == []
+    assert reasons(_pdf_with(b"/X (" + b"x" * 1_048_576 + b") /Root 1 0 R")) == [
+        Reason.PDF_TRAILER_BROKEN
+    ]
+
+
+def test_pdf_trailer_of_endless_entries_takes_no_memory():
+    data = _pdf_with(b"/Root 1 0 R " + b"/Prev 9" * 300_000)
+    tracemalloc.start()
+    try:
+        assert reasons(data) == []
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
