@@ -14,10 +14,14 @@ from PIL import GifImagePlugin, Image, ImageFile, PngImagePlugin, TiffImagePlugi
 from docwarden.integrity.checks import MediaType
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.sniff import sniff
+from docwarden.integrity.webp import canvas_pixels
 
 MAX_PIXELS: Final = 32_000_000
 """In all frames together: 128 MB as RGBA, about half a second."""
 MAX_FRAMES: Final = 1_000
+MAX_WEBP_PIXELS: Final = 24_000_000
+"""In one frame: Pillow decodes stills by libwebp's decoder of animations too, which takes up to 20
+bytes a pixel as soon as a WebP is opened."""
 
 _OPENERS: Final[Mapping[MediaType, Callable[[BytesIO], ImageFile.ImageFile]]] = MappingProxyType(
     {
@@ -38,6 +42,8 @@ def judge_image(data: bytes, _tier: int) -> list[tuple[Reason, str]]:
     media_type = sniff(data)
     opener = _OPENERS.get(media_type) if media_type is not None else None
     if opener is None:
+        return []
+    if media_type is MediaType.WEBP and canvas_pixels(data) > MAX_WEBP_PIXELS:
         return []
     try:
         image = opener(BytesIO(data))

@@ -29,6 +29,7 @@ _NO_DAMAGE: Final = (
     "invalid sos parameters",
     "maximum supported image dimension",
     "could not determine subsampling",
+    "insufficient memory",  # for the coefficients of a large progressive picture
 )
 # SOF3, SOF7, SOF11 and SOF15 (T.81 table B.1); without a frame header nothing is sure.
 _UNSCALED: Final = frozenset({0xC3, 0xC7, 0xCB, 0xCF, None})

@@ -42,6 +42,21 @@ def walk_webp(data: Data) -> int:
     return end + (end & 1)
 
 
+def canvas_pixels(data: Data) -> int:
+    """Return how many pixels a frame has, as the first chunk declares (RFC 9649 2.5 to 2.7)."""
+    kind, body = data[12:16], data[20:30]
+    if kind == b"VP8X":
+        width = int.from_bytes(body[4:7], "little") + 1
+        height = int.from_bytes(body[7:10], "little") + 1
+    elif kind == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    else:  # the other two bits scale, and decoders leave that to viewers (RFC 6386 9.1)
+        width = int.from_bytes(body[6:8], "little") & 0x3FFF
+        height = int.from_bytes(body[8:10], "little") & 0x3FFF
+    return width * height
+
+
 def _walk_chunks(data: Data, end: int) -> None:
     images = 0
     at = _FIRST_CHUNK_AT

@@ -47,3 +47,11 @@ def test_frame_that_only_a_thumbnail_has_is_not_the_picture_s(decoded, documents
 def test_jpeg_that_is_cut_within_its_scan_is_undecodable(documents):
     cut = documents["jpeg"][:-400] + b"\xff\xd9"
     assert [reason for reason, _ in judge_jpeg(cut, 3)] == [Reason.IMAGE_UNDECODABLE]
+
+
+def test_progressive_jpeg_that_needs_too_much_memory_is_not_judged(documents, monkeypatch):
+    def refuse(_, **__):
+        raise ValueError("Insufficient memory (case 4)")
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", refuse)
+    assert judge_jpeg(documents["jpeg-progressive"], 3) == []

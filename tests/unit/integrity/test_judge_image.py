@@ -1,0 +1,47 @@
+"""Tier 3 of PNG, GIF, WebP and TIFF: what is damage, what is not judged."""
+
+import pytest
+from PIL import Image
+
+from docwarden.integrity import judge_image as module
+from docwarden.integrity.judge_image import MAX_WEBP_PIXELS, judge_image
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.webp import canvas_pixels
+
+
+def reasons(data):
+    return [reason for reason, _ in judge_image(data, 3)]
+
+
+def _large(width, height, kind, saved):
+    """Return a WebP whose header declares a canvas, and has no picture of that size."""
+    if kind == "VP8X":
+        data = saved(Image.new("RGBA", (9, 9), (9, 9, 9, 9)), "WEBP")
+        size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        return data[:24] + size + data[30:]
+    data = saved(Image.new("RGB", (9, 9)), "WEBP", lossless=kind == "VP8L")
+    if kind == "VP8L":
+        bits = int.from_bytes(data[21:25], "little") >> 28 << 28 | height - 1 << 14 | width - 1
+        return data[:21] + bits.to_bytes(4, "little") + data[25:]
+    return data[:26] + width.to_bytes(2, "little") + height.to_bytes(2, "little") + data[30:]
+
+
+@pytest.mark.parametrize("kind", ["VP8X", "VP8L", "VP8 "])
+def test_webp_of_a_large_canvas_is_not_opened(saved, monkeypatch, kind):
+    data = _large(6_000, 4_001, kind, saved)
+    assert data[12:16].decode() == kind
+    assert canvas_pixels(data) == 6_000 * 4_001 > MAX_WEBP_PIXELS
+    openers = dict.fromkeys(module._OPENERS, lambda _: pytest.fail("opened"))
+    monkeypatch.setattr(module, "_OPENERS", openers)
+    assert reasons(data) == []
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_webp_below_the_limit_is_decoded(saved, picture, mode, lossless):
+    data = saved(picture(mode), "WEBP", lossless=lossless)
+    assert canvas_pixels(data) == 97 * 83
+    assert reasons(data) == []
+    if lossless:  # a lossy one has no redundancy
+        at = len(data) // 2
+        assert reasons(data[:at] + bytes(len(data) - at)) == [Reason.IMAGE_UNDECODABLE]
