@@ -13,9 +13,10 @@ import pytest
 import uvloop
 from PIL import Image
 
+from docwarden.integrity import deep_protocol as protocol
 from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep import DeepChecker
-from docwarden.integrity.deep_process import WorkerFailedError
+from docwarden.integrity.deep_process import DeepProcess, WorkerFailedError
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verifier import Verifier
@@ -71,6 +72,17 @@ def hostile_command(tmp_path):
                 if data.endswith(b"lie"):
                     os.write(int(sys.argv[0] == ""), b"")
                     deep_worker.protocol.write(ANSWERS, b'[["no-such-reason", "x"]]')
+                if data.endswith(b"nest"):
+                    deep_worker.protocol.write(ANSWERS, b"[" * 60_000)
+                if data.endswith(b"signal"):
+                    os.kill(os.getpid(), signal.SIGRTMIN + 6)
+                if data.endswith((b"fork", b"flee")):
+                    if os.fork() == 0:
+                        if data.endswith(b"flee"):
+                            os.setsid()
+                        time.sleep(8)
+                        os._exit(0)
+                    os._exit(3)
                 if data.endswith(b"shout"):
                     deep_worker.protocol.write(ANSWERS, b"x" * 100_000)
                 if data.endswith(b"tell"):
@@ -156,6 +168,9 @@ def test_deep_checks_work_under_uvloop(png):
         (b"raise", Reason.DEEP_CHECK_CRASHED, "crashes"),
         (b"lie", Reason.DEEP_CHECK_CRASHED, "crashes"),
         (b"shout", Reason.DEEP_CHECK_CRASHED, "crashes"),
+        (b"nest", Reason.DEEP_CHECK_CRASHED, "crashes"),
+        (b"signal", Reason.DEEP_CHECK_CRASHED, "crashes"),
+        (b"fork", Reason.DEEP_CHECK_TIMEOUT, "timeouts"),
         (b"hang", Reason.DEEP_CHECK_TIMEOUT, "timeouts"),
         (b"spin", Reason.DEEP_CHECK_TIMEOUT, "timeouts"),
         (b"eat", Reason.DEEP_CHECK_MEMORY, "memory_failures"),
@@ -172,6 +187,51 @@ async def test_hanging_document_is_given_up_at_its_limit(hostile):
     began = time.monotonic()
     await look(hostile, b"hang")
     assert 0.9 < time.monotonic() - began < 5
+
+
+async def test_process_that_flees_with_the_pipe_does_not_hold_up_the_checker(hostile):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    began = time.monotonic()
+    assert await look(hostile, b"flee") == [Reason.DEEP_CHECK_TIMEOUT]
+    assert await look(hostile, b"fine") == []
+    assert time.monotonic() - began < 6
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+async def test_close_while_a_process_is_being_stopped_leaves_no_task(hostile_command):
+    deep = DeepChecker(command=hostile_command, job_limit=0.3)
+    await deep.start()
+    assert await look(deep, b"flee") == [Reason.DEEP_CHECK_TIMEOUT]
+    await deep.close()
+    await asyncio.sleep(0)
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+    assert children() == []
+
+
+async def test_what_nobody_foresaw_is_a_crash_and_does_not_end_the_supervision(
+    hostile, monkeypatch
+):
+    def surprise(*_):
+        raise RuntimeError("a bug of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(protocol, "decode_answer", surprise)
+        assert await look(hostile, b"fine") == [Reason.DEEP_CHECK_CRASHED]
+    assert await look(hostile, b"fine") == []
+    assert (hostile.crashes, hostile.restarts) == (1, 1)
+
+
+async def test_trouble_with_the_end_of_a_process_does_not_end_the_supervision(hostile, monkeypatch):
+    real = DeepProcess.stop
+
+    async def surprise(process):
+        await real(process)
+        raise RuntimeError("a bug of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DeepProcess, "stop", surprise)
+        assert await look(hostile, b"crash") == [Reason.DEEP_CHECK_CRASHED]
+        assert await look(hostile, b"fine") == []
 
 
 async def test_failures_in_a_row_do_not_stop_the_checker(hostile):

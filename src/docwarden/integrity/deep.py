@@ -4,12 +4,14 @@ Rules of this file
     - One process works on one document at a time. A job has a limit of CPU time, which the process
       sets itself, and one of wall-clock time, which is kept here by killing the process.
     - A job whose caller went away is finished and dropped, so the pipe never falls out of step.
+    - An exception that nobody foresaw is a crash too, and never ends the supervision.
     - After any failure the process is replaced at once; failures in a row are answered with growing
       pauses, so that a run of hostile documents is no run of process starts.
 """
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -127,7 +129,8 @@ class DeepChecker:
                     failures = 0
                 else:
                     failures += 1
-                    await process.stop()
+                    with suppress(Exception):
+                        await process.stop()
                     process = None
         finally:
             if process is not None:
@@ -144,6 +147,11 @@ class DeepChecker:
         except asyncio.CancelledError:
             _answer(job, (Finding.of(Reason.DEEP_CHECK_CRASHED, "the deep checker was closed"),))
             raise
+        except Exception as error:  # noqa: BLE001 - nothing ends the supervision but its end
+            self.crashes += 1
+            detail = f"{type(error).__name__}: {error}"
+            _answer(job, (Finding.of(Reason.DEEP_CHECK_CRASHED, detail),))
+            return False
         _answer(job, findings)
         return True
 
@@ -153,7 +161,7 @@ class DeepChecker:
         self.restarts += 1
         try:
             return await self._launch()
-        except WorkerFailedError as failure:
+        except Exception as failure:  # noqa: BLE001 - as in _run
             self.crashes += 1
             self._fail_waiting(str(failure))
             return None

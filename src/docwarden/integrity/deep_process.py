@@ -56,7 +56,7 @@ def _environment() -> dict[str, str]:
 class DeepProcess:
     """A running process. After `WorkerFailedError` only `stop` makes sense."""
 
-    __slots__ = ("_job_limit", "_process", "_reader", "_writer")
+    __slots__ = ("_ended", "_job_limit", "_process", "_reader", "_writer")
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class DeepProcess:
         self._reader = reader
         self._writer = writer
         self._job_limit = job_limit
+        self._ended: asyncio.Task[None] | None = None  # waits for the end, once stopped
 
     @classmethod
     async def launch(cls, command: Sequence[str], *, job_limit: float, memory_limit: int) -> Self:
@@ -110,22 +111,35 @@ class DeepProcess:
             raise WorkerFailedError(Reason.DEEP_CHECK_MEMORY, "the memory limit was reached")
         try:
             return protocol.decode_answer(message)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise WorkerFailedError(Reason.DEEP_CHECK_CRASHED, f"nonsense: {error}") from error
 
     async def stop(self) -> None:
-        """End the process, by force if need be, and wait for its end."""
+        """End the process and what it started, by force if need be, and wait for its end.
+
+        May be called again when it was cancelled.
+        """
         self._writer.close()
-        ended = asyncio.ensure_future(self._process.wait())
+        if self._ended is None:
+            self._ended = asyncio.create_task(self._end_of_pipe())
+        ended = self._ended
         try:
             # Not asyncio.timeout: before Python 3.11.3 it takes a task that cleans up after its
             # cancellation for cancelled again (python/cpython#102780).
             await asyncio.wait((ended,), timeout=STOP_LIMIT)
         finally:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-        await ended
-        await self._reader.read()  # up to its end, so that the transport closes
+            # It leads a group of its own: what it forked would hold the pipe open.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        await asyncio.wait((ended,), timeout=STOP_LIMIT)
+        if not ended.done():  # something left the group, and holds the pipe open still
+            ended.cancel()
+            self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+
+    async def _end_of_pipe(self) -> None:
+        await self._process.wait()
+        with suppress(OSError):
+            await self._reader.read()  # up to its end, so that the transport closes
 
     async def _expect_ready(self) -> None:
         try:
@@ -172,6 +186,6 @@ class DeepProcess:
         if status is not None and -status in _TIME_SIGNALS:
             return WorkerFailedError(Reason.DEEP_CHECK_TIMEOUT, "used up its processor time")
         if status is not None and status < 0:
-            name = signal.Signals(-status).name
-            return WorkerFailedError(Reason.DEEP_CHECK_CRASHED, f"died of {name}")
+            name = signal.strsignal(-status) or "a signal"  # real-time ones are no signal.Signals
+            return WorkerFailedError(Reason.DEEP_CHECK_CRASHED, f"died of {-status}, {name}")
         return WorkerFailedError(Reason.DEEP_CHECK_CRASHED, f"ended with status {status}")
