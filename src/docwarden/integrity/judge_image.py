@@ -22,6 +22,8 @@ MAX_FRAMES: Final = 1_000
 MAX_WEBP_PIXELS: Final = 24_000_000
 """In one frame: Pillow decodes stills by libwebp's decoder of animations too, which takes up to 20
 bytes a pixel as soon as a WebP is opened."""
+MAX_TEXT: Final = 16 << 20
+"""Bytes that one text or colour profile of a PNG may inflate to; Pillow says 1 MiB."""
 
 _OPENERS: Final[Mapping[MediaType, Callable[[BytesIO], ImageFile.ImageFile]]] = MappingProxyType(
     {
@@ -34,11 +36,14 @@ _OPENERS: Final[Mapping[MediaType, Callable[[BytesIO], ImageFile.ImageFile]]] = 
 # TIFF compressions that every build of Pillow decodes; others are not judged.
 _TIFF_COMPRESSIONS: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 _COMPRESSION_TAG: Final = 259
+# Pillow's words for texts beyond its limits: of one, and of all together.
+_TOO_MUCH_TEXT: Final = ("Decompressed data too large", "Too much memory used in text chunks")
 
 
 def judge_image(data: bytes, _tier: int) -> list[tuple[Reason, str]]:
     """Return why a strict decoder takes offence at an image."""
     Image.MAX_IMAGE_PIXELS = None  # the budget below is stricter, and no warning is wanted
+    PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT
     media_type = sniff(data)
     opener = _OPENERS.get(media_type) if media_type is not None else None
     if opener is None:
@@ -49,7 +54,7 @@ def judge_image(data: bytes, _tier: int) -> list[tuple[Reason, str]]:
         image = opener(BytesIO(data))
     except (SyntaxError, OSError, ValueError) as error:
         # TIFF has more kinds of pixels than Pillow knows.
-        if media_type is MediaType.TIFF:
+        if media_type is MediaType.TIFF or str(error).startswith(_TOO_MUCH_TEXT):
             return []
         return [(Reason.IMAGE_UNDECODABLE, str(error))]
     with image:
@@ -75,6 +80,10 @@ def _decode_frames(image: ImageFile.ImageFile) -> list[tuple[Reason, str]]:
             image.load()
         except (OSError, SyntaxError, EOFError) as error:
             return [(Reason.IMAGE_UNDECODABLE, f"frame {number}: {error}")]
+        except (ValueError, IndexError):
+            # Lost bytes have other names. These are for a frame without area (GIF), and for large
+            # texts and odd chunks behind the pixels (PNG), which are right by their CRC.
+            break
     return []
 
 

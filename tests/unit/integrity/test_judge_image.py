@@ -1,5 +1,7 @@
 """Tier 3 of PNG, GIF, WebP and TIFF: what is damage, what is not judged."""
 
+import zlib
+
 import pytest
 from PIL import Image
 
@@ -45,3 +47,35 @@ def test_webp_below_the_limit_is_decoded(saved, picture, mode, lossless):
     if lossless:  # a lossy one has no redundancy
         at = len(data) // 2
         assert reasons(data[:at] + bytes(len(data) - at)) == [Reason.IMAGE_UNDECODABLE]
+
+
+PNG_HEAD = (b"IHDR", b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0")
+PNG_BODY = (b"IDAT", b"x\x9cc\xf8\x0f\0\x01\x01\x01\0")
+PNG_END = (b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [1_500_000, 18 << 20])
+@pytest.mark.parametrize("head", [b"iCCPa\0\0", b"zTXta\0\0", b"iTXta\0\x01\0\0\0"])
+def test_png_with_a_large_profile_or_text_passes_wherever_it_stands(png_of, head, size):
+    large = (head[:4], head[4:] + zlib.compress(bytes(size), 1))
+    assert reasons(png_of(PNG_HEAD, large, PNG_BODY, PNG_END)) == []
+    assert reasons(png_of(PNG_HEAD, PNG_BODY, large, PNG_END)) == []
+
+
+def test_png_with_a_large_profile_is_judged_nevertheless(png_of):
+    profile = (b"iCCP", b"a\0\0" + zlib.compress(bytes(1_500_000)))
+    broken = (b"IDAT", PNG_BODY[1][:4])
+    assert reasons(png_of(PNG_HEAD, profile, broken, PNG_END)) == [Reason.IMAGE_UNDECODABLE]
+
+
+@pytest.mark.parametrize("odd", [(b"gAMA", b""), (b"iCCP", b""), (b"tRNS", b"")])
+def test_png_with_an_odd_chunk_behind_its_picture_passes(png_of, odd):
+    assert reasons(png_of(PNG_HEAD, PNG_BODY, odd, PNG_END)) == []
+
+
+def test_gif_frame_without_any_pixel_is_not_judged(documents):
+    gif = documents["gif"]
+    nothing = b"\x2c" + bytes(9) + b"\x02\x02\x4c\x01\0"
+    assert reasons(gif[:-1] + nothing + b";") == []
+    first = gif.index(b"\x2c\0\0\0\0")
+    assert reasons(gif[:first] + nothing + gif[first:]) == []
