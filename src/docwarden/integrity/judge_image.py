@@ -68,11 +68,14 @@ def _decode_frames(image: ImageFile.ImageFile) -> list[tuple[Reason, str]]:
             image.seek(number)
         except EOFError:
             break
-        except (SyntaxError, OSError) as error:
-            # A PNG whose animation is out of order shows its first image (APNG, "error handling").
-            if number and isinstance(image, PngImagePlugin.PngImageFile):
+        except MemoryError:
+            raise
+        except Exception as error:
+            if _ends_quietly(image, number):
                 break
-            return [(Reason.IMAGE_UNDECODABLE, f"frame {number}: {error}")]
+            if isinstance(error, SyntaxError | OSError):
+                return [(Reason.IMAGE_UNDECODABLE, f"frame {number}: {error}")]
+            raise
         left -= image.width * image.height
         if left < 0 or not _supported(image):
             break
@@ -85,6 +88,18 @@ def _decode_frames(image: ImageFile.ImageFile) -> list[tuple[Reason, str]]:
             # texts and odd chunks behind the pixels (PNG), which are right by their CRC.
             break
     return []
+
+
+def _ends_quietly(image: ImageFile.ImageFile, number: int) -> bool:
+    """Tell whether a frame that cannot be reached is not judged, with all that follow.
+
+    A later page of a TIFF, like its first, may be of a kind that Pillow does not know, and Pillow
+    has many ways to say so. A PNG whose animation is out of order shows its first image (APNG,
+    "error handling").
+    """
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return True
+    return number > 0 and isinstance(image, PngImagePlugin.PngImageFile)
 
 
 def _supported(image: ImageFile.ImageFile) -> bool:

@@ -15,8 +15,8 @@ from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verdict import Data
 
-MAX_DIRECTORIES: Final = 8_192
-MAX_ENTRIES: Final = 65_536
+MAX_DIRECTORIES: Final = 32_768
+MAX_ENTRIES: Final = 262_144
 """In all directories together."""
 MAX_SEGMENTS: Final = 262_144
 """Strips and tiles in all directories together; those beyond are not looked at."""

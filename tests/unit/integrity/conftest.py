@@ -2,6 +2,7 @@
 
 import io
 import random
+import struct
 import zlib
 
 import pikepdf
@@ -99,5 +100,28 @@ def png_of():
             len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
             for kind, body in chunks
         )
+
+    return make
+
+
+# A page of 16 by 16 grey pixels in one strip that begins with the file: kind and value by tag.
+_TIFF_PAGE = {256: (4, 16), 257: (4, 16), 258: (3, 8), 259: (3, 1), 262: (3, 1)}
+_TIFF_PAGE |= {273: (4, 0), 277: (3, 1), 278: (4, 16), 279: (4, 256)}
+
+
+@pytest.fixture(scope="session")
+def tiff_of():
+    """Return the function that makes a TIFF of pages, each given by how it differs."""
+
+    def make(*pages):
+        data = bytearray(b"II*\0" + struct.pack("<I", 264) + bytes(256))
+        for page in pages:
+            tags = sorted((_TIFF_PAGE | page).items())
+            entries = [(tag, *value) for tag, value in tags if value is not None]
+            data += struct.pack("<H", len(entries))
+            for tag, kind, number in entries:
+                data += struct.pack("<HHII", tag, kind, 1, number)
+            data += struct.pack("<I", len(data) + 4)
+        return bytes(data[:-4] + bytes(4))
 
     return make

@@ -3,12 +3,18 @@
 import zlib
 
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from docwarden.integrity import judge_image as module
 from docwarden.integrity.judge_image import MAX_WEBP_PIXELS, judge_image
+from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.tiers import inspect_bytes
+from docwarden.integrity.tiff import MAX_DIRECTORIES, MAX_ENTRIES
 from docwarden.integrity.webp import canvas_pixels
+
+# Pillow warns of odd TIFF directories before it refuses them.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 def reasons(data):
@@ -79,3 +85,50 @@ def test_gif_frame_without_any_pixel_is_not_judged(documents):
     assert reasons(gif[:-1] + nothing + b";") == []
     first = gif.index(b"\x2c\0\0\0\0")
     assert reasons(gif[:first] + nothing + gif[first:]) == []
+
+
+ODD_KINDS = {
+    "24 bits": {258: (3, 24)},
+    "10 bits": {258: (3, 10)},
+    "no compression known": {259: (3, 65_535)},
+    "text for a number": {258: (2, 0x41)},
+    "text for the size": {256: (2, 0x41)},
+    "no size": {256: None},
+    "a number for the strips": {277: (3, 0)},
+    "photometric": {262: (3, 32_803)},
+    "a size of zero": {257: (4, 0)},
+}
+
+
+@pytest.mark.parametrize("kind", ODD_KINDS)
+def test_tiff_page_of_a_kind_that_is_not_known_is_not_judged(tiff_of, kind):
+    assert reasons(tiff_of({}, ODD_KINDS[kind])) == []
+    assert reasons(tiff_of(ODD_KINDS[kind], {})) == []
+
+
+def test_tiff_page_before_an_unknown_one_is_judged(tiff_of):
+    broken = {259: (3, 8)}  # Deflate, and what stands there is none
+    assert reasons(tiff_of(broken, ODD_KINDS["24 bits"])) == [Reason.IMAGE_UNDECODABLE]
+
+
+def test_error_that_a_library_makes_of_a_lack_of_memory_passes_through(tiff_of, monkeypatch):
+    def refuse(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "seek", refuse)
+    with pytest.raises(MemoryError):
+        judge_image(tiff_of({}, {}), 3)
+
+
+def test_tiff_of_thousands_of_pages_passes(tiff_of):
+    data = tiff_of(*[{}] * 9_000)
+    assert inspect_bytes(data, Policy())[1] == ()
+    assert reasons(data) == []
+
+
+def test_tiff_of_endless_pages_or_entries_is_refused(tiff_of):
+    pages = tiff_of(*[{}] * (MAX_DIRECTORIES + 1))
+    assert inspect_bytes(pages, Policy())[1][0].reason is Reason.TIFF_DIRECTORY_LOOP
+    many = dict.fromkeys(range(1000, 61000), (3, 1))
+    entries = tiff_of(*[many] * (MAX_ENTRIES // 60_000 + 1))
+    assert inspect_bytes(entries, Policy())[1][0].reason is Reason.TIFF_DIRECTORY_LOOP
