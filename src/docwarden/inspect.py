@@ -19,9 +19,15 @@ DEFAULT_TIER: Final = 3
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = "Verify files as the gateway verifies what it fetches."
-    parser.epilog = "Exit status: 0 all intact, 1 some not, 2 wrong usage or an unreadable file."
+    parser.epilog = (
+        "Exit status: 0 all intact, 1 some not, 2 wrong usage, an unreadable file, or an output"
+        " that cannot be written."
+    )
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="a file, a folder to walk, or - for standard input"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a file or a pipe, a folder to walk, or - for standard input",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument(
@@ -52,19 +58,31 @@ def run(arguments: argparse.Namespace) -> int:
     from docwarden.inspect_files import inspect  # noqa: PLC0415 - see above
     from docwarden.inspect_report import Report  # noqa: PLC0415 - see above
 
+    if sys.stdout is None:
+        return _give_up("standard output is closed")
     try:
         policy = Policy.parse(arguments.checks, tier=arguments.tier)
         with Report(as_json=arguments.json) as report:
             asyncio.run(inspect(arguments.files, policy, arguments.max_bytes, report))
     except (ValueError, WorkerFailedError) as error:
-        sys.stderr.write(f"docwarden inspect: {error}\n")
-        return USAGE
+        return _give_up(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of the output went away; Python would try to flush to it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()  # its reader went away
         return SOME_BROKEN
-    if report.unreadable:
-        return USAGE
-    return SOME_BROKEN if report.broken else ALL_INTACT
+    except OSError as error:
+        _abandon_output()
+        return _give_up(f"cannot write the result: {error.strerror or error}")
+    return USAGE if report.unreadable else SOME_BROKEN if report.broken else ALL_INTACT
+
+
+def _abandon_output() -> None:
+    """Keep Python from flushing to the output once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _give_up(why: object) -> int:
+    if sys.stderr is not None:
+        sys.stderr.write(f"docwarden inspect: {why}\n")
+    return USAGE

@@ -1,9 +1,11 @@
 """The work of `docwarden inspect`: find the files, read them, verify them."""
 
+import errno
 import os
+import stat
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -55,23 +57,39 @@ async def _verifier(policy: Policy) -> AsyncIterator[Verifier]:
 def _find(names: Iterable[str], report: Report) -> Iterator[str]:
     """Yield files in a stable order; what a folder holds besides files is skipped."""
     for name in names:
-        path = Path(name)
         if name == STANDARD_INPUT:
             yield name
-        elif path.is_dir():
-            walk = os.walk(
-                path, onerror=lambda error: report.complain(f"{error.filename}: {error.strerror}")
-            )
-            yield from sorted(
-                str(found)
-                for folder, _, found_names in walk
-                for found_name in found_names
-                if (found := Path(folder, found_name)).is_file()
-            )
-        elif path.exists() and not path.is_file():
-            report.complain(f"{name}: neither a file nor a folder")
-        else:
+            continue
+        try:
+            mode = os.stat(name).st_mode  # noqa: PTH116 - Path("") is the current folder
+        except OSError as error:
+            report.complain(f"{name or repr(name)}: {error.strerror or error}")
+            continue
+        if stat.S_ISDIR(mode):
+            yield from _walk(name, report)
+        elif stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
             yield name
+        else:
+            report.complain(f"{name}: neither a file nor a folder")
+
+
+def _walk(folder: str, report: Report) -> Iterator[str]:
+    walk = os.walk(
+        folder, onerror=lambda error: report.complain(f"{error.filename}: {error.strerror}")
+    )
+    yield from sorted(
+        str(found)
+        for within, _, names in walk
+        for name in names
+        if _may_be_file(found := Path(within, name))
+    )
+
+
+def _may_be_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that may be listed, but not entered: reading will tell
+        return True
 
 
 def _read(file: str, cap: int) -> bytes | None:
@@ -81,6 +99,8 @@ def _read(file: str, cap: int) -> bytes | None:
         OSError: It cannot be read.
     """
     if file == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "standard input is closed")
         data = sys.stdin.buffer.read(cap + 1)
     else:
         with Path(file).open("rb") as source:
@@ -89,6 +109,9 @@ def _read(file: str, cap: int) -> bytes | None:
 
 
 def _too_large(file: str, cap: int) -> Inspected:
-    size = None if file == STANDARD_INPUT else Path(file).stat().st_size
+    size = None  # neither standard input nor a pipe says how much there is
+    with suppress(OSError):
+        if file != STANDARD_INPUT and Path(file).is_file():
+            size = Path(file).stat().st_size
     finding = Finding.of(Reason.BODY_TOO_LARGE, f"more than {cap} bytes")
     return Inspected(file, size, None, (finding,), finding)

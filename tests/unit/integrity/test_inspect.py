@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from docwarden.inspect_files import _find
+from docwarden.inspect_report import Report
+
 SCRIPT = """
 import argparse, sys
 from docwarden import inspect
@@ -176,3 +179,64 @@ def test_reader_of_the_output_may_leave(folder, documents):
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
     process.wait(20)
+
+
+def in_shell(line, *arguments, stdin=b""):
+    """Run the command as "$@" of a shell, which closes and redirects what `line` says."""
+    return subprocess.run(
+        ("/bin/bash", "-c", line, "bash", *COMMAND, *arguments),
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_name_that_no_file_can_have_is_unreadable_and_the_others_are_inspected(folder):
+    for name in ("n" * 300, ""):
+        done = run("--json", name, folder / "a.png")
+        assert done.returncode == 2
+        assert b"Traceback" not in done.stderr
+        assert [json.loads(line)["intact"] for line in done.stdout.splitlines()] == [True]
+        assert done.stderr.startswith(b"docwarden inspect: ")
+
+
+def test_folder_that_may_be_listed_but_not_entered_is_unreadable(folder, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    report = Report(as_json=True)
+    assert list(_find([str(folder)], report)) == [
+        str(folder / "a.png"),
+        str(folder / "deeper" / "b.pdf"),
+    ]  # reading says the rest
+    assert list(_find([str(folder / "a.png")], report)) == [str(folder / "a.png")]
+
+
+@pytest.mark.parametrize("line", ['"$@" <&-', '"$@" >&-', '"$@" >/dev/full'])
+@pytest.mark.parametrize("options", [("--json",), ()])
+def test_closed_input_and_closed_or_full_output_give_status_two(folder, line, options):
+    file = "-" if "<" in line else folder / "a.png"
+    done = in_shell(line, *options, file)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"docwarden inspect: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_output_that_is_closed_as_well_as_the_errors_gives_status_two(folder):
+    assert in_shell('"$@" >&- 2>&-', folder / "a.png").returncode == 2
+
+
+def test_pipe_given_by_name_is_read(documents):
+    done = run("--json", "/dev/stdin", stdin=documents["gif"])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["bytes"] == len(documents["gif"])
+    done = in_shell('"$@" --json <(cat)', stdin=documents["gif"])
+    assert done.returncode == 0, done.stderr
+
+
+def test_pipe_with_more_than_the_cap_has_no_known_size(documents):
+    done = run("--json", "--max-bytes", "100", "/dev/stdin", stdin=documents["gif"])
+    record = json.loads(done.stdout)
+    assert (record["reason"], record["bytes"]) == ("body-too-large", None)
