@@ -11,6 +11,9 @@ from docwarden.integrity.verdict import Data
 
 MAX_BLOCKS: Final = 524_288
 """Sub-blocks and blocks together; a 32 MiB file in full sub-blocks of 255 bytes has 131,600."""
+MAX_PADDING: Final = 256
+"""Zero bytes between two blocks, which writers leave and readers skip; a disk or a network that
+loses data leaves more of them."""
 
 _SCREEN_LENGTH: Final = 13  # signature, version and logical screen descriptor
 _IMAGE_LENGTH: Final = 10  # separator and image descriptor
@@ -48,12 +51,24 @@ def _walk_blocks(data: Data, at: int) -> int:
             at += 1
         elif kind == _EXTENSION:
             at += 2
+        elif kind == 0:
+            at = _skip_padding(data, at)
+            continue
         else:
             raise BrokenError(Reason.GIF_BLOCK_INVALID, f"no block begins at {at}")
         at, left = _skip_sub_blocks(data, at, left - 1)
     if not images:
         raise BrokenError(Reason.GIF_IMAGE_MISSING, "the trailer comes before any image")
     return at + 1
+
+
+def _skip_padding(data: Data, at: int) -> int:
+    end = at
+    while not data[end]:
+        end += 1
+        if end - at > MAX_PADDING:
+            raise BrokenError(Reason.GIF_BLOCK_INVALID, f"more than {MAX_PADDING} zeros at {at}")
+    return end
 
 
 def _skip_sub_blocks(data: Data, at: int, left: int) -> tuple[int, int]:

@@ -264,3 +264,13 @@ def test_pdf_trailer_of_endless_entries_takes_no_memory():
     finally:
         tracemalloc.stop()
     assert peak < 1_000_000
+
+
+def test_gif_with_zero_bytes_between_its_blocks_passes(documents):
+    gif = documents["gif"]
+    first = gif.index(b"\x2c\0\0\0\0")
+    assert reasons(gif[:first] + bytes(3) + gif[first:-1] + bytes(2) + b";") == []
+    assert reasons(gif[:first] + b"\x01" + gif[first:]) == [Reason.GIF_BLOCK_INVALID]
+    assert reasons(gif[:-1] + bytes(5)) == [Reason.GIF_BLOCK_TRUNCATED]
+    # A hole of this size is lost data.
+    assert reasons(gif[:-1] + bytes(512) + b";") == [Reason.GIF_BLOCK_INVALID]
