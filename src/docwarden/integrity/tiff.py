@@ -1,6 +1,7 @@
 """Tier 2 of TIFF: directories, values, strips and tiles lie within the file.
 
-Sources: TIFF 6.0 sections 2, 4, 15 and 22, TIFF Technical Note 1 (SubIFDs), the BigTIFF design.
+Sources: TIFF 6.0 sections 2, 4, 15 and 22, TIFF Technical Note 1 (SubIFDs), the BigTIFF design, and
+Exif 2.3 section 4.6.3 (its directories hold attributes and no images).
 A TIFF has no closing mark and may hold private data anywhere, so bytes after its last strip prove
 nothing, and truncation shows in what then lies outside.
 """
@@ -30,7 +31,9 @@ _NUMBERS: Final[Mapping[int, str]] = MappingProxyType(
 )
 _WIDTH, _LENGTH = 256, 257
 _DATA: Final = ((273, 279), (324, 325), (513, 514))  # strips, tiles, old JPEG: offsets and counts
-_SUB_DIRECTORIES: Final = (330, 34665, 34853, 40965)  # SubIFDs, Exif, GPS, interoperability
+# Tags that refer to further directories, and whether each stands alone: SubIFDs are of images and
+# may begin chains; those of Exif, GPS and interoperability hold values only.
+_DIRECTORIES: Final = ((330, False), (34665, True), (34853, True), (40965, True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,34 +78,40 @@ class _Walk:
         self._entries_left = MAX_ENTRIES
         self._segments_left = MAX_SEGMENTS
         self._images = 0
+        self._aside: list[tuple[int, bool]] = []  # and whether a directory stands alone
 
     def run(self) -> None:
         """Follow the chain of pages, then what the pages refer to. Raises `BrokenError`."""
         seen: set[int] = set()
-        aside: list[int] = []
         at = self._number_at(self._first_at)
         while at:
             if at in seen:
                 raise BrokenError(Reason.TIFF_DIRECTORY_LOOP, f"the page at {at} comes again")
-            at = self._visit(at, seen, aside)
+            at = self._visit(at, seen)
         # Directories beside the chain may be referred to twice.
-        while aside:
-            at = aside.pop()
-            if at not in seen and (following := self._visit(at, seen, aside)):
-                aside.append(following)
+        while self._aside:
+            at, alone = self._aside.pop()
+            while at and at not in seen:
+                at = self._visit(at, seen, alone=alone)
         if not self._images:
             raise BrokenError(Reason.TIFF_IMAGE_MISSING, "no directory describes an image")
 
-    def _visit(self, at: int, seen: set[int], aside: list[int]) -> int:
-        """Look at one directory, and return where the next one is; 0 for none."""
+    def _visit(self, at: int, seen: set[int], *, alone: bool = False) -> int:
+        """Look at one directory, and return where the next one is; 0 for none.
+
+        One that stands alone is followed by none, whatever it says, and may be empty.
+        """
         if len(seen) >= MAX_DIRECTORIES:
             raise BrokenError(Reason.TIFF_DIRECTORY_LOOP, f"more than {MAX_DIRECTORIES}")
         seen.add(at)
-        entries, following = self._directory(at)
+        entries, end = self._directory(at, may_be_empty=alone)
         self._images += self._image(entries)
-        for tag in _SUB_DIRECTORIES:
-            aside += filter(None, self._numbers(entries.get(tag))[:MAX_DIRECTORIES])
-        return following
+        for tag, apart in _DIRECTORIES:
+            if (entry := entries.get(tag)) is not None:
+                offsets = self._numbers(entry)[:MAX_DIRECTORIES]
+                self._aside += ((offset, apart) for offset in offsets if offset)
+        # Writers that leave the last "next directory" out at the end of the file are tolerated.
+        return 0 if alone or end >= len(self._data) else self._number_at(end)
 
     def _number_at(self, at: int) -> int:
         if at + self._layout.offset.size > len(self._data):
@@ -110,14 +119,15 @@ class _Walk:
         number: int = self._layout.offset.unpack_from(self._data, at)[0]
         return number
 
-    def _directory(self, at: int) -> tuple[dict[int, _Entry], int]:
+    def _directory(self, at: int, *, may_be_empty: bool) -> tuple[dict[int, _Entry], int]:
+        """Return the entries, and where they end."""
         layout = self._layout
         start = at + layout.count.size
         if at < 8 or start > len(self._data):
             raise BrokenError(Reason.TIFF_DIRECTORY_TRUNCATED, f"a directory at {at}")
         count = layout.count.unpack_from(self._data, at)[0]
         end = start + count * layout.entry.size
-        if not count or end > len(self._data):
+        if not (count or may_be_empty) or end > len(self._data):
             raise BrokenError(Reason.TIFF_DIRECTORY_TRUNCATED, f"{count} entries at {at}")
         self._entries_left -= count
         if self._entries_left < 0:
@@ -126,9 +136,7 @@ class _Walk:
         for entry_at in range(start, end, layout.entry.size):
             tag, kind, number, value = layout.entry.unpack_from(self._data, entry_at)
             entries[tag] = self._entry(tag, kind, number, value, entry_at)
-        # Writers that leave the last "next directory" out at the end of the file are tolerated.
-        following = self._number_at(end) if end < len(self._data) else 0
-        return entries, following
+        return entries, end
 
     def _entry(self, tag: int, kind: int, count: int, value: bytes, entry_at: int) -> _Entry:
         length = _SIZES.get(kind, 0) * count  # readers skip kinds that they do not know

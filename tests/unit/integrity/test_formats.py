@@ -274,3 +274,27 @@ def test_gif_with_zero_bytes_between_its_blocks_passes(documents):
     assert reasons(gif[:-1] + bytes(5)) == [Reason.GIF_BLOCK_TRUNCATED]
     # A hole of this size is lost data.
     assert reasons(gif[:-1] + bytes(512) + b";") == [Reason.GIF_BLOCK_INVALID]
+
+
+@pytest.mark.parametrize("tag", [34665, 34853, 40965])
+def test_tiff_directory_of_a_camera_may_be_empty_and_has_no_next_one(tiff_of, tag):
+    data = tiff_of({tag: (4, 0x7FFF)})
+    at = len(data)
+    data = data.replace(pack("<I", 0x7FFF), pack("<I", at))
+    entry = pack("<HHI4s", 0x9000, 7, 4, b"0230")
+    beyond = b"\xde\xad\xbe\xef"
+    assert reasons(data + pack("<H", 1) + entry + beyond) == []
+    assert reasons(data + pack("<H", 0) + beyond) == []
+    assert reasons(data + pack("<H", 0)) == []
+    assert reasons(data + pack("<H", 2) + entry) == [Reason.TIFF_DIRECTORY_TRUNCATED]
+    outside = pack("<HHII", 0x9000, 7, 5, 0x7FFF)
+    assert reasons(data + pack("<H", 1) + outside + beyond) == [Reason.TIFF_VALUE_OUTSIDE]
+
+
+def test_tiff_subdirectory_is_followed_and_may_not_be_empty(tiff_of):
+    data = tiff_of({330: (4, 0x7FFF)})
+    data = data.replace(pack("<I", 0x7FFF), pack("<I", len(data)))
+    entry = pack("<HHI4s", 0x9000, 7, 4, b"0230")
+    assert reasons(data + pack("<H", 1) + entry + bytes(4)) == []
+    for bad in (pack("<H", 0) + bytes(4), pack("<H", 1) + entry + b"\xde\xad\xbe\xef"):
+        assert reasons(data + bad) == [Reason.TIFF_DIRECTORY_TRUNCATED]
