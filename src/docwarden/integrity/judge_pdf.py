@@ -145,11 +145,9 @@ def _words(error: object) -> str:
 
 
 def _contents_resolve(contents: pikepdf.Object | None) -> bool:
-    if contents is None:
-        return True
-    if isinstance(contents, pikepdf.Array):
-        return all(isinstance(part, pikepdf.Stream) for part in contents)
-    return isinstance(contents, pikepdf.Stream)
+    """Tell whether contents are streams; a reference to no object is null (ISO 32000-1, 7.3.10)."""
+    parts = contents if isinstance(contents, pikepdf.Array) else (contents,)
+    return all(part is None or isinstance(part, pikepdf.Stream) for part in parts)
 
 
 def _judge_streams(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:

@@ -121,3 +121,19 @@ def test_encryption_that_the_parser_does_not_know_is_not_judged(kind):
     data = build(trailer=trailer, _7=UNKNOWN_ENCRYPTION[kind])
     assert reasons(data, 4) == []
     assert reasons(data.replace(b"\nxref", b"\nxraf")) == [Reason.PDF_UNREADABLE]
+
+
+@pytest.mark.parametrize("contents", [b"9 0 R", b"[6 0 R 9 0 R]", b"[6 0 R null]", b"null", b"[]"])
+def test_contents_that_refer_to_no_object_pass_as_readers_pass_them(contents):
+    assert reasons(build(_3=page(b"/Contents " + contents))) == []
+
+
+@pytest.mark.parametrize("contents", [b"5 0 R", b"[6 0 R 5 0 R]", b"(text)", b"[6 0 R 1]"])
+def test_contents_that_are_no_stream_are_found(contents):
+    assert reasons(build(_3=page(b"/Contents " + contents))) == [Reason.PDF_PAGES_BROKEN]
+
+
+@pytest.mark.parametrize("contents", [b"6 0 R", b"[6 0 R 6 0 R]"])
+def test_contents_whose_object_does_not_stand_where_it_should_are_found(contents):
+    whole = build(_3=page(b"/Contents " + contents))
+    assert reasons(whole.replace(b"6 0 obj", b"6 0 abj")) == [Reason.PDF_PAGES_BROKEN]
