@@ -78,10 +78,12 @@ def mix(value: object) -> Mapping[str, float]:
             weights[kind] = float(weight)
         except (TypeError, ValueError):
             raise ValueError(f"the weight of {kind} is no number: {weight!r}") from None
+        except OverflowError:
+            weights[kind] = float("inf")
         if not 0 <= weights[kind] < float("inf"):
             raise ValueError(f"the weight of {kind} is out of range: {weight!r}")
-    if not sum(weights.values()) > 0:
-        raise ValueError("the mix is empty")
+    if not 0 < sum(weights.values()) < float("inf"):
+        raise ValueError("the mix is empty, or its weights are too large together")
     return MappingProxyType(weights)
 
 

@@ -137,7 +137,7 @@ class Simulator:
         for connection in connections:
             await connection.ended()
 
-    def behave(self, **wishes: Any) -> None:
+    def behave(self, /, **wishes: Any) -> None:
         """Change how it behaves, for requests from now on; fields as the control endpoint's.
 
         `mix` (weights by kind), `faults` (a list of `NAME[=PARAMETER][:SHARE]`), `latency`,

@@ -78,7 +78,18 @@ def test_every_default_parameter_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["png", "png=a", {"png": "inf"}, {"png": -1}, {"png": 0}, 7, None]
+    "value",
+    [
+        "png",
+        "png=a",
+        {"png": "inf"},
+        {"png": -1},
+        {"png": 0},
+        {"png": 10**400},
+        {"png": 1e308, "pdf": 1e308},
+        7,
+        None,
+    ],
 )
 def test_mix_that_does_not_read_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"mix|weight"):
