@@ -24,13 +24,16 @@ MAX_PASSES: Final = 2
 MAX_TRAILER: Final = 1 << 20
 """How much of a trailer is looked at: honest ones take less than a kilobyte, and a search holds up
 all other threads."""
+MAX_READ_TRAILER: Final = 8_192
+"""What strings, comments and inner dictionaries are told apart in; of a larger one, nothing is."""
 MAX_AFTER: Final = 65_536
 """How much of what follows the last %%EOF is searched for objects: an update begins with one."""
 MAX_STREAM_HEAD: Final = 65_536
 """Where the dictionary of a cross-reference stream must end."""
 
 _EOF: Final = b"%%EOF"
-_STARTXREF: Final = re.compile(rb"startxref[\s\0]*(\d{1,19})")
+_GAP: Final = rb"(?:[\s\0]|%[^\r\n]{0,256}+(?=[\r\n])){0,1024}+"  # white space and comments
+_STARTXREF: Final = re.compile(rb"startxref" + _GAP + rb"(\d{1,19})")
 _TABLE: Final = re.compile(rb"[\s\0]{0,32}xref[\s\0]{1,32}\d{1,10}[\s\0]{1,32}\d{1,10}")
 _STREAM: Final = re.compile(rb"[\s\0]{0,32}\d{1,10}[\s\0]{1,32}\d{1,5}[\s\0]{1,32}obj")
 _OTHERS: Final = (
@@ -39,6 +42,15 @@ _OTHERS: Final = (
 )
 _ROOT: Final = re.compile(rb"/Root[\s\0]{0,32}(?:\d|<<)")
 _BODY: Final = re.compile(rb"(?:^|[\s\0])\d{1,10}[\s\0]+\d{1,5}[\s\0]+obj\b|\bxref[\s\0]|startxref")
+# Strings, of which parentheses within parentheses are a part, and comments (ISO 32000-1, 7.2.3 and
+# 7.3.4.2). What is not closed is taken as far as it is sure, so that no byte is looked at often.
+_TEXT: Final = rb"[^()\\]|\\."
+_INNER: Final = rb"\((?:" + _TEXT + rb")*+\)"
+_WORDS: Final = re.compile(
+    rb"%[^\r\n]*+|\((?:" + _TEXT + rb"|\((?:" + _TEXT + rb"|" + _INNER + rb")*+\))*+\)?+", re.DOTALL
+)
+_DICTIONARY: Final = re.compile(rb"<<(?:[^<>]|<(?!<)|>(?!>))*+>>")
+_DEPTH: Final = 8  # of dictionaries in dictionaries
 _PADDING: Final = b"\r\n\t \0\x0c\x1a"
 
 
@@ -117,7 +129,20 @@ def _section(data: Data, offset: int, base: int) -> _Section | None:
 
 def _read_section(data: Data, start: int, end: int, *, length: int) -> _Section:
     end = min(end, start + MAX_TRAILER)
+    if end - start <= MAX_READ_TRAILER:
+        data = _top_level(data[start:end])
+        start, end = 0, len(data)
     # The first of a name holds. Some writers say /Prev 0 for "none".
     found = (pattern.search(data, start, end) for pattern in _OTHERS)
     others = [at for at in (int(match[1]) for match in found if match) if at]
     return length, others, _ROOT.search(data, start, end) is not None
+
+
+def _top_level(trailer: Data) -> Data:
+    """Return a trailer without its strings and comments, and with 0 for each inner dictionary."""
+    text = _WORDS.sub(b" ", trailer[trailer.find(b"<<") + 2 :])
+    for _ in range(_DEPTH):
+        text, found = _DICTIONARY.subn(b" 0 ", text)
+        if not found:
+            break
+    return text

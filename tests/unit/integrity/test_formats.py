@@ -298,3 +298,40 @@ def test_tiff_subdirectory_is_followed_and_may_not_be_empty(tiff_of):
     assert reasons(data + pack("<H", 1) + entry + bytes(4)) == []
     for bad in (pack("<H", 0) + bytes(4), pack("<H", 1) + entry + b"\xde\xad\xbe\xef"):
         assert reasons(data + bad) == [Reason.TIFF_DIRECTORY_TRUNCATED]
+
+
+@pytest.mark.parametrize(
+    "trailer",
+    [
+        b"/Info << /Title (see /Prev 12) >> /Root 1 0 R",
+        b"/Title (an \\( open \\\\ one, (nested (deeply)) /Prev 12) /Root 1 0 R",
+        b"/Outlines << /Inner << /Prev 3 >> /Prev 3 0 R >> /Root 1 0 R",
+        b"/Root % the catalog, not /Prev 12\r\n 1 0 R",
+        b"/ID [<AB><CD>] /X <</Y <AB>/Prev 3>>/Root 1 0 R",
+        b"/Root <</Type /Catalog /Prev 3>>",
+        b"/Empty <<>> /Root 1 0 R",
+    ],
+)
+def test_pdf_trailer_is_read_apart_from_its_strings_comments_and_inner_dictionaries(trailer):
+    assert reasons(_pdf_with(trailer)) == []
+    assert reasons(_pdf_with(trailer + b" /Prev 12")) == [Reason.PDF_SECTION_WRONG]
+    assert reasons(_pdf_with(b"/Prev 12 " + trailer)) == [Reason.PDF_SECTION_WRONG]
+
+
+def test_pdf_root_that_only_a_string_names_is_none():
+    assert reasons(_pdf_with(b"/Title (/Root 1 0 R)")) == [Reason.PDF_TRAILER_BROKEN]
+
+
+@pytest.mark.parametrize("comment", [b" % signed\n", b"\r% one\r% two\r", b"%\n"])
+def test_pdf_with_a_comment_behind_startxref_passes(comment):
+    data = _pdf_with(b"/Root 1 0 R")
+    assert reasons(data.replace(b"startxref\n", b"startxref" + comment)) == []
+    assert reasons(data.replace(b"startxref\n9", b"startxref" + comment)) == [
+        Reason.PDF_STARTXREF_MISSING
+    ]
+
+
+def test_pdf_offset_that_is_far_behind_startxref_is_none():
+    data = _pdf_with(b"/Root 1 0 R")
+    far = data.replace(b"startxref\n", b"startxref" + b" " * 100_000)
+    assert reasons(far) == [Reason.PDF_STARTXREF_MISSING]
