@@ -276,11 +276,23 @@ async def test_worker_inherits_neither_environment_nor_descriptors(hostile, tmp_
     assert sum(word.isdigit() for word in words) == 6
 
 
-async def test_killed_worker_is_replaced(hostile):
+async def test_worker_that_is_killed_at_work_is_replaced(hostile):
+    (victim,) = children()
+    asked = asyncio.create_task(look(hostile, b"hang"))
+    await asyncio.sleep(0.05)
+    os.kill(victim, 9)
+    assert await asked == [Reason.DEEP_CHECK_CRASHED]
+    assert await look(hostile, b"fine") == []
+
+
+async def test_worker_that_is_killed_while_idle_costs_no_document(hostile):
     (victim,) = children()
     os.kill(victim, 9)
-    assert await look(hostile, b"fine") == [Reason.DEEP_CHECK_CRASHED]
+    async with asyncio.timeout(10):
+        while children():
+            await asyncio.sleep(0.01)
     assert await look(hostile, b"fine") == []
+    assert (hostile.crashes, hostile.restarts) == (1, 1)
 
 
 async def test_close_answers_what_waits_and_ends_every_process(hostile_command):

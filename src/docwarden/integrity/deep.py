@@ -125,6 +125,12 @@ class DeepChecker:
                 job = await self._jobs.get()
                 if job.answer.done():
                     continue
+                if process.gone:
+                    self.crashes += 1
+                    self._jobs.put_nowait(job)  # its document has no part in that
+                    await process.stop()
+                    process = None
+                    continue
                 if await self._run(process, job):
                     failures = 0
                 else:

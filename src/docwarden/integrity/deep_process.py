@@ -100,6 +100,11 @@ class DeepProcess:
             raise
         return self
 
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended, as when the kernel ended it while it had nothing to do."""
+        return self._process.returncode is not None or self._writer.is_closing()
+
     async def ask(self, data: Data, media_type: MediaType, tier: int) -> tuple[Finding, ...]:
         """Return the findings of tiers 3 to `tier`.
 
