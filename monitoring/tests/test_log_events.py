@@ -19,13 +19,16 @@ REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs/reference/log-events.md").read_text()
 QUERIES = (REPOSITORY / "docs/how-to/query-logs.md").read_text()
 COMMON = {"timestamp", "severity", "event.name"}
-# Written by defects, tracing and further workers, which none of the requests below brings about.
+# Written by defects, tracing, further workers and too few descriptors, which none of the requests
+# below brings about.
 NOT_PROVOKED = {
     "defect",
+    "process.few_descriptors",
     "tracing.export_failed",
     "tracing.setting_ignored",
     "worker.ready",
     "worker.died",
+    "worker.not_started",
 }
 NEEDS_TRACING = {"span_id"}
 TYPES = {"string": str, "number": (int, float), "boolean": bool, "array": list}
