@@ -129,13 +129,22 @@ def _section(data: Data, offset: int, base: int) -> _Section | None:
 
 def _read_section(data: Data, start: int, end: int, *, length: int) -> _Section:
     end = min(end, start + MAX_TRAILER)
-    if end - start <= MAX_READ_TRAILER:
+    if end - start <= MAX_READ_TRAILER and not _is_plain(data, start, end):
         data = _top_level(data[start:end])
         start, end = 0, len(data)
     # The first of a name holds. Some writers say /Prev 0 for "none".
     found = (pattern.search(data, start, end) for pattern in _OTHERS)
     others = [at for at in (int(match[1]) for match in found if match) if at]
     return length, others, _ROOT.search(data, start, end) is not None
+
+
+def _is_plain(data: Data, start: int, end: int) -> bool:
+    """Whether a trailer has neither strings in parentheses nor comments nor inner dictionaries."""
+    return (
+        data.find(b"(", start, end) < 0
+        and data.find(b"%", start, end) < 0
+        and data.count(b"<<", start, end) == 1
+    )
 
 
 def _top_level(trailer: Data) -> Data:
