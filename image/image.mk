@@ -15,7 +15,7 @@ image: ## Build the image, localhost/docwarden:test
 	ENGINE=$(ENGINE) image/build.sh $(IMAGE)
 
 .PHONY: test-image
-test-image: $(READY) ## Build the image and run it for real: hardened, under load, replaced while serving
+test-image: $(READY) .cache/helm/helm ## Build the image and run it for real: hardened, under load, replaced while serving
 	@image/install_tools.sh
 	$(MAKE) image ENGINE=podman
-	IMAGE=$(IMAGE) $(BIN)/pytest -c image/pytest.ini image/tests
+	PATH="$$PATH:$(CURDIR)/.cache/helm" IMAGE=$(IMAGE) $(BIN)/pytest -c image/pytest.ini image/tests

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -178,8 +177,6 @@ def deployment():
 
 @pytest.fixture
 def smoke(tmp_path, deployment):
-    if not shutil.which("kubectl"):
-        pytest.skip("kubectl is not installed")
     (tmp_path / "build").mkdir()
     cluster = {"name": "here", "cluster": {"server": deployment.url}}
     context = {"name": "here", "context": {"cluster": "here", "user": ""}}
