@@ -11,6 +11,7 @@ timeouts ask for the task that they are in, so `in_task` comes before them.
 
 import asyncio
 import types
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar, cast
 
@@ -33,7 +34,7 @@ def in_task() -> Generator[None, None, None]:
     yield None
 
 
-class Runner(Generic[T]):
+class Runner(ABC, Generic[T]):
     """Runs one coroutine at a time; a base of who does something with what that returns."""
 
     __slots__ = ("_coroutine", "_loop", "_task", "_waits_for")
@@ -44,13 +45,13 @@ class Runner(Generic[T]):
         self._waits_for: Signal[Any] | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @abstractmethod
     def _deliver(self, result: T) -> None:
         """Take what the coroutine returned."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _cut_off(self) -> None:
         """Take note that it was cancelled, or raised what now goes on to whoever ran it."""
-        raise NotImplementedError
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> None:
         """Run `coroutine` as far as it does not have to wait."""
