@@ -165,6 +165,16 @@ async def test_half_open_breaker_lets_one_probe_through_and_closes_on_success():
     assert world.breaker.state(world.clock.now) is State.CLOSED
 
 
+@pytest.mark.parametrize("cause", [Cause.MEMORY, Cause.OVERLOADED])
+async def test_probe_for_which_something_lacks_here_neither_closes_nor_reopens(cause):
+    world = World(*[Cause.RESET] * 5, cause)
+    await cause_of(world)
+    await cause_of(world)
+    world.clock.now += 30.0
+    assert await cause_of(world) is cause
+    assert world.breaker.state(world.clock.now) is State.HALF_OPEN
+
+
 async def test_defect_in_an_attempt_leaves_nothing_held():
     world = World(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):

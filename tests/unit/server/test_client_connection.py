@@ -126,6 +126,17 @@ async def test_end_of_the_last_answer_may_be_read_slowly_but_not_stand_still():
     assert seen.transport.ended == "aborted"
 
 
+async def test_stall_of_an_earlier_answer_is_not_held_against_the_last():
+    seen = Seen()
+    seen.transport.get_write_buffer_size = lambda: 30_000
+    seen.connection.pause_writing()
+    seen.connection.resume_writing()
+    last = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    seen.connection.data_received(last)
+    seen.connection.check_time(time.monotonic() + 6.0)
+    assert seen.transport.ended == "closed"
+
+
 async def test_time_of_a_request_begins_when_the_answer_before_it_has_ended(monkeypatch):
     seen = Seen(Waiting())
     seen.connection.data_received(REQUEST * 2)
