@@ -128,7 +128,7 @@ async def test_end_of_the_last_answer_may_be_read_slowly_but_not_stand_still():
 
 async def test_stall_of_an_earlier_answer_is_not_held_against_the_last():
     seen = Seen()
-    seen.transport.get_write_buffer_size = lambda: 30_000
+    seen.transport.unread = 30_000
     seen.connection.pause_writing()
     seen.connection.resume_writing()
     last = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
