@@ -101,6 +101,18 @@ async def test_pipelined_requests_are_answered_in_order(either, talk):
     assert await answers(talk, either.port, b"".join(requests) + last) == [200, 404, 200, 200, 200]
 
 
+async def test_answer_outlives_what_the_client_sends_behind_it(native):
+    reader, writer = await asyncio.open_connection("127.0.0.1", native.port)
+    last = b"GET /1 HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n"
+    more = b"GET /2 HTTP/1.1\r\n" + HEAD + b"\r\n"
+    writer.write(last + 10_000 * more)
+    raw = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"Content-Length: %d\r\n" % len(body) in head
+
+
 async def test_client_that_waits_to_send_its_body_is_answered(either):
     reader, writer = await asyncio.open_connection("127.0.0.1", either.port)
     writer.write(

@@ -10,7 +10,7 @@ from typing import Final, Protocol, cast
 from docwarden.errors import Cause, Failure
 from docwarden.outbox import Outbox
 from docwarden.request import Request, Site, address_of
-from docwarden.responses import Response
+from docwarden.responses import Response, without_body
 from docwarden.server.limits import ClientLimits
 from docwarden.server.reading import CLOSE, Pending, RequestReader
 from docwarden.waiting import Runner
@@ -151,7 +151,8 @@ class ClientConnection(Runner[Response]):
             if failure is None:
                 self._run(self._front.site.handle(request))
             else:
-                self._deliver(self._front.site.refuse(request, failure))
+                refusal = self._front.site.refuse(request, failure)
+                self._deliver(without_body(refusal) if request.method == "HEAD" else refusal)
         self._serving = False
         if self._reading == bool(pending) and not self.lost:
             self._reading = not pending
@@ -217,15 +218,20 @@ class ClientConnection(Runner[Response]):
 
     def _finish(self, failure: Failure | None) -> None:
         """End the connection after its last answer."""
-        self._reader.last = True
-        self._reader.pending.clear()
+        reader = self._reader
+        quiet = failure is None and self._reading and not reader.pending and not reader.in_head
+        reader.last = True
+        reader.pending.clear()
         self._front.outbox.flush()
-        if failure is None:
+        if quiet:
             self._transport.close()
-        else:
-            # Closing while the client still sends would reset the connection, and the reset may
-            # overtake the answer (RFC 9112 section 9.6): read on, and throw away, for a moment.
-            self._transport.write_eof()
+            return
+        # Closing while the client still sends would reset the connection, and the reset may
+        # overtake the answer (RFC 9112 section 9.6): read on, and throw away, for a moment.
+        self._transport.write_eof()
+        if not self._reading:
+            self._reading = True
+            self._transport.resume_reading()
 
     async def _send_slowly(self, head: bytes, response: Response) -> int:
         """Write an answer at the pace of the client; return how much of its body.

@@ -26,6 +26,7 @@ class Transport(asyncio.Transport):
         self.written = b""
         self.unread = 0
         self.ended = ""
+        self.half_closed = False
 
     def is_closing(self):
         return bool(self.ended)
@@ -40,13 +41,16 @@ class Transport(asyncio.Transport):
     def abort(self):
         self.ended = "aborted"
 
+    def write_eof(self):
+        self.half_closed = True
+
     def get_write_buffer_size(self):
         return self.unread
 
     def _nothing(self, *_, **__):
         pass
 
-    set_write_buffer_limits = pause_reading = resume_reading = write_eof = _nothing
+    set_write_buffer_limits = pause_reading = resume_reading = _nothing
 
 
 class Site:
@@ -315,7 +319,33 @@ async def test_nothing_is_served_after_a_request_that_ends_the_connection():
     last = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     seen.connection.data_received(last + REQUEST)
     assert len(seen.site.ends) == 1
-    assert seen.transport.ended == "closed"
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "half_closed"),
+    [(b"", b"", False), (b"", REQUEST, True), (b"", REQUEST[:9], True), (REQUEST, REQUEST, True)],
+)
+async def test_connection_is_closed_in_two_steps_where_the_client_may_still_be_sending(
+    before, behind, half_closed
+):
+    seen = Seen()
+    seen.connection._front.closing = not before
+    last = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") if before else REQUEST
+    seen.connection.data_received(before + last + behind)
+    assert seen.transport.half_closed is half_closed
+    assert seen.transport.ended == ("" if half_closed else "closed")
+    seen.connection.check_time(time.monotonic() + 3.0)
+    assert seen.transport.ended == "aborted"
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+async def test_refused_head_has_no_body(method):
+    seen = Seen()
+    seen.connection.data_received(method + b" /7 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+    await asyncio.sleep(0)
+    head, _, body = seen.transport.written.partition(b"\r\n\r\n")
+    assert b"Content-Length: 17\r\n" in head
+    assert body == (b"malformed-request" if method == b"GET" else b"")
 
 
 async def test_pipelined_requests_that_are_answered_at_once_do_not_pile_up_on_the_stack():
