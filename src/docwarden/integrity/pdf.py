@@ -22,15 +22,13 @@ MAX_SECTIONS: Final = 256
 MAX_PASSES: Final = 2
 """How often, on average, a byte may be read on the way along the sections."""
 MAX_TRAILER: Final = 1 << 20
-"""How much of a trailer is looked at: honest ones take less than a kilobyte, and a search holds up
-all other threads."""
+"""How much of a trailer or of a cross-reference stream's dictionary is looked at: honest ones take
+less than a kilobyte, /Index in files of many updates some hundred, and a search holds up all other
+threads."""
 MAX_READ_TRAILER: Final = 8_192
 """What strings, comments and inner dictionaries are told apart in; of a larger one, nothing is."""
 MAX_AFTER: Final = 65_536
 """How much of what follows the last %%EOF is searched for objects: an update begins with one."""
-MAX_STREAM_HEAD: Final = 65_536
-"""Where the dictionary of a cross-reference stream must end."""
-
 _EOF: Final = b"%%EOF"
 _GAP: Final = rb"(?:[\s\0]|%[^\r\n]{0,256}+(?=[\r\n])){0,1024}+"  # white space and comments
 _STARTXREF: Final = re.compile(rb"startxref" + _GAP + rb"(\d{1,19})")
@@ -121,7 +119,7 @@ def _section(data: Data, offset: int, base: int) -> _Section | None:
             end = end if end >= 0 else len(data)
             return _read_section(data, trailer, end, length=end - at)
         if _STREAM.match(data, at):
-            end = data.find(b"stream", at, at + MAX_STREAM_HEAD)
+            end = data.find(b"stream", at, at + MAX_TRAILER)
             if end >= 0 and data.find(b"/XRef", at, end) >= 0:
                 return _read_section(data, at, end, length=end - at)
     return None

@@ -255,6 +255,15 @@ def test_pdf_trailer_is_looked_at_as_far_as_an_honest_one_goes():
     ]
 
 
+@pytest.mark.parametrize(("updates", "passes"), [(1, True), (30_000, True), (140_000, False)])
+def test_pdf_cross_reference_stream_of_many_updates_passes(updates, passes):
+    index = b"".join(b"%d 1 " % number for number in range(1, 2 * updates, 2))
+    dictionary = b"<< /Type /XRef /Root 1 0 R /Index [" + index + b"] /Length 0 >>"
+    data = b"%PDF-1.7\n1 0 obj\n" + dictionary + b"\nstream\n\nendstream\nendobj\n"
+    found = reasons(data + b"startxref\n9\n%%EOF\n")
+    assert found == ([] if passes else [Reason.PDF_STARTXREF_WRONG])
+
+
 def test_pdf_trailer_of_endless_entries_takes_no_memory():
     data = _pdf_with(b"/Root 1 0 R " + b"/Prev 9" * 300_000)
     tracemalloc.start()
