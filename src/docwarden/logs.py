@@ -98,8 +98,8 @@ class Log:
         self._least = LEVELS[level]
         self.as_json = not console
         self._colour = colour
-        self._second = -1
-        self._prefix = ""
+        self._second = self._millisecond = -1
+        self._prefix = self._timestamp = ""
 
     @property
     def dropped(self) -> int:
@@ -129,12 +129,16 @@ class Log:
         self._writer.write(line)
 
     def timestamp(self, at: float) -> str:
-        """Return `at` in RFC 3339, UTC, to the millisecond; the second is formatted once."""
-        second, milliseconds = divmod(int(at * 1000), 1000)
-        if second != self._second:
-            self._second = second
-            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._prefix}.{milliseconds:03}Z"
+        """Return `at` in RFC 3339, UTC, to the millisecond, which is formatted once."""
+        millisecond = int(at * 1000)
+        if millisecond != self._millisecond:
+            self._millisecond = millisecond
+            second, rest = divmod(millisecond, 1000)
+            if second != self._second:
+                self._second = second
+                self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._timestamp = f"{self._prefix}.{rest:03}Z"
+        return self._timestamp
 
     def _text(self, level: str, name: str, at: float, fields: dict[str, Any]) -> bytes:
         shown = " ".join(

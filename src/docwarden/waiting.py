@@ -67,7 +67,7 @@ class Runner(ABC, Generic[T]):
             self._cancel_waiting(self._waits_for)
 
     def _go_on(self) -> None:
-        coroutine = cast("Coroutine[Any, Any, T]", self._coroutine)
+        coroutine: Any = self._coroutine
         try:
             waits_for = coroutine.send(None)
         except StopIteration as end:

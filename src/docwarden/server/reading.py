@@ -85,7 +85,9 @@ class RequestReader:
             return
         self.last = True
         self._head.clear()
-        request = self._with_body or self._request("GET", "*", {}, now, wall)
+        request = self._with_body or Request(
+            "GET", "*", {}, client=self._client, started=now, wall=wall, random=self._random
+        )
         self.pending.append((request, failure, CLOSE, False))
 
     def _read_heads(self, data: bytes, now: float, wall: float) -> None:
@@ -130,7 +132,10 @@ class RequestReader:
         method, _, rest = lines[0].partition(b" ")
         target, _, version = rest.partition(b" ")
         fields, hosts = _fields_of(lines[1:-2])
-        request = self._request(method.decode("latin-1"), _path_of(target), fields, now, wall)
+        request = Request(
+            method.decode("latin-1"), _path_of(target), fields,
+            client=self._client, started=now, wall=wall, random=self._random,
+        )  # fmt: skip
         old = version == b"HTTP/1.0"
         if not old and version != b"HTTP/1.1":
             failure = "http-version"
@@ -163,13 +168,6 @@ class RequestReader:
         if self.pending:
             request, failure, _, _ = self.pending.pop()
             self.pending.append((request, failure, CLOSE, False))
-
-    def _request(
-        self, method: str, path: str, fields: dict[bytes, bytes], now: float, wall: float
-    ) -> Request:
-        return Request(
-            method, path, fields, client=self._client, started=now, wall=wall, random=self._random
-        )
 
     # --- what the parser calls; a Failure raised here comes back as the parser error's context
 
