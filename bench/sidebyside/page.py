@@ -69,11 +69,16 @@ def _bounds(results: Results) -> str:
             each.bound,
             each.value or "not measured",
             {True: "met", False: "**not met**", None: ""}[each.met],
+            each.per_intact,
         )
         for each in judge(results)
     ]
     return "\n".join(
-        ["## Held against the bounds", "", *_table(("figure", "bound", "measured", ""), rows)]
+        [
+            "## Held against the bounds",
+            "",
+            *_table(("figure", "bound", "per request", "", "per intact document"), rows),
+        ]
     )
 
 
