@@ -17,6 +17,7 @@ test-tutorial: $(READY) ## Follow the tutorial, command by command
 .PHONY: reference
 reference: $(READY) ## Renew the reference pages that follow from the code
 	PYTHONPATH=docs $(BIN)/python -m reference_pages
+	$(BIN)/python -m docwarden.integrity.reference > docs/reference/integrity-checks.md
 
 .PHONY: lock-docs
 lock-docs: $(READY) ## Renew the hash-pinned lock of the documentation's tools

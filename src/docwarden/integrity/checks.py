@@ -85,6 +85,14 @@ class Check(StrEnum):
         member.description = description
         return member
 
+    @property
+    def may_observe(self) -> bool:
+        """Whether a document can be delivered that fails it.
+
+        What fails tier 0 is not all there, and what has no known type has no media type to go by.
+        """
+        return self.tier > 0 and self is not Check.MEDIA_TYPE
+
     STATUS = ("status", 0, _ALL, Mode.ENFORCE, "The upstream's answer has a usable status.")
     LENGTH = ("length", 0, _ALL, Mode.ENFORCE, "As many bytes came as were declared.")
     CONTENT_CODING = ("content-coding", 0, _ALL, Mode.ENFORCE, "The body is not compressed.")

@@ -46,8 +46,9 @@ class Policy:
             tier: The highest tier that runs.
 
         Raises:
-            ValueError: A part is not `check=mode`, names no check or mode, or names one twice;
-                the message says which part, and the names that there are.
+            ValueError: A part is not `check=mode`, names no check or mode, names one twice, or
+                would observe what cannot be; the message says which part, and the names that there
+                are.
         """
         modes = dict(_default_modes())
         changed: set[Check] = set()
@@ -68,7 +69,10 @@ def _parse_part(part: str) -> tuple[Check, Mode]:
         raise ValueError(f"{part!r}: no check is named {name!r}; {_names(_CHECKS)}")
     if mode not in _MODES:
         raise ValueError(f"{part!r}: no mode is named {mode!r}; {_names(_MODES)}")
-    return _CHECKS[name], _MODES[mode]
+    check, chosen = _CHECKS[name], _MODES[mode]
+    if chosen is Mode.OBSERVE and not check.may_observe:
+        raise ValueError(f"{part!r}: what fails {name} cannot be delivered, so it is enforced")
+    return check, chosen
 
 
 def _names(table: Iterable[str]) -> str:

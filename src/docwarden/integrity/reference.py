@@ -15,7 +15,8 @@ runs; `DOCWARDEN_INTEGRITY_CHECKS` changes what a failed check leads to, for exa
 `trailing-bytes=enforce,pdf-parse=observe`:
 
 - `enforce`: the document is not delivered.
-- `observe`: the failure is counted and logged, and the document is delivered.
+- `observe`: the failure is counted and logged, and the document is delivered. The checks of tier 0
+  and `media-type` cannot be observed: there is no document to deliver where they fail.
 
 [How integrity is proven](../explanation/integrity.md) says why the tiers are what they are.
 """

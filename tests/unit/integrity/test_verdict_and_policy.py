@@ -75,6 +75,8 @@ def test_policy_changes_the_named_checks_only():
         ("trailing=enforce", "no check is named 'trailing'; there are status, "),
         ("pdf-parse=off", "no mode is named 'off'; there are enforce, observe"),
         ("pdf-parse=observe,pdf-parse=enforce", "pdf-parse is named twice"),
+        ("media-type=observe", "what fails media-type cannot be delivered, so it is enforced"),
+        ("size=enforce,length=observe", "'length=observe': what fails length cannot be delivered"),
     ],
 )
 def test_wrong_part_of_a_policy_is_named(text, words):
