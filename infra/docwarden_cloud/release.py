@@ -22,6 +22,9 @@ _SERVICE_PORT = 80  # the chart's service.port
 STORE_SECRET = f"{SERVICE}-store"
 """Kubernetes secret with the store's URL; bootstrap-aws.md makes it."""
 
+STALE_IF_ERROR = "1h"
+"""``DOCWARDEN_STALE_IF_ERROR`` where there is a store: its copies are for nothing else."""
+
 
 def helm_values(outputs: Outputs, *, digest: str, upstream_url: str) -> dict[str, Any]:
     """Values of the chart for one environment.
@@ -47,6 +50,7 @@ def helm_values(outputs: Outputs, *, digest: str, upstream_url: str) -> dict[str
     }
     if "StoreCidrs" in outputs:
         values["store"] = {"existingSecret": STORE_SECRET}
+        values["env"] = {"DOCWARDEN_STALE_IF_ERROR": STALE_IF_ERROR}
         values["networkPolicy"]["store"] = {
             "peers": _blocks(outputs["StoreCidrs"]),
             "port": int(outputs["StorePort"]),

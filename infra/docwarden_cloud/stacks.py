@@ -1,6 +1,6 @@
 """The stacks: each composes constructs and says what the pipeline may read from it.
 
-Outputs named here become values of the Helm release; ``helm_values.py`` reads them by name.
+Outputs named here become values of the Helm release; ``release.py`` reads them by name.
 """
 
 from typing import Any

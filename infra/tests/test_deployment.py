@@ -164,3 +164,4 @@ def test_outputs_of_the_deployed_stacks_fill_in_the_helm_values(deployment):
     assert values["image"]["repository"].endswith("/docwarden")
     assert len(values["networkPolicy"]["clients"]) == 3
     assert ("store" in values) is (deployment.assembly.environment == "production")
+    assert ("DOCWARDEN_STALE_IF_ERROR" in values.get("env", {})) is ("store" in values)
