@@ -125,7 +125,10 @@ DECLARED: Final[tuple[Declared, ...]] = (
         "docwarden_verdicts_recalled", "counter", (), "Documents whose verdict was remembered."
     ),
     Declared(
-        "docwarden_event_loop_stall_seconds", "gauge", (), "Longest stall in the last minute."
+        "docwarden_event_loop_stall_seconds",
+        "gauge",
+        (),
+        "Longest stall in the last one to two minutes.",
     ),
     Declared("docwarden_event_loop_tasks", "gauge", (), "Tasks that the event loop runs."),
     Declared("docwarden_log_lines_dropped", "counter", (), "Log lines lost to a full queue."),
