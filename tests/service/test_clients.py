@@ -247,3 +247,14 @@ async def test_client_that_leaves_cancels_its_upstream_work(
     assert metrics['docwarden_documents_total{outcome="client_closed"}'] == 1
     assert metrics["docwarden_buffered_bytes"] == 0
     await reader.read()
+
+
+@pytest.mark.parametrize("server", ["native", "uvicorn"])
+async def test_client_cannot_write_its_own_address_into_the_log(server, start_gateway, simulator):
+    gateway = await start_gateway(simulator.url + PDF, server=server)
+    forged = '1.2.3.4","outcome":"forged'
+    assert (await gateway.get("/1", X_Forwarded_For=forged)).status == 200
+    assert (await gateway.get("/2", X_Forwarded_For="\xe9")).status == 200
+    events = await gateway.events("request.ended", 2)
+    assert {event["client.address"] for event in events} == {"127.0.0.1"}
+    assert {event["outcome"] for event in events} == {"delivered"}

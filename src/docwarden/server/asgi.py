@@ -133,6 +133,8 @@ class UvicornFront:
             access_log=False,
             log_config=None,
             server_header=False,
+            # Else X-Forwarded-For, any text, would be the address of a client on this host.
+            proxy_headers=False,
             timeout_keep_alive=int(limits.idle_timeout),
         )
         self._server = _Server(config)
