@@ -189,11 +189,12 @@ async def test_thousands_of_idle_connections_leave_others_served(start_gateway, 
         writer.close()
 
 
+@pytest.mark.parametrize("server", ["native", "uvicorn"])
 async def test_slow_reader_of_a_large_body_is_cut_off_and_its_memory_freed(
-    start_gateway, start_simulator, until
+    server, start_gateway, start_simulator, until
 ):
     simulator = await start_simulator(size=8 << 20)
-    gateway = await start_gateway(simulator.url + PDF, send_timeout="300ms")
+    gateway = await start_gateway(simulator.url + PDF, send_timeout="300ms", server=server)
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.setblocking(False)
@@ -208,15 +209,37 @@ async def test_slow_reader_of_a_large_body_is_cut_off_and_its_memory_freed(
     assert event["outcome"] == "client_closed"
 
 
-async def test_patient_reader_of_a_large_body_gets_all_of_it(
-    start_gateway, start_simulator, connect
+@pytest.mark.parametrize("server", ["native", "uvicorn"])
+async def test_memory_of_a_large_body_is_held_until_its_reader_leaves(
+    server, start_gateway, start_simulator, until
 ):
     simulator = await start_simulator(size=8 << 20)
-    gateway = await start_gateway(simulator.url + PDF, send_timeout="300ms")
+    gateway = await start_gateway(simulator.url + PDF, server=server)
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=4096)
+    writer.write(b"GET /1 HTTP/1.1\r\nHost: test\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    memory = gateway.app.parts.memory
+    assert memory.held >= 8 << 20
+    writer.close()
+    await until(lambda: memory.held == 0, "the body is let go")
+    (event,) = await gateway.events("request.ended", 1)
+    assert event["outcome"] == "client_closed"
+
+
+@pytest.mark.parametrize("server", ["native", "uvicorn"])
+async def test_patient_reader_of_a_large_body_gets_all_of_it(
+    server, start_gateway, start_simulator, connect
+):
+    simulator = await start_simulator(size=8 << 20)
+    gateway = await start_gateway(simulator.url + PDF, send_timeout="300ms", server=server)
     connection = await connect(gateway.port)
-    answer = await connection.get("/1")
-    assert (answer.status, len(answer.body)) == (200, 8 << 20)
+    for path in ("/1", "/2"):
+        answer = await connection.get(path)
+        assert (answer.status, len(answer.body)) == (200, 8 << 20)
     connection.close()
+    assert [event["outcome"] for event in await gateway.events("request.ended", 2)] == [
+        "delivered", "delivered",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("server", ["native", "uvicorn"])

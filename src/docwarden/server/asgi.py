@@ -10,10 +10,11 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
+from docwarden.document import Bytes
 from docwarden.request import READ_FIELDS, Request, Site, address_of
 from docwarden.responses import Response
 from docwarden.server.limits import ClientLimits
@@ -22,14 +23,20 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+# Above this uvicorn waits for the client before it takes more.
+_PIECE: Final = 64 * 1024
+
 
 class AsgiApplication:
     """A site as an ASGI 3 application."""
 
-    def __init__(self, site: Site, *, random: Random, closing: Callable[[], bool]) -> None:
+    def __init__(
+        self, site: Site, *, random: Random, closing: Callable[[], bool], send_timeout: float
+    ) -> None:
         self._site = site
         self._random = random
         self._closing = closing
+        self._send_timeout = send_timeout
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -77,12 +84,14 @@ class AsgiApplication:
         if self._closing():
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        if response.stream is None:
-            await send({"type": "http.response.body", "body": bytes(response.body)})
-            return len(response.body)
+        body = response.body
+        if response.stream is None and len(body) <= _PIECE:
+            await send({"type": "http.response.body", "body": bytes(body)})
+            return len(body)
+        pieces = _pieces(body) if response.stream is None else response.stream
         # uvicorn ignores what is sent to a client that has gone: a stream would never end.
-        streaming = asyncio.ensure_future(_stream(response.stream, send))
         leaving = asyncio.ensure_future(_gone(receive))
+        streaming = asyncio.ensure_future(self._stream(pieces, send, leaving))
         try:
             await asyncio.wait((streaming, leaving), return_when=asyncio.FIRST_COMPLETED)
             return streaming.result() if streaming.done() else -1
@@ -91,14 +100,33 @@ class AsgiApplication:
             leaving.cancel()
             await asyncio.gather(streaming, leaving, return_exceptions=True)
 
+    async def _stream(
+        self, pieces: AsyncIterator[bytes], send: Send, leaving: asyncio.Future[None]
+    ) -> int:
+        """Send the pieces at the pace of the client; return how much, -1 when it was lost."""
+        sent = 0
+        try:
+            async for piece in pieces:
+                await self._send_piece(piece, send)
+                sent += len(piece)
+            # Taken when the client has read what came before it, or has gone.
+            await self._send_piece(b"", send)
+        except TimeoutError:
+            return -1
+        if leaving.done():
+            return -1
+        await send({"type": "http.response.body"})
+        return sent
 
-async def _stream(pieces: AsyncIterator[bytes], send: Send) -> int:
-    sent = 0
-    async for piece in pieces:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-        sent += len(piece)
-    await send({"type": "http.response.body"})
-    return sent
+    async def _send_piece(self, piece: bytes, send: Send) -> None:
+        async with asyncio.timeout(self._send_timeout):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def _pieces(body: Bytes) -> AsyncIterator[bytes]:
+    view = memoryview(body)
+    for start in range(0, len(view), _PIECE):
+        yield bytes(view[start : start + _PIECE])
 
 
 async def _gone(receive: Receive) -> None:
@@ -125,7 +153,12 @@ class UvicornFront:
         self.closing = False
         self._random = random
         config = uvicorn.Config(
-            AsgiApplication(site, random=random, closing=lambda: self.closing),
+            AsgiApplication(
+                site,
+                random=random,
+                closing=lambda: self.closing,
+                send_timeout=limits.send_timeout,
+            ),
             http="httptools",
             loop="none",
             lifespan="off",
