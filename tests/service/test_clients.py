@@ -281,3 +281,13 @@ async def test_client_cannot_write_its_own_address_into_the_log(server, start_ga
     events = await gateway.events("request.ended", 2)
     assert {event["client.address"] for event in events} == {"127.0.0.1"}
     assert {event["outcome"] for event in events} == {"delivered"}
+
+
+async def test_idle_limit_below_a_second_keeps_connections_behind_uvicorn_too(
+    start_gateway, simulator, connect
+):
+    gateway = await start_gateway(simulator.url + PDF, idle_timeout="900ms", server="uvicorn")
+    connection = await connect(gateway.port)
+    for path in ("/1", "/2"):
+        assert (await connection.get(path)).status == 200
+    connection.close()

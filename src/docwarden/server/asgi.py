@@ -6,6 +6,7 @@
 
 import asyncio
 import contextlib
+import math
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
@@ -168,7 +169,7 @@ class UvicornFront:
             server_header=False,
             # Else X-Forwarded-For, any text, would be the address of a client on this host.
             proxy_headers=False,
-            timeout_keep_alive=int(limits.idle_timeout),
+            timeout_keep_alive=math.ceil(limits.idle_timeout),
         )
         self._server = _Server(config)
         self._serving: asyncio.Task[None] | None = None
