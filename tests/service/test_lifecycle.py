@@ -162,9 +162,11 @@ async def test_second_signal_cuts_off_what_would_not_end(serve, upstream, ask):
         await hanging
 
 
-async def test_drain_timeout_cuts_off_what_does_not_end(serve, upstream, ask):
+@pytest.mark.parametrize("server", ["native", "uvicorn"])
+async def test_drain_timeout_cuts_off_what_does_not_end(server, serve, upstream, ask):
     gateway = await serve(
         f"{upstream}/fault/hang/{{id}}",
+        server=server,
         request_timeout="1m",
         attempt_timeout="1m",
         drain_delay="0s",
@@ -175,8 +177,20 @@ async def test_drain_timeout_cuts_off_what_does_not_end(serve, upstream, ask):
     assert await gateway.stop() == 1
     (event,) = [e for e in events(gateway) if e["event.name"] == "request.ended"]
     assert event["outcome"] == "client_closed"
-    with contextlib.suppress(ConnectionError, IndexError):
+    assert events(gateway)[-1]["event.name"] == "process.stopped"
+    with pytest.raises((ConnectionError, IndexError)):
         await hanging
+
+
+@pytest.mark.parametrize("server", ["native", "uvicorn"])
+async def test_clients_that_idle_are_not_cut_off_when_there_is_no_time_to_drain(
+    server, serve, upstream, connect
+):
+    gateway = await serve(f"{upstream}/{PDF}", server=server, drain_delay="0s", drain_timeout="0s")
+    connection = await connect(gateway.port)
+    assert (await connection.get("/1")).status == 200
+    assert await gateway.stop() == 0
+    connection.close()
 
 
 async def test_nothing_is_left_of_the_process(serve, upstream):

@@ -202,8 +202,17 @@ class UvicornFront:
             return True
         self._server.should_exit = True
         _, late = await asyncio.wait((self._serving,), timeout=timeout)
+        tasks, connections = self._server.server_state.tasks, self.connections
+        # uvicorn takes a moment to end although nothing is under way.
+        in_time = not tasks and not any(
+            connection.transport.get_write_buffer_size() for connection in connections
+        )
         if late:
             self._server.force_exit = True
             await self._serving
+            for connection in list(connections):
+                connection.transport.abort()
+            # Requests that are cut off still take note of their end.
+            await asyncio.gather(*tasks, return_exceptions=True)
         self._serving = None
-        return not late
+        return in_time
