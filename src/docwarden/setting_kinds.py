@@ -1,9 +1,10 @@
 """The kinds of settings: how each is read, checked, written and described."""
 
+import re
 from collections.abc import Callable
 from dataclasses import field
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from docwarden.units import (
     format_duration,
@@ -13,6 +14,8 @@ from docwarden.units import (
     parse_size,
     parse_switch,
 )
+
+_PASSWORD: Final = re.compile(r"^((?:[^:/@]*://)?+[^:@]*):.*@", re.DOTALL)
 
 
 def parse_upstream_url(text: str) -> str:
@@ -40,20 +43,25 @@ def parse_store_url(text: str) -> str:
     """Return the URL of a store.
 
     Raises:
-        ValueError: for a scheme that is none of a store.
+        ValueError: for a scheme that is none of a store, and for a wrong URL of one.
     """
-    if text != "memory://" and not text.startswith(("redis://", "rediss://")):
+    if text == "memory://":
+        return text
+    if not text.startswith(("redis://", "rediss://")):
         raise ValueError("memory://, redis://HOST:PORT/DB or rediss://HOST:PORT/DB")
+    # Only who asks for Redis pays for what its store imports.
+    from docwarden.store.redis_url import address  # noqa: PLC0415 - see above
+
+    address(text)
     return text
 
 
 def mask(text: str) -> str:
-    """Return a URL with its password hidden."""
-    parts = urlsplit(text)
-    if parts.password is None:
-        return text
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:********@{host}"))
+    """Return a URL with its password hidden.
+
+    It need not be a right one: a password with a slash in it makes no URL, and is one.
+    """
+    return _PASSWORD.sub(r"\1:********@", text)
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:

@@ -202,7 +202,8 @@ def load(
         try:
             values[each.name] = each.metadata["parse"](text)
         except ValueError as error:
-            shown = mask(text) if each.metadata["secret"] else text
+            # A password may have been put into the query as well.
+            shown = mask(text).partition("?")[0] if each.metadata["secret"] else text
             raise SettingError(variable, shown, str(error)) from None
     settings = Settings(**values)
     _agree(settings)

@@ -54,6 +54,8 @@ def test_environment_is_read_and_the_command_line_wins():
         ("DOCWARDEN_HEDGING", "maybe", "true or false"),
         ("DOCWARDEN_LOG_FORMAT", "xml", "auto or json or console"),
         ("DOCWARDEN_STORE_URL", "mysql://x", "memory://"),
+        ("DOCWARDEN_STORE_URL", "redis://h:99999/0", "redis://[[USER]:PASSWORD@]HOST[:PORT]"),
+        ("DOCWARDEN_STORE_URL", "redis://[::1/0", "redis://[[USER]:PASSWORD@]HOST[:PORT]"),
         ("DOCWARDEN_INTEGRITY_CHECKS", "nonsense=enforce", "no check is named 'nonsense'"),
         ("DOCWARDEN_INTEGRITY_TIER", "5", "at least 1 and at most 4"),
         ("DOCWARDEN_REQEST_TIMEOUT", "1s", "meant DOCWARDEN_REQUEST_TIMEOUT?"),
@@ -95,9 +97,22 @@ def test_description_tells_value_and_origin_and_masks_secrets():
     assert not any("hunter2" in str(row) for row in rows.values())
 
 
-def test_secret_is_masked_in_the_refusal_too():
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:hunter2@host/0",
+        "redis://me:hunter2/@host/0",
+        "redis://:a#hunter2@host/0",
+        "redis://:a?hunter2@host/0",
+        "redis://:a@hunter2@host:port",
+        "redis://me:hunter2@[::1/0",
+        "redis://host/0?password=hunter2",
+        "me:hunter2@host",
+    ],
+)
+def test_secret_is_masked_in_the_refusal_too(url):
     with pytest.raises(SettingError) as caught:
-        load(environ={"DOCWARDEN_STORE_URL": "mysql://me:hunter2@host/0"})
+        load(environ={"DOCWARDEN_STORE_URL": url})
     assert "hunter2" not in str(caught.value)
 
 

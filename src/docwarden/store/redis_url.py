@@ -21,7 +21,7 @@ def address(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port or 6379
     except ValueError:
-        raise ValueError(f"a Redis URL is {RIGHT_FORM}") from None
+        raise ValueError(RIGHT_FORM) from None
     database = parts.path.removeprefix("/")
     if (
         parts.scheme not in {"redis", "rediss"}
@@ -29,8 +29,8 @@ def address(url: str) -> str:
         or parts.fragment
         or not (database == "" or (database.isascii() and database.isdigit()))
     ):
-        raise ValueError(f"a Redis URL is {RIGHT_FORM}")
+        raise ValueError(RIGHT_FORM)
     names = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     if names and (parts.scheme == "redis" or not names <= TLS_FILES):
-        raise ValueError(f"a rediss:// URL may have parameters {', '.join(sorted(TLS_FILES))} only")
+        raise ValueError(f"no parameters but, with rediss://, {', '.join(sorted(TLS_FILES))}")
     return f"{parts.hostname}:{port}/{database or 0}"
