@@ -24,15 +24,16 @@ def parse_upstream_url(text: str) -> str:
     Raises:
         ValueError: for anything else, credentials, queries and fragments among them.
     """
-    parts = urlsplit(text)
     problem = "a URL such as http://documents:3000/{id}"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(problem)
     try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").encode("idna")  # what looking it up begins with
         valid_port = parts.port != 0
     except ValueError:
-        valid_port = False
-    if not valid_port or not text.isascii() or any(ord(c) <= 32 for c in text):
+        raise ValueError(problem) from None
+    if parts.scheme not in ("http", "https") or not host or not valid_port:
+        raise ValueError(problem)
+    if not text.isascii() or any(ord(c) <= 32 for c in text):
         raise ValueError(problem)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError(f"{problem}, without credentials, query or fragment")

@@ -77,7 +77,8 @@ def parse_address(text: str) -> Address:
     """Return the address for `127.0.0.1:8080`, `localhost:80` or `[::1]:8080`.
 
     Raises:
-        ValueError: when host or port is missing or the port is not 0 to 65535.
+        ValueError: when host or port is missing, the port is not 0 to 65535, or no name is the
+            host.
     """
     host, colon, port = text.strip().rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
@@ -86,7 +87,12 @@ def parse_address(text: str) -> Address:
         raise ValueError("HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
     if int(port) > 65535:
         raise ValueError("HOST:PORT with a port from 0 to 65535")
-    return Address(host.strip("[]"), int(port))
+    host = host.strip("[]")
+    try:
+        host.encode("idna")  # what looking it up begins with
+    except UnicodeError:
+        raise ValueError("HOST:PORT with a host whose labels have 1 to 63 characters") from None
+    return Address(host, int(port))
 
 
 def parse_switch(text: str) -> bool:
