@@ -7,6 +7,7 @@ import sys
 from docwarden.cli import complain
 from docwarden.settings import SettingError, load
 
+_LONGEST_SECONDS = 3600
 _PATHS = {"live": "/livez", "ready": "/readyz", "startup": "/startupz"}
 # What "all addresses" means to somebody who wants to connect.
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not listened on
@@ -18,8 +19,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "check", nargs="?", choices=_PATHS, default="ready", help="what to ask for: ready (default)"
     )
     parser.add_argument(
-        "--timeout", type=float, default=2.0, metavar="SECONDS", help="longest wait (default: 2)"
+        "--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="longest wait (default: 2)"
     )
+
+
+def _seconds(text: str) -> float:
+    """Read what a socket can wait for, which infinity and no number at all are not."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most {_LONGEST_SECONDS}")
+    return seconds
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -89,6 +89,14 @@ async def test_probe_tells_health_by_its_exit_status(serve, simulator_process):
     assert "no answer from" in gone.stderr
 
 
+@pytest.mark.parametrize("timeout", ["nan", "inf", "-1", "0", "1e300", "soon"])
+def test_probe_refuses_a_wait_that_is_none(timeout):
+    result = docwarden("probe", f"--timeout={timeout}")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "--timeout" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 @pytest.fixture
 def demo():
     ports = [free_port() for _ in range(4)]
