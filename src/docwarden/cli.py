@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(words)
     try:
         status: int = importlib.import_module(_COMMANDS[parsed.command][0]).run(parsed)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # Python's own, at exit, would tell of its failure and return 120
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:

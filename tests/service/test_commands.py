@@ -64,6 +64,21 @@ def test_config_tells_values_and_origins():
     assert "DOCWARDEN_STORE_URL" in table
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_whose_reader_has_gone_ends_quietly_with_1(unbuffered):
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "docwarden", "config"],
+            stdout=writing, stderr=subprocess.PIPE, timeout=PATIENCE, check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+    assert (result.returncode, result.stderr) == (1, b"")
+
+
 def test_usage_errors_end_with_2_and_help_with_0():
     assert docwarden().returncode == 2
     assert docwarden("nonsense").returncode == 2
