@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import os
+import signal
 import sys
+from types import FrameType
 from typing import Final
 
 from docwarden.integrity.deep_process import WorkerFailedError
@@ -60,6 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     if sys.stdout is None:
         return _give_up("standard output is closed")
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # asyncio's own handler would have Ctrl-C wait for what is being read, such as a terminal.
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         policy = Policy.parse(arguments.checks, tier=arguments.tier)
         with Report(as_json=arguments.json) as report:
@@ -75,6 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
         _abandon_output()
         return _give_up(f"cannot write the result: {error.strerror or error}")
     return USAGE if report.unreadable else SOME_BROKEN if report.broken else ALL_INTACT
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _abandon_output() -> None:

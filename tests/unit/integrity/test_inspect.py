@@ -162,6 +162,27 @@ def test_interrupt_ends_at_once_and_leaves_no_process(folder, documents):
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("tier", ["2", "3"])
+@pytest.mark.parametrize("silent", ["-", "pipe"])
+def test_interrupt_ends_the_wait_for_an_input_too(silent, tier, folder):
+    name = silent if silent == "-" else str(folder / silent)
+    if silent != "-":
+        os.mkfifo(name)
+    process = subprocess.Popen(
+        (*COMMAND, "--json", "--tier", tier, folder / "a.png", name),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    try:
+        assert process.wait(20) == 130
+    finally:
+        process.kill()
+        _, errors = process.communicate()
+    assert b"Traceback" not in errors
+
+
 def _children_of(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
 
