@@ -15,6 +15,8 @@ ALL_INTACT, SOME_BROKEN, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses."""
 
 MAX_BYTES: Final = 32 << 20
+LARGEST_CAP: Final = 1 << 30
+"""As the gateway's: a file is read whole, into memory that is taken before."""
 DEFAULT_TIER: Final = 3
 
 
@@ -47,11 +49,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-bytes",
-        type=int,
+        type=_cap,
         default=MAX_BYTES,
         metavar="N",
         help="a larger file counts as broken, unread (default %(default)s)",
     )
+
+
+def _cap(text: str) -> int:
+    cap = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
+    if not 1 <= cap <= LARGEST_CAP:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {LARGEST_CAP}")
+    return cap
 
 
 def run(arguments: argparse.Namespace) -> int:
