@@ -98,8 +98,8 @@ class Log:
         self._least = LEVELS[level]
         self.as_json = not console
         self._colour = colour
-        self._second = self._millisecond = -1
-        self._prefix = self._timestamp = ""
+        # Replaced as a whole: the thread that exports spans writes events too.
+        self._second = self._millisecond = (-1, "")
 
     @property
     def dropped(self) -> int:
@@ -131,14 +131,16 @@ class Log:
     def timestamp(self, at: float) -> str:
         """Return `at` in RFC 3339, UTC, to the millisecond, which is formatted once."""
         millisecond = int(at * 1000)
-        if millisecond != self._millisecond:
-            self._millisecond = millisecond
+        known, text = self._millisecond
+        if millisecond != known:
             second, rest = divmod(millisecond, 1000)
-            if second != self._second:
-                self._second = second
-                self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._timestamp = f"{self._prefix}.{rest:03}Z"
-        return self._timestamp
+            known, prefix = self._second
+            if second != known:
+                prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+                self._second = (second, prefix)
+            text = f"{prefix}.{rest:03}Z"
+            self._millisecond = (millisecond, text)
+        return text
 
     def _text(self, level: str, name: str, at: float, fields: dict[str, Any]) -> bytes:
         shown = " ".join(

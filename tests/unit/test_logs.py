@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 from docwarden.logs import open_log
 
@@ -26,3 +27,24 @@ def test_pipe_that_does_not_block_loses_no_line_to_a_late_reader():
     os.close(writing)
     os.close(reading)
     assert log.dropped == 0
+
+
+def test_events_of_two_threads_in_one_second_have_their_own_times(monkeypatch):
+    strftime = time.strftime
+    seen = []
+
+    def interrupted(form, moment):
+        monkeypatch.undo()
+        other = threading.Thread(target=lambda: seen.append(log.timestamp(1_000_000_000.5)))
+        other.start()
+        other.join()
+        return strftime(form, moment)
+
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    log = open_log(format_name="json", level="info", descriptor=descriptor)
+    monkeypatch.setattr("docwarden.logs.time.strftime", interrupted)
+    seen.append(log.timestamp(1_000_000_000.25))
+    seen.append(log.timestamp(1_000_000_000.5))
+    log.close()
+    os.close(descriptor)
+    assert seen == [f"2001-09-09T01:46:40.{part}Z" for part in ("500", "250", "500")]
