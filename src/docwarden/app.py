@@ -116,8 +116,8 @@ class App:
             "process.ready",
             **{
                 "service.version": __version__,
-                "listen": f"http://{settings.listen.host}:{self.public.port}",
-                "admin_listen": f"http://{settings.admin_listen.host}:{self.admin.port}",
+                "listen": f"http://{Address(settings.listen.host, self.public.port)}",
+                "admin_listen": f"http://{Address(settings.admin_listen.host, self.admin.port)}",
                 "upstream": settings.upstream_url,
             },
         )

@@ -15,6 +15,7 @@ from docwarden.logs import Log, open_log
 from docwarden.serve import configure as configure_serve
 from docwarden.serve import overrides
 from docwarden.settings import SettingError, Settings, load
+from docwarden.units import Address
 
 _READY_SECONDS = 10.0
 
@@ -97,8 +98,8 @@ async def _discard(stream: asyncio.StreamReader) -> None:
 
 
 def _say_what_to_try(settings: Settings, app: App) -> None:
-    public = f"http://{settings.listen.host}:{app.public.port}"
-    admin = f"http://{settings.admin_listen.host}:{app.admin.port}"
+    public = f"http://{Address(settings.listen.host, app.public.port)}"
+    admin = f"http://{Address(settings.admin_listen.host, app.admin.port)}"
     sys.stderr.write(
         f"\n  documents   {public}/529852\n"
         f"  operator    {admin}/   (metrics at {admin}/metrics)\n"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -135,6 +136,22 @@ async def test_draining_answers_ask_clients_to_reconnect_elsewhere(serve, upstre
     gateway.process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(gateway.process.wait(), 10) == 0
     assert time.monotonic() - started < 5
+
+
+def has_ipv6():
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="needs ::1")
+async def test_ready_event_names_ipv6_addresses_as_urls_do(start_gateway, upstream):
+    gateway = await start_gateway(upstream, listen="[::1]:0", admin_listen="[::1]:0")
+    (event,) = await gateway.events("process.ready", 1)
+    assert event["listen"] == f"http://[::1]:{gateway.port}"
+    assert event["admin_listen"] == f"http://[::1]:{gateway.admin_port}"
 
 
 async def test_ctrl_c_skips_the_drain_delay(serve, upstream):

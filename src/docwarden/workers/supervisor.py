@@ -134,8 +134,8 @@ class Supervisor:
             await asyncio.sleep(_LOOK_SECONDS)
         else:
             return
-        listen_url = f"http://{self._address.host}:{self._address.port}"
-        admin_url = f"http://{self._settings.admin_listen.host}:{self.admin.port}"
+        listen_url = f"http://{self._address}"
+        admin_url = f"http://{Address(self._settings.admin_listen.host, self.admin.port)}"
         self._log.event(
             "info",
             "process.ready",
