@@ -249,9 +249,9 @@ def describe(settings: Settings, environ: Mapping[str, str] = os.environ) -> lis
         meta = each.metadata
         value = meta["write"](getattr(settings, each.name))
         default = meta["write"](meta["parse"](meta["default"]))
-        origin = "environment" if variable in environ else "default"
-        if origin == "default" and value != default:
-            origin = "command line"
+        origin = "default" if value == default else "command line"
+        if variable in environ and _says(environ[variable], value, meta):
+            origin = "environment"
         described.append(
             Setting(
                 name=each.name,
@@ -263,3 +263,15 @@ def describe(settings: Settings, environ: Mapping[str, str] = os.environ) -> lis
             )
         )
     return described
+
+
+def _says(text: str, value: str, meta: Mapping[str, Any]) -> bool:
+    """Whether a variable of that text is why a setting has its value; the command line comes first.
+
+    Its own text may be wrong then: nobody has read it.
+    """
+    try:
+        said: str = meta["write"](meta["parse"](text))
+    except ValueError:
+        return False
+    return said == value

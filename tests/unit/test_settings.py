@@ -101,6 +101,15 @@ def test_description_tells_value_and_origin_and_masks_secrets():
     assert not any("hunter2" in str(row) for row in rows.values())
 
 
+@pytest.mark.parametrize("text", ["127.0.0.1:1", "nonsense"])
+def test_description_tells_of_a_variable_that_the_command_line_overrides(text):
+    environ = {"DOCWARDEN_LISTEN": text, "DOCWARDEN_WORKERS": "1"}
+    rows = describe(load({"listen": "127.0.0.1:0"}, environ), environ)
+    origins = {row.variable: row.origin for row in rows}
+    assert origins["DOCWARDEN_LISTEN"] == "command line"
+    assert origins["DOCWARDEN_WORKERS"] == "environment"
+
+
 @pytest.mark.parametrize(
     "url",
     [
