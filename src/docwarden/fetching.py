@@ -26,6 +26,9 @@ from docwarden.wanted import Wanted
 
 # Causes that arise on this side of the connection.
 _SAYS_NOTHING: Final = frozenset((Cause.MEMORY, Cause.DEADLINE, Cause.OVERLOADED))
+# A shared call ends itself at its deadline, or a sweep of the pool later. Who waits for it until
+# then hears why, and so does the breaker.
+_TO_END: Final = 0.1
 # Causes that are the upstream's answer, which a second attempt would only hear again.
 _ANSWERS: Final = frozenset((Cause.NOT_FOUND, Cause.TOO_LARGE, Cause.STATUS_FINAL))
 
@@ -85,9 +88,8 @@ class Fetching:
         flight = cast("SingleFlight[Document]", self._single_flight)
         joined = flight.shared
         call = functools.partial(self._fetch_once, wanted)
-        pending = flight.run(
-            wanted.document_id, call, longest_wait=wanted.deadline.remaining(self._clock())
-        )
+        longest_wait = wanted.deadline.remaining(self._clock()) + _TO_END
+        pending = flight.run(wanted.document_id, call, longest_wait=longest_wait)
         try:
             return await pending
         except TimeoutError as error:

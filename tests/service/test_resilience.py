@@ -139,6 +139,20 @@ async def test_single_flight_failure_reaches_all_without_a_stampede(start_gatewa
     assert simulator.counters.requests == 4
 
 
+async def test_hanging_upstream_opens_the_breaker_of_shared_fetches_too(
+    start_gateway, start_simulator
+):
+    simulator = await start_simulator()
+    simulator.behave(faults=["hang"])
+    gateway = await start_gateway(
+        simulator.url, single_flight="on", request_timeout="200ms", attempt_timeout="200ms"
+    )
+    reasons = [(await gateway.get(f"/{number}")).problem["reason"] for number in range(6)]
+    assert reasons == ["attempt-timeout"] * 5 + ["circuit-open"]
+    metrics = await gateway.metrics()
+    assert metrics['docwarden_upstream_attempts_total{result="attempt-timeout"}'] == 5
+
+
 async def test_hedge_beats_an_outlier(start_gateway, start_simulator):
     simulator = await start_simulator(seed=1)
     simulator.behave(mix={"pdf": 1}, latency="2ms")
