@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Callable
 
+from docwarden.errors import Failure
+
 Bytes = bytes | bytearray | memoryview
 """A body, or the part of one that a range asks for; read-only by agreement."""
 
@@ -101,9 +103,10 @@ class Document:
         etag: strong entity tag, quotes included (RFC 9110 section 8.8.3).
         lease: the memory that the body holds.
         age: seconds since it was verified, for a copy from the store; None when fresh.
+        replaces: why no fresh one could be had, for a copy from the store.
     """
 
-    __slots__ = ("age", "body", "etag", "extension", "lease", "media_type")
+    __slots__ = ("age", "body", "etag", "extension", "lease", "media_type", "replaces")
 
     def __init__(  # noqa: PLR0913, PLR0917 - a record; a dataclass that is frozen takes thrice the time
         self,
@@ -120,6 +123,7 @@ class Document:
         self.etag = etag
         self.lease = lease
         self.age = age
+        self.replaces: Failure | None = None
 
 
 def give_back(document: Document) -> None:

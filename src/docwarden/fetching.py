@@ -91,7 +91,7 @@ class Fetching:
         longest_wait = wanted.deadline.remaining(self._clock()) + _TO_END
         pending = flight.run(wanted.document_id, call, longest_wait=longest_wait)
         try:
-            return await pending
+            document = await pending
         except TimeoutError as error:
             refusal = Failure(Cause.DEADLINE, "single-flight-timeout")
             copy = await self._copies.find(wanted) if self._copies is not None else None
@@ -99,6 +99,10 @@ class Fetching:
                 raise refusal from error
             wanted.replaced = refusal
             return copy
+        else:
+            # Found out for another request, if this one shares its fetch.
+            wanted.replaced = document.replaces
+            return document
         finally:
             wanted.shared = not wanted.attempts and flight.shared > joined
 
@@ -115,7 +119,7 @@ class Fetching:
         copy = await copies.find(wanted) if refusal.rule.stale else None
         if copy is None:
             raise refusal
-        wanted.replaced = refusal
+        wanted.replaced = copy.replaces = refusal
         return copy
 
     async def _within_limit(self, wanted: Wanted) -> Document:

@@ -315,3 +315,16 @@ async def test_last_copy_stands_in_at_the_deadline_of_a_shared_fetch_too(
     answer = await gateway.get("/7")
     assert answer.status == 200
     assert "age" in answer.headers
+
+
+async def test_each_who_shares_a_last_copy_says_what_it_replaces(start_gateway, start_simulator):
+    simulator = await start_simulator()
+    simulator.behave(mix={"pdf": 1})
+    gateway = await start_gateway(simulator.url, stale_if_error="1h", single_flight="on")
+    assert (await gateway.get("/7")).status == 200
+    simulator.behave(faults=["status=503"], latency="200ms")
+    answers = await asyncio.gather(*(gateway.get("/7") for _ in range(3)))
+    assert ["age" in answer.headers for answer in answers] == [True] * 3
+    stale = (await gateway.events("request.ended", 4))[1:]
+    assert [event["replaced_reason"] for event in stale] == ["upstream-status-503"] * 3
+    assert len(gateway.app.parts.failures.newest_first()) == 3
