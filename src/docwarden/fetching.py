@@ -8,7 +8,6 @@ why the order is this one.
 """
 
 import asyncio
-import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
@@ -86,8 +85,12 @@ class Fetching:
 
     async def _shared(self, wanted: Wanted) -> Document:
         flight = cast("SingleFlight[Document]", self._single_flight)
-        joined = flight.shared
-        call = functools.partial(self._fetch_once, wanted)
+
+        def call() -> Coroutine[Any, Any, Document]:
+            wanted.shared = False
+            return self._fetch_once(wanted)
+
+        wanted.shared = True
         longest_wait = wanted.deadline.remaining(self._clock()) + _TO_END
         pending = flight.run(wanted.document_id, call, longest_wait=longest_wait)
         try:
@@ -103,8 +106,6 @@ class Fetching:
             # Found out for another request, if this one shares its fetch.
             wanted.replaced = document.replaces
             return document
-        finally:
-            wanted.shared = not wanted.attempts and flight.shared > joined
 
     async def _or_last_copy(self, wanted: Wanted) -> Document:
         """Keep what was verified; where nothing can be, return what was kept."""

@@ -328,3 +328,24 @@ async def test_each_who_shares_a_last_copy_says_what_it_replaces(start_gateway, 
     stale = (await gateway.events("request.ended", 4))[1:]
     assert [event["replaced_reason"] for event in stale] == ["upstream-status-503"] * 3
     assert len(gateway.app.parts.failures.newest_first()) == 3
+
+
+async def test_who_finds_no_place_shared_nothing_although_others_joined(
+    start_gateway, start_simulator, until
+):
+    simulator = await start_simulator()
+    simulator.behave(faults=["hang"])
+    gateway = await start_gateway(
+        simulator.url, single_flight="on", max_concurrency="1", queue_timeout="300ms"
+    )
+    limiter, flight = gateway.app.parts.limiter, gateway.app.parts.single_flight
+    hanging = asyncio.ensure_future(gateway.get("/1"))
+    await until(lambda: limiter.in_flight == 1, "the only place is taken")
+    first = asyncio.ensure_future(gateway.get("/7"))
+    await until(lambda: limiter.waiting == 1, "one waits for it")
+    second = asyncio.ensure_future(gateway.get("/7"))
+    await until(lambda: flight.shared == 1, "another joins")
+    assert {(await each).slug for each in (first, second)} == {"overloaded"}
+    recorded = await gateway.events("request.ended", 2)
+    assert sum("shared" in event for event in recorded) == 1
+    hanging.cancel()
