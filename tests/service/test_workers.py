@@ -133,6 +133,34 @@ async def test_place_of_a_worker_that_could_not_be_started_is_tried_again(
             log.close()
 
 
+async def test_place_of_a_worker_that_could_not_start_again_is_kept(monkeypatch, tmp_path, until):
+    start, starts = Worker.start, []
+
+    async def third_fails(words):
+        starts.append(words)
+        wrong = ("--upstream-url", "ftp://nowhere") if len(starts) == 3 else ()
+        return await start((*words, *wrong))
+
+    monkeypatch.setattr(Worker, "start", third_fails)
+    monkeypatch.setenv("DOCWARDEN_DRAIN_DELAY", "0s")
+    given = {"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0", "workers": "2"}
+    output = tmp_path / "log"
+    with output.open("wb") as file:
+        log = open_log(format_name="json", level="info", descriptor=file.fileno())
+        team = supervisor.Supervisor(load(given, environ={}), log)
+        running = asyncio.ensure_future(team.run())
+        try:
+            await until(lambda: b"process.ready" in output.read_bytes(), "both workers")
+            os.kill(team.workers[0].process.pid, signal.SIGKILL)
+            await until(lambda: len(starts) == 4, "the place is tried again")
+            await until(lambda: len(team.workers) == 2, "both workers again")
+            assert team.restarts == 2
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert await running == 0
+            log.close()
+
+
 def test_worker_whose_supervisor_has_gone_before_ends():
     code = (
         "import time; from docwarden.workers.worker import end_with_parent;"

@@ -45,6 +45,7 @@ class Supervisor:
         self._statuses: list[int] = []
         self._address = settings.listen
         self._stopping = asyncio.Event()
+        self._served = False
         self.restarts = 0
         self.admin = Front(
             WorkersSite(self, revision=settings.revision),
@@ -113,7 +114,8 @@ class Supervisor:
             status = await worker.process.wait()
             self._slots[slot] = None
             worker.close()
-            if status == _USAGE or self._stopping.is_set():
+            # Where all have served once, no setting is wrong: something lacked for this start.
+            if (status == _USAGE and not self._served) or self._stopping.is_set():
                 # Told to end before it could listen to that, it ended as it should.
                 self._statuses.append(0 if status == -signal.SIGTERM else abs(status))
                 return
@@ -130,6 +132,7 @@ class Supervisor:
                 raise StartError("the workers do not start")
             answers = [await worker.ask("/readyz") for worker in self.workers]
             if sum(answer is not None and answer[0] == 200 for answer in answers) == self.wanted:
+                self._served = True
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         else:
