@@ -19,6 +19,7 @@ from docwarden.allocator import tune_collector
 from docwarden.composition import Parts
 from docwarden.descriptors import RESERVED, clients_within, raise_limit
 from docwarden.health import Phase
+from docwarden.integrity.deep_process import WorkerFailedError
 from docwarden.logs import Log
 from docwarden.observability import Observability
 from docwarden.server.front import Front, bind
@@ -99,7 +100,10 @@ class App:
         else:
             await cast("Front", self.admin).adopt(self._channel)
         if parts.deep is not None:
-            await parts.deep.start()
+            try:
+                await parts.deep.start()
+            except WorkerFailedError as error:
+                raise StartError(f"the process of the deep checks: {error}") from error
         shared = self._channel is not None
         await self.public.start(listen(settings.listen, "LISTEN", shared=shared))
         parts.health.phase = Phase.READY

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from docwarden.app import StartError
+
 PDF = "document/pdf/{id}"
 
 
@@ -152,6 +154,14 @@ async def test_ready_event_names_ipv6_addresses_as_urls_do(start_gateway, upstre
     (event,) = await gateway.events("process.ready", 1)
     assert event["listen"] == f"http://[::1]:{gateway.port}"
     assert event["admin_listen"] == f"http://[::1]:{gateway.admin_port}"
+
+
+async def test_deep_checks_that_do_not_start_are_said_in_one_line(
+    monkeypatch, start_gateway, upstream
+):
+    monkeypatch.setattr("docwarden.integrity.deep.worker_command", lambda: ("/bin/false",))
+    with pytest.raises(StartError, match=r"the process of the deep checks: .*status 1"):
+        await start_gateway(upstream)
 
 
 async def test_ctrl_c_skips_the_drain_delay(serve, upstream):
