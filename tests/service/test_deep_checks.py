@@ -324,6 +324,13 @@ async def test_large_document_goes_through_the_pipe(png):
         await deep.close()
 
 
+@pytest.mark.parametrize("size", [200 << 20, 400 << 20])
+async def test_document_that_the_process_has_no_memory_for_is_no_crash(size, hostile):
+    assert await look(hostile, bytes(size)) == [Reason.DEEP_CHECK_MEMORY]
+    assert (hostile.memory_failures, hostile.crashes) == (1, 0)
+    assert await look(hostile, b"fine") == []
+
+
 async def test_verifier_rejects_what_crashes_the_checker_and_tries_again(hostile, png):
     verifier = Verifier(policy=POLICY, deep=hostile)
     document = png + b"crash"

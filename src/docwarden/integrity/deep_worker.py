@@ -37,23 +37,27 @@ def main() -> int:
     _limit_process(limits.memory)
     warnings.simplefilter("ignore")  # nobody would read them
     protocol.write(answers, protocol.READY)
+    try:
+        _answer_all(jobs, answers, limits.seconds)
+    except MemoryError:  # for the document itself, too
+        protocol.write(answers, protocol.OUT_OF_MEMORY)
+        return 1  # the state of the heap is anybody's guess now
+    return 0
+
+
+def _answer_all(jobs: BinaryIO, answers: BinaryIO, seconds: int) -> None:
     loaded: dict[MediaType, Judge] = {}
     for job in iter(lambda: protocol.read(jobs), None):
         media_type, tier, data = protocol.decode_job(job)
-        try:
-            if media_type not in loaded:
-                # The parent does not count the loading of a library as time of the document.
-                protocol.write(answers, protocol.LOADING)
-                with _limited_time(_LOADING_SECONDS):
-                    loaded[media_type] = judge_for(media_type)
-                protocol.write(answers, protocol.LOADED)
-            with _limited_time(limits.seconds):
-                failures = loaded[media_type](data, tier)
-        except MemoryError:
-            protocol.write(answers, protocol.OUT_OF_MEMORY)
-            return 1  # the state of the heap is anybody's guess now
+        if media_type not in loaded:
+            # The parent does not count the loading of a library as time of the document.
+            protocol.write(answers, protocol.LOADING)
+            with _limited_time(_LOADING_SECONDS):
+                loaded[media_type] = judge_for(media_type)
+            protocol.write(answers, protocol.LOADED)
+        with _limited_time(seconds):
+            failures = loaded[media_type](data, tier)
         protocol.write(answers, protocol.encode_answer(failures))
-    return 0
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
