@@ -16,7 +16,7 @@ from PIL import Image
 from docwarden.integrity import deep_protocol as protocol
 from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep import DeepChecker
-from docwarden.integrity.deep_process import DeepProcess, WorkerFailedError
+from docwarden.integrity.deep_process import DeepProcess, WorkerFailedError, worker_command
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verifier import Verifier
@@ -258,6 +258,20 @@ async def test_cancelled_check_does_not_put_the_pipe_out_of_step(hostile):
 async def test_what_a_library_prints_stays_out_of_the_answers(hostile):
     assert await look(hostile, b"talk") == []
     assert await look(hostile, b"fine") == []
+
+
+async def test_worker_keeps_to_a_limit_that_is_lower_than_its_own(png):
+    lower = 'ulimit -v 400000 && ulimit -t 1000 && exec "$@"'
+    deep = DeepChecker(command=("/bin/sh", "-c", lower, "sh", *worker_command()))
+    await deep.start()
+    try:
+        (worker,) = children()
+        limits = Path(f"/proc/{worker}/limits").read_text()
+        (space,) = [line for line in limits.splitlines() if line.startswith("Max address space")]
+        assert space.split()[3:5] == ["409600000", "409600000"]
+        assert await look(deep, png) == []
+    finally:
+        await deep.close()
 
 
 async def test_worker_inherits_neither_environment_nor_descriptors(hostile, tmp_path):

@@ -75,12 +75,21 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _limit_process(memory: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    for kind, wanted in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_FSIZE, 0),
+    ):
+        limit = _at_most(wanted, resource.getrlimit(kind)[1])
+        resource.setrlimit(kind, (limit, limit))
     # A terminal's Ctrl-C is for the parent, which then closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _at_most(wanted: int, hard: int) -> int:
+    """Return the limit to set: a lower hard one is the operator's (setrlimit(2))."""
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
 @contextmanager
@@ -89,7 +98,7 @@ def _limited_time(seconds: int) -> Iterator[None]:
     used = usage.ru_utime + usage.ru_stime
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     # Both end the process by their signals' default action, in the middle of C code too.
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + seconds + 1, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (_at_most(int(used) + seconds + 1, hard), hard))
     # The parent kills earlier; the alarm is for a parent that is gone.
     signal.alarm(2 * seconds + 1)
     try:
