@@ -120,6 +120,8 @@ class Fetching:
         copy = await copies.find(wanted) if refusal.rule.stale else None
         if copy is None:
             raise refusal
+        # The frame of this call is among its own, and would keep the copy.
+        refusal.__traceback__ = None
         wanted.replaced = copy.replaces = refusal
         return copy
 

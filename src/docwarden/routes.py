@@ -87,6 +87,8 @@ class PublicSite:
                 if b"want-repr-digest" in request.headers:
                     await self._add_digest(request, found, response)
         except Failure as failure:
+            # Its frames may hold a document, and the request, which keeps it, is in them.
+            failure.__traceback__ = None
             response = self.refuse(request, failure)
         except Exception as error:  # noqa: BLE001 - the boundary: told to the client, log and metrics
             self._report_defect(request, error)

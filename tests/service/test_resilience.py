@@ -1,13 +1,14 @@
 """The policies at work in the running gateway: retries, breaker, store, hedging, single flight."""
 
 import asyncio
+import gc
 import hashlib
 import time
 from typing import Any
 
 import pytest
 
-from docwarden.document import Lease
+from docwarden.document import Document, Lease
 
 
 async def test_transport_failure_is_retried_until_an_intact_answer(start_gateway, start_simulator):
@@ -243,6 +244,41 @@ async def test_memory_of_documents_in_progress_is_bounded(start_gateway, start_s
     assert {answer.status for answer in answers} == {200}
     assert 2 << 20 <= most <= 5 << 20
     assert memory.held == 0
+
+
+def documents():
+    return sum(type(each) is Document for each in gc.get_objects())
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        (200, {}),
+        (304, {"If_None_Match": "*"}),
+        (412, {"If_Match": '"other"'}),
+        (416, {"Range": "bytes=99999999-"}),
+    ],
+    ids=lambda expected: str(expected[0]),
+)
+@pytest.mark.parametrize("flight", ["off", "on"])
+async def test_no_cycle_keeps_a_document_that_was_delivered_or_refused(
+    flight, expected, start_gateway, start_simulator, until
+):
+    status, headers = expected
+    simulator = await start_simulator()
+    simulator.behave(mix={"pdf": 1})
+    gateway = await start_gateway(simulator.url, stale_if_error="1h", single_flight=flight)
+    gc.collect()
+    gc.disable()
+    before = documents()
+    try:
+        assert (await gateway.get("/7", **headers)).status == status
+        await until(lambda: documents() == before, "the fresh document is let go")
+        simulator.behave(faults=["status=503"])
+        assert (await gateway.get("/7", **headers)).status == status
+        await until(lambda: documents() == before, "the copy is let go")
+    finally:
+        gc.enable()
 
 
 async def test_declared_length_beyond_the_cap_is_refused_before_the_body_is_read(
