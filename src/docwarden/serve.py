@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import sys
 
 import uvloop
 
@@ -40,6 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
         settings = load(overrides(arguments))
     except SettingError as error:
         return complain(str(error))
+    if sys.stdout is None:
+        # Its descriptor would be that of the first connection.
+        return complain("standard output is closed, where log events go; /dev/null would do")
     several = settings.workers > 1 or arguments.channel is not None
     log = open_log(format_name=settings.log_format, level=settings.log_level, shared=several)
     try:

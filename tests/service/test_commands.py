@@ -64,6 +64,17 @@ def test_config_tells_values_and_origins():
     assert "DOCWARDEN_STORE_URL" in table
 
 
+def test_closed_output_stops_the_gateway_with_one_clear_line():
+    result = subprocess.run(
+        ("/bin/sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "docwarden", "serve",
+         "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"),
+        stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("docwarden: standard output is closed")
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_output_whose_reader_has_gone_ends_quietly_with_1(unbuffered):
     reading, writing = os.pipe()
