@@ -486,6 +486,12 @@ def test_control_answers_other_methods_with_405(simulator: Process) -> None:
     assert simulator.control("DELETE")[0] == 405
 
 
+def test_control_answers_a_length_beyond_all_numbers_with_400(simulator: Process) -> None:
+    with socket.create_connection(("127.0.0.1", simulator.control_port), PATIENCE) as client:
+        client.sendall(b"PUT / HTTP/1.1\r\nContent-Length: %b\r\n\r\n" % (b"9" * 5000))
+        assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+
 def test_state_names_every_document_by_its_digest(simulator: Process) -> None:
     digests = {one["kind"]: one["sha256"] for one in simulator.state()["documents"]}
     assert digests["png"] == hashlib.sha256(PNG).hexdigest()

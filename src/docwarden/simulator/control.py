@@ -113,7 +113,8 @@ async def _request(reader: asyncio.StreamReader) -> tuple[str, str, bytes]:
     for one in fields:
         name, _, value = one.partition(":")
         if name.lower() == "content-length":
-            length = int(value) if value.strip().isdecimal() else _LARGEST_BODY + 1
+            digits = value.strip()
+            length = int(digits) if digits.isdecimal() and len(digits) < 20 else _LARGEST_BODY + 1
         if name.lower() == "transfer-encoding":
             raise _BadRequestError("send a body with Content-Length, not in chunks")
     if length > _LARGEST_BODY:
