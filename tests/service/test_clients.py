@@ -101,6 +101,12 @@ async def test_pipelined_requests_are_answered_in_order(either, talk):
     assert await answers(talk, either.port, b"".join(requests) + last) == [200, 404, 200, 200, 200]
 
 
+async def test_white_space_around_a_field_is_no_part_of_it(either, talk):
+    fields = b"X-Request-ID: \t abc\t \r\nConnection: close\r\n"
+    raw = await talk(either.port, b"GET /1 HTTP/1.1\r\n" + HEAD + fields + b"\r\n")
+    assert b"x-request-id: abc\r\n" in raw.lower()
+
+
 async def test_answer_outlives_what_the_client_sends_behind_it(native):
     reader, writer = await asyncio.open_connection("127.0.0.1", native.port)
     last = b"GET /1 HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n"

@@ -53,8 +53,9 @@ class AsgiApplication:
 
     def _request(self, scope: Message) -> Request:
         headers: dict[bytes, bytes] = {}
-        for name, value in scope["headers"]:
+        for name, given in scope["headers"]:
             if name in READ_FIELDS:
+                value = given.strip(b" \t")  # llhttp leaves what follows it
                 headers[name] = headers[name] + b", " + value if name in headers else value
         return Request(
             scope["method"],
