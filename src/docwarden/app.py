@@ -145,8 +145,7 @@ class App:
         hurried.cancel()
         if not ending.done():
             ending.cancel()
-            await self.public.close(0)
-            return False
+            return await self.public.close(0)
         return ending.result()
 
     async def stop(self) -> None:

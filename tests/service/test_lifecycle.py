@@ -123,8 +123,11 @@ async def test_request_under_way_is_finished_while_the_listener_is_closed(
         await ask(gateway.port, "/1")
 
 
-async def test_draining_answers_ask_clients_to_reconnect_elsewhere(serve, upstream, connect, ask):
-    gateway = await serve(f"{upstream}/{PDF}", drain_delay="30s")
+@pytest.mark.parametrize("server", ["native", "uvicorn"])
+async def test_draining_answers_ask_clients_to_reconnect_elsewhere(
+    server, serve, upstream, connect, ask
+):
+    gateway = await serve(f"{upstream}/{PDF}", server=server, drain_delay="30s")
     connection = await connect(gateway.port)
     assert "connection" not in (await connection.get("/1")).headers
     gateway.process.send_signal(signal.SIGTERM)
@@ -171,9 +174,11 @@ async def test_ctrl_c_skips_the_drain_delay(serve, upstream):
     assert time.monotonic() - started < 5
 
 
-async def test_second_signal_cuts_off_what_would_not_end(serve, upstream, ask):
+@pytest.mark.parametrize("server", ["native", "uvicorn"])
+async def test_second_signal_cuts_off_what_would_not_end(server, serve, upstream, ask):
     gateway = await serve(
         f"{upstream}/fault/hang/{{id}}",
+        server=server,
         request_timeout="1m",
         attempt_timeout="1m",
         drain_delay="0s",
