@@ -201,10 +201,12 @@ def load(
             continue
         try:
             values[each.name] = each.metadata["parse"](text)
+            text.encode()  # which the console and the metrics have to do as well
         except ValueError as error:
             # A password may have been put into the query as well.
             shown = mask(text).partition("?")[0] if each.metadata["secret"] else text
-            raise SettingError(variable, shown, str(error)) from None
+            expected = "UTF-8" if isinstance(error, UnicodeError) else str(error)
+            raise SettingError(variable, shown, expected) from None
     settings = Settings(**values)
     _agree(settings)
     return settings

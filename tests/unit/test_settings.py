@@ -53,6 +53,7 @@ def test_environment_is_read_and_the_command_line_wins():
         ("DOCWARDEN_UPSTREAM_URL", "http://user:pw@x/{id}", "without credentials"),
         ("DOCWARDEN_UPSTREAM_URL", "http://x/{id}\r\nX: y", "a URL such as"),
         ("DOCWARDEN_UPSTREAM_URL", "http://x:99999/", "a URL such as"),
+        ("DOCWARDEN_REVISION", "\udcff", "UTF-8"),
         ("DOCWARDEN_WORKERS", "0", "at least 1 and at most 64"),
         ("DOCWARDEN_WORKERS", "two", "a number from 1 to 64"),
         ("DOCWARDEN_HEDGING", "maybe", "true or false"),
