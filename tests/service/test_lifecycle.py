@@ -205,10 +205,13 @@ async def test_drain_timeout_cuts_off_what_does_not_end(server, serve, upstream,
         drain_timeout="300ms",
     )
     hanging = asyncio.ensure_future(ask(gateway.port, "/1"))
-    await in_flight(ask, gateway, 1)
+    _, pipelining = await asyncio.open_connection("127.0.0.1", gateway.port)
+    pipelining.write(2 * b"GET /2 HTTP/1.1\r\nHost: test\r\n\r\n")
+    await in_flight(ask, gateway, 2)
     assert await gateway.stop() == 1
-    (event,) = [e for e in events(gateway) if e["event.name"] == "request.ended"]
-    assert event["outcome"] == "client_closed"
+    pipelining.close()
+    ended = [e for e in events(gateway) if e["event.name"] == "request.ended"]
+    assert [event["outcome"] for event in ended] == ["client_closed"] * 2
     assert events(gateway)[-1]["event.name"] == "process.stopped"
     with pytest.raises((ConnectionError, IndexError)):
         await hanging

@@ -38,6 +38,12 @@ class AsgiApplication:
         self._random = random
         self._closing = closing
         self._send_timeout = send_timeout
+        self._watches: set[asyncio.Future[None]] = set()
+
+    def cut_off(self) -> None:
+        """End every request under way as if its client had gone."""
+        for leaving in list(self._watches):
+            leaving.cancel()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -70,7 +76,7 @@ class AsgiApplication:
     async def _unless_gone(self, request: Request, receive: Receive) -> Response | None:
         """Answer the request, but stop when the client goes away before."""
         answering = asyncio.ensure_future(self._site.handle(request))
-        leaving = asyncio.ensure_future(_gone(receive))
+        leaving = self._watch(receive)
         try:
             await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
             return answering.result() if answering.done() else None
@@ -79,6 +85,13 @@ class AsgiApplication:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _watch(self, receive: Receive) -> asyncio.Future[None]:
+        """Return what is done when the client has gone, or the request is to be cut off."""
+        leaving = asyncio.ensure_future(_gone(receive))
+        self._watches.add(leaving)
+        leaving.add_done_callback(self._watches.discard)
+        return leaving
 
     async def _send(self, response: Response, receive: Receive, send: Send) -> int:
         fields = [line.split(b": ", 1) for line in response.fields.split(b"\r\n") if line]
@@ -92,7 +105,7 @@ class AsgiApplication:
             return len(body)
         pieces = _pieces(body) if response.stream is None else response.stream
         # uvicorn ignores what is sent to a client that has gone: a stream would never end.
-        leaving = asyncio.ensure_future(_gone(receive))
+        leaving = self._watch(receive)
         streaming = asyncio.ensure_future(self._stream(pieces, send, leaving))
         try:
             await asyncio.wait((streaming, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -154,13 +167,14 @@ class UvicornFront:
     def __init__(self, site: Site, limits: ClientLimits, *, random: Random) -> None:
         self.closing = False
         self._random = random
+        self._application = AsgiApplication(
+            site,
+            random=random,
+            closing=lambda: self.closing,
+            send_timeout=limits.send_timeout,
+        )
         config = uvicorn.Config(
-            AsgiApplication(
-                site,
-                random=random,
-                closing=lambda: self.closing,
-                send_timeout=limits.send_timeout,
-            ),
+            self._application,
             http="httptools",
             loop="none",
             lifespan="off",
@@ -213,6 +227,9 @@ class UvicornFront:
             await self._serving
             for connection in list(connections):
                 connection.transport.abort()
+            # uvicorn tells the latest request of each, and none that others were pipelined behind.
+            await asyncio.sleep(0)
+            self._application.cut_off()
             # Requests that are cut off still take note of their end.
             await asyncio.gather(*tasks, return_exceptions=True)
         self._serving = None
