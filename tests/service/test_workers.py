@@ -26,6 +26,23 @@ async def team(serve, simulator_process):
     )
 
 
+@contextlib.asynccontextmanager
+async def two_workers(output, until):
+    """Two workers under a supervisor in this process, ended by SIGTERM."""
+    given = {"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0", "workers": "2"}
+    with output.open("wb") as file:
+        log = open_log(format_name="json", level="info", descriptor=file.fileno())
+        team = supervisor.Supervisor(load(given, environ={}), log)
+        running = asyncio.ensure_future(team.run())
+        try:
+            await until(lambda: b"process.ready" in output.read_bytes(), "both workers")
+            yield team
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert await running == 0
+            log.close()
+
+
 def children(pid):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -117,20 +134,9 @@ async def test_place_of_a_worker_that_could_not_be_started_is_tried_again(
 
     monkeypatch.setattr(Worker, "start", once_refused)
     monkeypatch.setattr(supervisor, "_LONGEST_PAUSE", 0.01)
-    given = {"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0", "workers": "2"}
-    output = tmp_path / "log"
-    with output.open("wb") as file:
-        log = open_log(format_name="json", level="info", descriptor=file.fileno())
-        team = supervisor.Supervisor(load(given, environ={}), log)
-        running = asyncio.ensure_future(team.run())
-        try:
-            await until(lambda: b"process.ready" in output.read_bytes(), "both workers")
-            assert b"worker.not_started" in output.read_bytes()
-            assert (await ask(team.admin.port, "/startupz")).status == 200
-        finally:
-            os.kill(os.getpid(), signal.SIGTERM)
-            assert await running == 0
-            log.close()
+    async with two_workers(tmp_path / "log", until) as team:
+        assert b"worker.not_started" in (tmp_path / "log").read_bytes()
+        assert (await ask(team.admin.port, "/startupz")).status == 200
 
 
 async def test_place_of_a_worker_that_could_not_start_again_is_kept(monkeypatch, tmp_path, until):
@@ -143,22 +149,11 @@ async def test_place_of_a_worker_that_could_not_start_again_is_kept(monkeypatch,
 
     monkeypatch.setattr(Worker, "start", third_fails)
     monkeypatch.setenv("DOCWARDEN_DRAIN_DELAY", "0s")
-    given = {"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0", "workers": "2"}
-    output = tmp_path / "log"
-    with output.open("wb") as file:
-        log = open_log(format_name="json", level="info", descriptor=file.fileno())
-        team = supervisor.Supervisor(load(given, environ={}), log)
-        running = asyncio.ensure_future(team.run())
-        try:
-            await until(lambda: b"process.ready" in output.read_bytes(), "both workers")
-            os.kill(team.workers[0].process.pid, signal.SIGKILL)
-            await until(lambda: len(starts) == 4, "the place is tried again")
-            await until(lambda: len(team.workers) == 2, "both workers again")
-            assert team.restarts == 2
-        finally:
-            os.kill(os.getpid(), signal.SIGTERM)
-            assert await running == 0
-            log.close()
+    async with two_workers(tmp_path / "log", until) as team:
+        os.kill(team.workers[0].process.pid, signal.SIGKILL)
+        await until(lambda: len(starts) == 4, "the place is tried again")
+        await until(lambda: len(team.workers) == 2, "both workers again")
+        assert team.restarts == 2
 
 
 def test_worker_whose_supervisor_has_gone_before_ends():
