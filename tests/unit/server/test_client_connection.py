@@ -27,6 +27,7 @@ class Transport(asyncio.Transport):
         self.unread = 0
         self.ended = ""
         self.half_closed = False
+        self.reading = True
 
     def is_closing(self):
         return bool(self.ended)
@@ -44,13 +45,19 @@ class Transport(asyncio.Transport):
     def write_eof(self):
         self.half_closed = True
 
+    def pause_reading(self):
+        self.reading = False
+
+    def resume_reading(self):
+        self.reading = True
+
     def get_write_buffer_size(self):
         return self.unread
 
     def _nothing(self, *_, **__):
         pass
 
-    set_write_buffer_limits = pause_reading = resume_reading = _nothing
+    set_write_buffer_limits = _nothing
 
 
 class Site:
@@ -336,6 +343,18 @@ async def test_connection_is_closed_in_two_steps_where_the_client_may_still_be_s
     assert seen.transport.ended == ("" if half_closed else "closed")
     seen.connection.check_time(time.monotonic() + 3.0)
     assert seen.transport.ended == "aborted"
+
+
+async def test_what_was_left_unread_is_thrown_away_behind_the_last_answer():
+    seen = Seen(Waiting())
+    seen.connection._front.closing = True
+    seen.connection.data_received(REQUEST * 2)
+    assert not seen.transport.reading
+    seen.site.set(b"answer")
+    assert seen.transport.half_closed
+    assert seen.transport.reading
+    seen.connection.data_received(REQUEST)
+    assert seen.site.ends == [6]
 
 
 @pytest.mark.parametrize("method", [b"GET", b"HEAD"])
