@@ -173,7 +173,7 @@ class PublicSite:
             raise Failure(Cause.DRAINING)
         wanted = request.wanted = Wanted(
             document_id,
-            Deadline.after(self._request_timeout, request.started),
+            Deadline(request.started + self._request_timeout),
             forward=request.forward,
             exemplar=request.exemplar,
             trace=request.trace,

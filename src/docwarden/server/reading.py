@@ -5,9 +5,11 @@ Host, no folded lines, no bare LF, no Content-Length beside Transfer-Encoding. W
 rules is answered with 400 and the connection is closed, as nobody can tell where it ends.
 
 llhttp judges every byte. Of a head it only tells that it has ended: to take its lines apart in one
-go costs a third of being called for each of them.
+go costs a third of being called for each of them. Clients repeat themselves: fields that are byte
+for byte those of the request before, behind a plain request line, are what they were then.
 """
 
+import re
 from collections import deque
 from random import Random
 from typing import Final
@@ -22,6 +24,9 @@ from docwarden.request import READ_FIELDS, Request
 MAX_PIPELINED: Final = 64
 # GET carries no body of meaning (RFC 9110 section 9.3.1); a small one is read past.
 MAX_BODY_BYTES: Final = 64 * 1024
+# What follows the line of a request is remembered up to this size, for each connection.
+MAX_REPEATED: Final = 1024
+_PLAIN_LINE: Final = re.compile(rb"GET (/[A-Za-z0-9._~-]{0,64}) HTTP/1\.1")
 CLOSE: Final = b"Connection: close\r\n"
 _KEEP: Final = b"Connection: keep-alive\r\n"
 
@@ -41,8 +46,8 @@ class RequestReader:
     """
 
     __slots__ = (
-        "_body_bytes", "_client", "_complete", "_head", "_header_bytes", "_keep", "_parser",
-        "_random", "_with_body", "began", "last", "pending",
+        "_body_bytes", "_client", "_complete", "_fields", "_head", "_header_bytes", "_keep",
+        "_parser", "_random", "_repeated", "_with_body", "began", "last", "pending",
     )  # fmt: skip
 
     def __init__(self, client: str, header_bytes: int, random: Random) -> None:
@@ -55,6 +60,10 @@ class RequestReader:
         self._keep = False
         self._with_body: Request | None = None
         self._body_bytes = 0
+        # What followed the line of the last request, and the fields in it; nothing where a request
+        # with the same would have to be read anew.
+        self._repeated = b""
+        self._fields: dict[bytes, bytes] = {}
         self.pending: deque[Pending] = deque()
         self.last = False
         self.began = 0.0
@@ -66,6 +75,11 @@ class RequestReader:
 
     def feed(self, data: bytes, now: float, wall: float) -> None:
         """Take what arrived at `now`, monotonic seconds, and `wall`, epoch seconds."""
+        if self._repeated and data.endswith(self._repeated) and not self._head:
+            line = _PLAIN_LINE.fullmatch(data, 0, len(data) - len(self._repeated))
+            if line is not None and len(data) <= self._header_bytes and not self.pending:
+                self._take_plain(line[1], now, wall)
+                return
         try:
             if self._with_body is None:
                 self._read_heads(data, now, wall)
@@ -85,6 +99,7 @@ class RequestReader:
             return
         self.last = True
         self._head.clear()
+        self._repeated = b""
         request = self._with_body or Request(
             "GET", "*", {}, client=self._client, started=now, wall=wall, random=self._random
         )
@@ -123,7 +138,15 @@ class RequestReader:
                 self._parser.feed_data(data[start:])
                 return
 
+    def _take_plain(self, path: bytes, now: float, wall: float) -> None:
+        request = Request(
+            "GET", path.decode("ascii"), self._fields,
+            client=self._client, started=now, wall=wall, random=self._random,
+        )  # fmt: skip
+        self.pending.append((request, None, b"", True))
+
     def _take_head(self, head: bytes, now: float, wall: float) -> None:
+        self._repeated = b""
         lines = head.split(b"\r\n")
         if not lines[0]:  # empty lines before a request are ignored (RFC 9112 section 2.2)
             lines = head.lstrip(b"\r\n").split(b"\r\n")
@@ -146,6 +169,9 @@ class RequestReader:
         elif self._complete:
             connection = CLOSE if not self._keep else _KEEP if old else b""
             self.pending.append((request, None, connection, self._keep))
+            rest = len(head) - len(lines[0])
+            if method == b"GET" and not old and self._keep and rest <= MAX_REPEATED:
+                self._repeated, self._fields = head[-rest:], fields
             return
         elif fields.get(b"expect", b"").lower() == b"100-continue":
             # The client waits with its body, of which nothing is wanted: this is the last request,
@@ -165,6 +191,7 @@ class RequestReader:
         What follows may be in the other protocol.
         """
         self.last = True
+        self._repeated = b""
         if self.pending:
             request, failure, _, _ = self.pending.pop()
             self.pending.append((request, failure, CLOSE, False))

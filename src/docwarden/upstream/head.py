@@ -14,9 +14,31 @@ from docwarden.errors import Cause, Failure
 # Room for generous headers; nginx allows 8 x 4 or 8 KiB for upstream's, Go's client 1 MiB.
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_HEADER_LINES: Final = 128
+MAX_REMEMBERED_BYTES: Final = 1024
+MAX_REMEMBERED_HEADS: Final = 256
 
 _LENGTH: Final = b"\ncontent-length:"
 _CODINGS: Final = re.compile(rb"\n(content|transfer)-encoding:[ \t]*([^\r\n]*)")
+
+
+class PlainHeads:
+    """Heads of documents that were judged once, each with the length that it declares.
+
+    An upstream says the same of each answer until its clock moves on. Heads that tell documents
+    apart are never met again; to remember them costs a hundredth of what judging them does.
+    """
+
+    __slots__ = ("lengths",)
+
+    def __init__(self) -> None:
+        self.lengths: dict[bytes, int] = {}
+
+    def remember(self, head: bytes | bytearray, declared: int) -> None:
+        """Remember that after `head` a body of `declared` bytes comes on a kept connection."""
+        if len(head) <= MAX_REMEMBERED_BYTES:
+            if len(self.lengths) >= MAX_REMEMBERED_HEADS:
+                self.lengths.clear()
+            self.lengths[bytes(head)] = declared
 
 
 def framing_of(head: bytes | bytearray, status: int) -> tuple[int | None, bool]:

@@ -12,6 +12,7 @@ from docwarden.errors import Cause, Failure
 from docwarden.outbox import Outbox
 from docwarden.upstream.arrivals import Arrivals
 from docwarden.upstream.connection import STALE, Connection
+from docwarden.upstream.head import PlainHeads
 from docwarden.upstream.origin import Origin
 from docwarden.upstream.reading import Answer
 from docwarden.waiting import in_task
@@ -39,6 +40,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._outbox = Outbox(self._loop)
         self._arrivals = Arrivals()
+        self._plain = PlainHeads()
         # As of the last exchange's beginning or the last sweep: no clock is read for each return.
         self._now = 0.0
         self._idle: deque[Connection] = deque()
@@ -202,6 +204,11 @@ class Pool:
 
     def _protocol(self) -> asyncio.BaseProtocol:
         connection = Connection(
-            self._max_body, self._arrivals, self._outbox, self._loop, self._take_back
+            self._max_body,
+            self._arrivals,
+            self._plain,
+            self._outbox,
+            self._loop,
+            self._take_back,
         )
         return cast("asyncio.BaseProtocol", connection)

@@ -5,7 +5,7 @@ given, when the connection closes. Limits hold while the answer is read, not aft
 length beyond the cap is refused before its body is read, and memory is leased before it is filled.
 
 llhttp judges every byte but those of a body of declared length, which it would copy. Of a head it
-only tells that it has ended; `head` says what that means.
+only tells that it has ended; `head` says what that means. A head that was judged before is known.
 """
 
 from typing import Final
@@ -17,7 +17,7 @@ from docwarden.document import Lease
 from docwarden.errors import Cause, Failure
 from docwarden.heads import END, end_of_split_head
 from docwarden.upstream.arrivals import SIZE, Arrivals
-from docwarden.upstream.head import MAX_HEAD_BYTES, framing_of
+from docwarden.upstream.head import MAX_HEAD_BYTES, PlainHeads, framing_of
 
 # 100 and 103 may come before the answer (RFC 9110 section 15.2); a run of them is hostile.
 MAX_INFORMATIONAL: Final = 8
@@ -46,28 +46,29 @@ class AnswerReader:
     __slots__ = (
         "_arrivals", "_begun", "_body", "_bytes_read", "_chunked", "_declared", "_direct",
         "_filled", "_head", "_head_done", "_informational", "_lease", "_max_body", "_parser",
-        "_raw", "_size", "_status", "finished", "keep", "lacks",
+        "_plain", "_raw", "_size", "_status", "_stuck", "finished", "keep", "lacks",
     )  # fmt: skip
 
-    def __init__(self, max_body: int, arrivals: Arrivals) -> None:
+    def __init__(self, max_body: int, arrivals: Arrivals, plain: PlainHeads) -> None:
         self._max_body = max_body
         self._arrivals = arrivals
+        self._plain = plain
         self._parser = httptools.HttpResponseParser(self)
         self._head = bytearray()
         self._filled: bytearray | None = None
         self._body: list[bytes] = []
-        self._raw = False
+        self._stuck = False
         self._direct = False
         self.finished: Answer | None = None
 
     def begin(self, lease: Lease) -> None:
         """Expect an answer; `lease` grows by what its body holds."""
         self._lease = lease
-        if self._raw:
+        if self._stuck:
             # The last body went past it, so it does not know that its message has ended.
             self._parser = httptools.HttpResponseParser(self)
-            self._raw = False
-        self._begun = self._head_done = self._chunked = self.keep = False
+            self._stuck = False
+        self._raw = self._begun = self._head_done = self._chunked = self.keep = False
         self._informational = self._bytes_read = self._size = self.lacks = 0
         self._declared: int | None = None
 
@@ -155,6 +156,13 @@ class AnswerReader:
                 self._parser.feed_data(memory[start:count])
                 return
             head = memory[start:end]
+            declared = None if self._head else self._plain.lengths.get(head)
+            if declared is not None:
+                self._head_done = self.keep = True
+                self._status = 200
+                self._expect(declared)
+                start = end
+                break
             self._parser.feed_data(head)
             if self._begun:  # and not empty lines before the status line
                 self._take_head(self._head + head if self._head else head)
@@ -184,15 +192,23 @@ class AnswerReader:
         self._declared = declared
         if status == 200:
             if declared is not None and self.finished is None:
-                self._raw = True
-                if declared > self._max_body:
-                    raise Failure(Cause.TOO_LARGE)
-                if not self._lease.grow(declared):
-                    self.lacks = declared
+                self._stuck = True
+                self._expect(declared)
+                if self.keep:
+                    self._plain.remember(head, declared)
         elif declared is None or declared > MAX_DISCARDED_BYTES:
             # Not worth reading: answered now, and the connection given up.
             self.keep = False
             self.finished = (status, b"")
+
+    def _expect(self, declared: int) -> None:
+        """Expect a body of `declared` bytes, which goes past the parser."""
+        self._declared = declared
+        self._raw = True
+        if declared > self._max_body:
+            raise Failure(Cause.TOO_LARGE)
+        if not self._lease.grow(declared):
+            self.lacks = declared
 
     def _take_body(self, start: int, end: int) -> None:
         """Add what arrived from `start` to `end` to a body whose length was declared."""

@@ -10,6 +10,7 @@ from docwarden.errors import Failure
 from docwarden.outbox import Outbox
 from docwarden.upstream.arrivals import SIZE, Arrivals
 from docwarden.upstream.connection import Connection
+from docwarden.upstream.head import PlainHeads
 
 
 class Transport(asyncio.Transport):
@@ -46,7 +47,9 @@ class Exchange:
         self.transport = Transport()
         loop = asyncio.get_running_loop()
         self.outbox = Outbox(loop)
-        self.connection = Connection(64 << 20, Arrivals(), self.outbox, loop, self.ended)
+        self.connection = Connection(
+            64 << 20, Arrivals(), PlainHeads(), self.outbox, loop, self.ended
+        )
         self.connection.connection_made(self.transport)
         self.largest_read = 0
         self.ask()
