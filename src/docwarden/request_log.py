@@ -139,19 +139,22 @@ def _plain_line(  # noqa: PLR0913 - what the line tells
 
     No value needs JSON's escapes: each is a number, one of ours or checked when it came.
     """
-    attempts = [_ATTEMPT % (result.encode(), taken * 1e3) for result, taken in wanted.attempts]
+    attempts = b""
+    for result, taken in wanted.attempts:
+        attempt = _ATTEMPT % (result.encode(), taken * 1e3)
+        attempts = b"%b,%b" % (attempts, attempt) if attempts else attempt
     return _LINE % (
         at.encode(),
         request.request_id.encode(),
         request.method_label.encode(),
         request.route.encode(),
         status,
-        sent if sent > 0 else 0,
+        max(0, sent),
         request.client.encode(),
         seconds * 1e3,
         request.media_type.encode(),
         wanted.document_id.encode(),
-        attempts[0] if len(attempts) == 1 else b",".join(attempts),
+        attempts,
         wanted.upstream_seconds * 1e3,
         wanted.verify_seconds * 1e3,
     )

@@ -78,7 +78,11 @@ class RequestReader:
         if self._repeated and data.endswith(self._repeated) and not self._head:
             line = _PLAIN_LINE.fullmatch(data, 0, len(data) - len(self._repeated))
             if line is not None and len(data) <= self._header_bytes and not self.pending:
-                self._take_plain(line[1], now, wall)
+                request = Request(
+                    "GET", line[1].decode("ascii"), self._fields,
+                    client=self._client, started=now, wall=wall, random=self._random,
+                )  # fmt: skip
+                self.pending.append((request, None, b"", True))
                 return
         try:
             if self._with_body is None:
@@ -99,7 +103,6 @@ class RequestReader:
             return
         self.last = True
         self._head.clear()
-        self._repeated = b""
         request = self._with_body or Request(
             "GET", "*", {}, client=self._client, started=now, wall=wall, random=self._random
         )
@@ -138,19 +141,13 @@ class RequestReader:
                 self._parser.feed_data(data[start:])
                 return
 
-    def _take_plain(self, path: bytes, now: float, wall: float) -> None:
-        request = Request(
-            "GET", path.decode("ascii"), self._fields,
-            client=self._client, started=now, wall=wall, random=self._random,
-        )  # fmt: skip
-        self.pending.append((request, None, b"", True))
-
     def _take_head(self, head: bytes, now: float, wall: float) -> None:
         self._repeated = b""
         lines = head.split(b"\r\n")
         if not lines[0]:  # empty lines before a request are ignored (RFC 9112 section 2.2)
-            lines = head.lstrip(b"\r\n").split(b"\r\n")
-            if len(lines) == 1:
+            head = head.lstrip(b"\r\n")
+            lines = head.split(b"\r\n")
+            if not head:
                 return
         method, _, rest = lines[0].partition(b" ")
         target, _, version = rest.partition(b" ")
@@ -169,9 +166,9 @@ class RequestReader:
         elif self._complete:
             connection = CLOSE if not self._keep else _KEEP if old else b""
             self.pending.append((request, None, connection, self._keep))
-            rest = len(head) - len(lines[0])
-            if method == b"GET" and not old and self._keep and rest <= MAX_REPEATED:
-                self._repeated, self._fields = head[-rest:], fields
+            repeatable = method == b"GET" and not old and self._keep
+            if repeatable and len(head) - len(lines[0]) <= MAX_REPEATED:
+                self._repeated, self._fields = head[len(lines[0]) :], fields
             return
         elif fields.get(b"expect", b"").lower() == b"100-continue":
             # The client waits with its body, of which nothing is wanted: this is the last request,
@@ -191,7 +188,6 @@ class RequestReader:
         What follows may be in the other protocol.
         """
         self.last = True
-        self._repeated = b""
         if self.pending:
             request, failure, _, _ = self.pending.pop()
             self.pending.append((request, failure, CLOSE, False))

@@ -7,8 +7,6 @@ from typing import Final, cast
 from docwarden.document import Lease
 from docwarden.errors import Cause, Failure
 from docwarden.outbox import Outbox
-from docwarden.upstream.arrivals import Arrivals
-from docwarden.upstream.head import PlainHeads
 from docwarden.upstream.reading import Answer, AnswerReader
 from docwarden.waiting import Signal
 
@@ -38,9 +36,7 @@ class Connection:
 
     def __init__(
         self,
-        max_body: int,
-        arrivals: Arrivals,
-        plain: PlainHeads,
+        reader: AnswerReader,
         outbox: Outbox,
         loop: asyncio.AbstractEventLoop,
         ended: Callable[["Connection"], None],
@@ -48,7 +44,7 @@ class Connection:
         self._ended = ended
         self._outbox = outbox
         self._loop = loop
-        self._reader = AnswerReader(max_body, arrivals, plain)
+        self._reader = reader
         self._transport: asyncio.Transport | None = None
         self._answer: Signal[Answer] | None = None
         self._used = False

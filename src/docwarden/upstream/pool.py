@@ -14,7 +14,7 @@ from docwarden.upstream.arrivals import Arrivals
 from docwarden.upstream.connection import STALE, Connection
 from docwarden.upstream.head import PlainHeads
 from docwarden.upstream.origin import Origin
-from docwarden.upstream.reading import Answer
+from docwarden.upstream.reading import Answer, AnswerReader
 from docwarden.waiting import in_task
 
 # Longer idle connections are more often closed by the other side than useful; nginx keeps 60 s,
@@ -203,12 +203,6 @@ class Pool:
         return cast("Connection", protocol)
 
     def _protocol(self) -> asyncio.BaseProtocol:
-        connection = Connection(
-            self._max_body,
-            self._arrivals,
-            self._plain,
-            self._outbox,
-            self._loop,
-            self._take_back,
-        )
+        reader = AnswerReader(self._max_body, self._arrivals, self._plain)
+        connection = Connection(reader, self._outbox, self._loop, self._take_back)
         return cast("asyncio.BaseProtocol", connection)

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from docwarden.errors import Cause
-from docwarden.server.reading import MAX_BODY_BYTES, MAX_PIPELINED, RequestReader
+from docwarden.server.reading import MAX_BODY_BYTES, MAX_PIPELINED, MAX_REPEATED, RequestReader
 
 GET = b"GET /7?x=1 HTTP/1.1\r\nHost: test\r\nIf-Match: 1 \r\nif-match:\t2\r\nX-A: 3\r\n\r\n"
 HEAD = b"HEAD http://test/8 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
@@ -64,6 +64,111 @@ def test_fields_that_anybody_reads_are_lower_case_stripped_and_joined():
     ((request, _, _, _),) = reading.pending
     assert request.headers == {b"if-match": b"1, 2"}
     assert (request.started, request.wall, request.client) == (5.0, 6.0, "192.0.2.1")
+
+
+REST = b"\r\nHost: test\r\nRange: bytes=0-1\r\n\r\n"
+PLAIN = b"GET /7 HTTP/1.1" + REST
+ALIKE = {
+    "again": PLAIN,
+    "other-path": b"GET /529852 HTTP/1.1" + REST,
+    "page": b"GET /openapi.json HTTP/1.1" + REST,
+    "query": b"GET /7?x=1 HTTP/1.1" + REST,
+    "whole-url": b"GET http://test/7 HTTP/1.1" + REST,
+    "escaped": b"GET /%37 HTTP/1.1" + REST,
+    "other-bytes": b"GET /\xff\x00 HTTP/1.1" + REST,
+    "two-spaces": b"GET  /7 HTTP/1.1" + REST,
+    "other-method": b"HEAD /7 HTTP/1.1" + REST,
+    "no-method": b"get /7 HTTP/1.1" + REST,
+    "old-version": b"GET /7 HTTP/1.0" + REST,
+    "no-version": b"GET /7" + REST,
+    "lines-before": b"\r\n\r\n" + PLAIN,
+    "field-before": b"GET /7 HTTP/1.1\r\nIf-Match: 1" + REST,
+    "host-before": b"GET /7 HTTP/1.1\r\nHost: other" + REST,
+    "bare-feed": b"GET /7 HTTP/1.1\nX: y" + REST,
+    "old-without-host": b"GET /7 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    "without-host": b"GET /7 HTTP/1.1\r\nConnection: keep-alive\r\n\r\n",
+    "closes": b"GET /7 HTTP/1.1\r\nConnection: close" + REST,
+    "asks-before": PLAIN + PLAIN,
+    "other-before": GET + PLAIN,
+    "other-after": PLAIN + GET,
+    "as-a-body": POST[:-8] + b"%d\r\n\r\n" % len(PLAIN) + PLAIN,
+    "upgrade": b"GET /7 HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c" + REST,
+    "long": b"GET /" + b"7" * 64 + b" HTTP/1.1" + REST,
+    "too-long": b"GET /" + b"7" * 65 + b" HTTP/1.1" + REST,
+    "fields-too-long": PLAIN[:-2] + b"X: " + b"y" * MAX_REPEATED + b"\r\n\r\n",
+}  # fmt: skip
+
+
+def read_in_turn(*pieces, header_bytes=4096):
+    """What is read where each request is answered before more is read."""
+    reading = reader(header_bytes)
+    requests: list[tuple[object, ...]] = []
+    for piece in pieces:
+        if reading.last or not all(keep for *_, keep in requests):
+            break
+        reading.feed(piece, 0.0, 0.0)
+        requests += [
+            (asked.method, asked.path, asked.headers, failure and failure.reason, connection, keep)
+            for asked, failure, connection, keep in reading.pending
+        ]
+        reading.pending.clear()
+    return requests, reading.last, reading.in_head
+
+
+@pytest.mark.parametrize("second", ALIKE.values(), ids=ALIKE)
+def test_request_is_read_alike_whatever_came_before_it(second):
+    alone = read_in_turn(second)
+    for first in ALIKE.values():
+        before, last, _ = read_in_turn(first)
+        if not last and all(keep for *_, keep in before):
+            requests, *state = read_in_turn(first, second)
+            assert (requests[len(before) :], *state) == alone, first
+
+
+@pytest.mark.parametrize("cut", range(1, len(PLAIN)))
+def test_request_that_comes_in_pieces_after_its_like_is_the_same(cut):
+    assert read_in_turn(PLAIN, PLAIN[:cut], PLAIN[cut:], PLAIN) == read_in_turn(*[PLAIN] * 3)
+    mixed = (PLAIN[:cut], PLAIN)
+    assert read_in_turn(PLAIN, *mixed)[0][1:] == read_in_turn(*mixed)[0]
+
+
+def test_body_is_none_the_more_a_request_for_looking_like_one():
+    head = ALIKE["as-a-body"][: -len(PLAIN)]
+    assert [method for method, *_ in read_in_turn(PLAIN, head, PLAIN)[0]] == ["GET", "POST"]
+
+
+def test_nothing_is_taken_after_a_request_that_closes_even_if_it_is_repeated():
+    reading = reader()
+    for _ in range(2):
+        reading.pending.clear()
+        reading.feed(LAST, 0.0, 0.0)
+    ((_, failure, _, _),) = reading.pending
+    assert failure.cause is Cause.MALFORMED
+
+
+def test_repeated_fields_do_not_lift_the_limits_of_a_head_and_of_requests_that_wait():
+    longer = b"GET /77 HTTP/1.1" + REST
+    refused, *_ = read_in_turn(PLAIN, longer, header_bytes=len(PLAIN))
+    assert [reason for *_, reason, _, _ in refused] == [None, Cause.HEAD_TOO_LARGE.value]
+    assert len(read(*[PLAIN] * (MAX_PIPELINED + 9))) == MAX_PIPELINED + 1
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n", GET])
+def test_fields_that_are_repeated_are_not_taken_apart_again(before, monkeypatch):
+    reading = reader()
+    reading.feed(before + PLAIN, 0.0, 0.0)
+    reading.pending.clear()
+    monkeypatch.setattr(reading, "_parser", None)
+    reading.feed(ALIKE["other-path"], 5.0, 6.0)
+    ((request, _, _, _),) = reading.pending
+    assert (request.path, request.headers) == ("/529852", {b"range": b"bytes=0-1"})
+    assert (request.started, request.wall) == (5.0, 6.0)
+
+
+def test_an_idle_connection_remembers_little():
+    reading = reader()
+    reading.feed(ALIKE["fields-too-long"], 0.0, 0.0)
+    assert not reading._repeated
 
 
 @pytest.mark.parametrize("after", [GET, POST, b"junk", b"\x00"])

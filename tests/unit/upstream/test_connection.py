@@ -10,7 +10,8 @@ from docwarden.errors import Failure
 from docwarden.outbox import Outbox
 from docwarden.upstream.arrivals import SIZE, Arrivals
 from docwarden.upstream.connection import Connection
-from docwarden.upstream.head import PlainHeads
+from docwarden.upstream.head import MAX_REMEMBERED_BYTES, MAX_REMEMBERED_HEADS, PlainHeads
+from docwarden.upstream.reading import AnswerReader
 
 
 class Transport(asyncio.Transport):
@@ -41,15 +42,14 @@ class Transport(asyncio.Transport):
 class Exchange:
     """A request under way; `arrive` reads as libuv does."""
 
-    def __init__(self, memory):
+    def __init__(self, memory, plain=None):
         self.lease = Lease(memory)
         self.ends = 0
         self.transport = Transport()
         loop = asyncio.get_running_loop()
         self.outbox = Outbox(loop)
-        self.connection = Connection(
-            64 << 20, Arrivals(), PlainHeads(), self.outbox, loop, self.ended
-        )
+        reader = AnswerReader(64 << 20, Arrivals(), plain or PlainHeads())
+        self.connection = Connection(reader, self.outbox, loop, self.ended)
         self.connection.connection_made(self.transport)
         self.largest_read = 0
         self.ask()
@@ -111,12 +111,16 @@ ODD = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
 @pytest.mark.parametrize("name", ODD)
-async def test_answer_is_the_same_in_whatever_pieces_it_comes(name):
+async def test_answer_is_the_same_in_whatever_pieces_it_comes(name, known):
     data, body = ODD[name]
+    plain = PlainHeads()
+    if known:
+        Exchange(Memory(1 << 20), plain).arrive(data)
     ways = [(data[:cut], data[cut:]) for cut in range(1, len(data))]
     for pieces in [(data,), tuple(data[at : at + 1] for at in range(len(data))), *ways]:
-        exchange = Exchange(Memory(1 << 20))
+        exchange = Exchange(Memory(1 << 20), plain if known else None)
         for piece in pieces:
             exchange.arrive(piece)
         assert await exchange.answer == (200, body)
@@ -131,6 +135,81 @@ async def test_connection_takes_one_answer_after_the_other():
         exchange.arrive(data)
         assert await exchange.answer == (200, body)
         exchange.ask()
+
+
+async def test_head_that_was_judged_is_not_judged_again(monkeypatch):
+    plain = PlainHeads()
+    for _ in range(2):
+        exchange = Exchange(Memory(1 << 20), plain)
+        exchange.arrive(head(3) + b"abc")
+        assert await exchange.answer == (200, b"abc")
+        assert exchange.connection.reusable
+    exchange = Exchange(Memory(1 << 20), plain)
+    monkeypatch.setattr(exchange.connection._reader, "_parser", None)
+    exchange.arrive(head(3) + b"def")
+    assert await exchange.answer == (200, b"def")
+
+
+async def test_end_of_a_head_is_none_the_more_a_head_for_looking_like_one(exchange):
+    exchange.arrive(head(3) + b"abc")
+    exchange.ask()
+    exchange.arrive(b"HTTP/1.1 404 No\r\nX: ")
+    exchange.arrive(head(3) + b"abc")
+    assert await exchange.answer == (404, b"abc")
+
+
+async def test_known_head_hides_nothing_of_what_follows_it(exchange):
+    data = head(3) + b"abc"
+    exchange.arrive(data)
+    exchange.ask()
+    exchange.arrive(data + b"junk")
+    with pytest.raises(Failure, match="bytes-after-body"):
+        await exchange.answer
+
+
+async def test_body_behind_a_known_head_waits_for_memory_too():
+    plain, memory = PlainHeads(), Memory(64 << 20)
+    Exchange(memory, plain).arrive(head(3) + b"abc")
+    other = Lease(memory)
+    assert other.grow(memory.most - memory.held)
+    exchange = Exchange(memory, plain)
+    exchange.arrive(head(3) + b"abc")
+    assert not exchange.answer.done()
+    other.release()
+    assert await exchange.answer == (200, b"abc")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+        b"HTTP/1.1 503 No\r\nContent-Length: 3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
+        head(3)[:-2] + b"X: " + b"y" * MAX_REMEMBERED_BYTES + b"\r\n\r\nabc",
+    ],
+    ids=["closes", "old", "error", "empty", "chunks", "too-large", "long"],
+)  # fmt: skip
+async def test_only_short_heads_of_bodies_on_kept_connections_are_remembered(data):
+    plain = PlainHeads()
+    ends = []
+    for _ in range(2):
+        exchange = Exchange(Memory(64 << 20), plain)
+        exchange.arrive(data)
+        await asyncio.wait([exchange.answer])
+        ends.append((repr(exchange.answer), exchange.connection.reusable))
+    assert ends[0] == ends[1]
+    assert not plain.lengths
+
+
+def test_heads_that_are_remembered_are_few():
+    plain = PlainHeads()
+    for length in range(1000):
+        plain.remember(head(length), length)
+        assert plain.lengths[head(length)] == length
+        assert len(plain.lengths) <= MAX_REMEMBERED_HEADS
 
 
 CODED = b"HTTP/1.1 %d X\r\nContent-Length: 3\r\n%b\r\nabc"
