@@ -1,9 +1,14 @@
-"""The bounds that docwarden is held to, and whether a run meets them."""
+"""The bounds that docwarden is held to, and whether a run meets them.
 
+A ratio is the median of the rounds' ratios: within a round the machine is in one mood for both.
+"""
+
+import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sidebyside.results import Record, Results
+from sidebyside.results import Record, Results, Round
 
 # What nginx draws as the upstream, and gateways that verify nothing hand on.
 _INTACT: Final = 0.9
@@ -58,11 +63,20 @@ def _pair(results: Results, case: str, own: str, other: str) -> _Pair | None:
     return outcome.records[own], outcome.records[other]
 
 
+def _cpu(each: Round) -> float:
+    return each.cpu_per_request
+
+
+def _ratio(one: Record, other: Record, of: Callable[[Round], float]) -> float:
+    pairs = zip(one.rounds, other.rounds, strict=True)
+    return statistics.median(of(mine) / of(theirs) for mine, theirs in pairs)
+
+
 def _times(pair: _Pair | None, against: str, most: float) -> Judgement:
     figure, bound = f"CPU per 1000 documents against {against}", f"at most {most:.1f} times"
     if pair is None:
         return Judgement(figure, bound, None, None)
-    ratio = pair[0].cpu / pair[1].cpu
+    ratio = _ratio(pair[0], pair[1], _cpu)
     met = ratio <= most
     return Judgement(figure, bound, f"{ratio:.2f} times", met, f"{ratio * _INTACT:.2f}")
 
@@ -71,7 +85,7 @@ def _cheaper(pair: _Pair | None, against: str, least: float) -> Judgement:
     figure, bound = f"CPU per 1000 documents against {against}", f"at least {least:g} times cheaper"
     if pair is None:
         return Judgement(figure, bound, None, None)
-    ratio = pair[1].cpu / pair[0].cpu
+    ratio = _ratio(pair[1], pair[0], _cpu)
     met = ratio >= least
     return Judgement(figure, bound, f"{ratio:.2f} times cheaper", met, f"{ratio / _INTACT:.2f}")
 
@@ -81,7 +95,7 @@ def _latency(pair: _Pair | None, most: float) -> Judgement:
     bound = f"at most {most:.1f} times"
     if pair is None:
         return Judgement(figure, bound, None, None)
-    ratio = pair[0].p99 / pair[1].p99
+    ratio = _ratio(pair[0], pair[1], lambda each: each.p99)
     shown = f"{ratio:.2f} times ({pair[0].p99:.2f} ms, {pair[1].p99:.2f} ms)"
     return Judgement(figure, bound, shown, ratio <= most)
 

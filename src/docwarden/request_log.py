@@ -32,6 +32,8 @@ class RequestLog:
         self, log: Log, *, success_share: float, recent: RecentFailures, random: Random
     ) -> None:
         self._log = log
+        self._as_json = log.as_json
+        self._tells_successes = log.wants("info")
         self._recent = recent
         self._share = success_share
         self._random = random
@@ -45,22 +47,20 @@ class RequestLog:
             sent: bytes of the body that were handed to the connection.
             seconds: from the request's head to the answer's end.
         """
+        wanted = _plain(request) if self._as_json else None
+        if wanted is not None:
+            if self._tells_successes and self._is_drawn():
+                when = self._log.timestamp(request.wall + seconds)
+                self._log.write_line(
+                    _plain_line(request, wanted, when, status=status, sent=sent, seconds=seconds)
+                )
+            return
         failure = request.failure
         stale = request.outcome is _STALE
         level = "warning" if stale else "info" if failure is None else failure.rule.level
         if stale or failure is not None:
             self._remember(request, level, status, seconds)
-        if not self._log.wants(level):
-            return
-        if failure is None and self._share < 1 and self._random.random() >= self._share:
-            return
-        at = request.wall + seconds
-        plain = _plain(request) if self._log.as_json else None
-        if plain is not None:
-            when = self._log.timestamp(at)
-            self._log.write_line(
-                _plain_line(request, plain, when, status=status, sent=sent, seconds=seconds)
-            )
+        if not self._log.wants(level) or (failure is None and not self._is_drawn()):
             return
         fields: dict[str, Any] = {
             "request_id": request.request_id,
@@ -80,7 +80,10 @@ class RequestLog:
         self._add_fetch(fields, request)
         if failure is not None:
             self._add_failure(fields, failure)
-        self._log.write(level, "request.ended", at, fields)
+        self._log.write(level, "request.ended", request.wall + seconds, fields)
+
+    def _is_drawn(self) -> bool:
+        return self._share >= 1 or self._random.random() < self._share
 
     def _remember(self, request: Request, level: str, status: int, seconds: float) -> None:
         if level not in _NOTEWORTHY:

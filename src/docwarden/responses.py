@@ -32,9 +32,9 @@ _DOCUMENT_HEADERS: Final = (
 _TIMING_AND_ID: Final = b"Server-Timing: upstream;dur=%.2f, verify;dur=%.2f\r\nX-Request-ID: %b\r\n"
 _DOCUMENT: Final = (
     b"Content-Type: %b\r\nContent-Length: %d\r\nETag: %b\r\n"
-    b'Content-Disposition: inline; filename="%b.%b"\r\n' + _TIMING_AND_ID + _DOCUMENT_HEADERS
+    b'Content-Disposition: inline; filename="%b.%b"\r\n' + _TIMING_AND_ID
 )
-_NOT_MODIFIED: Final = b"ETag: %b\r\n" + _TIMING_AND_ID + _DOCUMENT_HEADERS
+_NOT_MODIFIED: Final = b"ETag: %b\r\n" + _TIMING_AND_ID
 _PAGE: Final = (
     b"Content-Type: %b\r\nContent-Length: %d\r\nCache-Control: no-store\r\n"
     b"X-Content-Type-Options: nosniff\r\n"
@@ -74,6 +74,7 @@ def document(found: Document, wanted: Wanted, request_id: str, span: Span | None
         wanted.verify_seconds * 1e3,
         request_id.encode(),
     )
+    fields += _DOCUMENT_HEADERS
     if found.age is not None:
         fields += _age(found.age)
     if span is None:
@@ -90,6 +91,7 @@ def not_modified(found: Document, wanted: Wanted, request_id: str) -> Response:
         wanted.verify_seconds * 1e3,
         request_id.encode(),
     )
+    fields += _DOCUMENT_HEADERS
     if found.age is not None:
         fields += _age(found.age)
     return Response(304, fields, lease=found.lease)

@@ -176,9 +176,8 @@ class ClientConnection(Runner[Response]):
         request, failure, connection, keep = current
         if front.closing or response.stream is not None:
             keep, connection = False, CLOSE
-        head = b"%b%b%b%b\r\n" % (
-            _STATUS_LINES[response.status], front.date, connection, response.fields,
-        )  # fmt: skip
+        status_line = _STATUS_LINES[response.status]
+        head = b"".join((status_line, front.date, connection, response.fields, b"\r\n"))
         size = len(response.body)
         if self._paused or response.stream or size > _WRITE_HIGH:
             self._sending = self._loop.create_task(self._answer_slowly(head, response, keep=keep))
