@@ -81,13 +81,19 @@ def start(children: Children, run: Path, nginx: str, documents: Path, core: int)
 
 
 def write_distinct(documents: Path) -> None:
-    """Write every document of the mix in as many versions as there are numbers, each distinct."""
+    """Write every document of the mix in as many versions as there are numbers, each distinct.
+
+    Those of an earlier run are read once: the upstream's disk is not what is measured.
+    """
     for each in (make("png"), make("pdf"), make("pdf").corrupted()):
         folder = documents / "distinct" / each.kind
-        if (folder / f"{DISTINCT}.{_extension(each)}").exists():
-            continue
-        for number in range(1, DISTINCT + 1):
-            _write(folder / f"{number}.{_extension(each)}", each.numbered(number))
+        files = [folder / f"{number}.{_extension(each)}" for number in range(1, DISTINCT + 1)]
+        written = files[-1].exists()
+        for number, file in enumerate(files, start=1):
+            if written:
+                file.read_bytes()
+            else:
+                _write(file, each.numbered(number))
 
 
 def digest(body: bytes) -> str:
