@@ -204,8 +204,8 @@ CAUSES: Final = (
         wait="15m",
         summary="docwarden gets no requests.",
         description=(
-            "No document was asked for in 15 minutes, though some were at this time yesterday:"
-            " routing or DNS in front of docwarden may be broken."
+            "No document has been asked for in half an hour, though some were at this time"
+            " yesterday: routing or DNS in front of docwarden may be broken."
         ),
     ),
     Cause(
