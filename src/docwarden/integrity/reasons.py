@@ -23,7 +23,6 @@ class Reason(StrEnum):
         member.meaning = meaning
         return member
 
-    STATUS_UNUSABLE = ("status-unusable", Check.STATUS, "The status carries no whole document.")
     BODY_TRUNCATED = ("body-truncated", Check.LENGTH, "Fewer bytes came than were declared.")
     BYTES_AFTER_BODY = ("bytes-after-body", Check.LENGTH, "More bytes came than were declared.")
     CONTENT_CODED = ("content-coded", Check.CONTENT_CODING, "The body is compressed, unasked.")

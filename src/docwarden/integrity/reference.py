@@ -32,7 +32,10 @@ def render() -> str:
         for check in Check
     ]
     lines += ["\n## Reasons\n", "The label `reason` of `docwarden_integrity_failures_total`, and"]
-    lines += ["`reason` in problems, logs and `docwarden inspect`.\n"]
+    lines += [
+        "`reason` in problems, logs and `docwarden inspect`. A status that carries no document is"
+    ]
+    lines += ["told as `upstream-status-` and that status, and counted with the attempts only.\n"]
     lines += ["| reason | check | tier | means |", "| --- | --- | --- | --- |"]
     lines += [
         f"| `{reason}` | `{reason.check}` | {reason.check.tier} | {reason.meaning} |"
