@@ -25,6 +25,7 @@ from docwarden.observability import Observability
 from docwarden.server.front import Front, bind
 from docwarden.server.limits import ClientLimits
 from docwarden.settings import PREFIX, Settings
+from docwarden.store.redis import RedisMissingError
 from docwarden.tracing import TracingError
 from docwarden.units import Address
 
@@ -44,7 +45,7 @@ class App:
     """One gateway process: both listeners and everything behind them.
 
     Raises:
-        StartError: when traces are asked for that cannot be made.
+        StartError: when traces or a store are asked for that cannot be made.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class App:
         self._channel = channel
         try:
             self.parts = Parts(settings, log)
-        except TracingError as error:
+        except (RedisMissingError, TracingError) as error:
             raise StartError(str(error)) from error
         self.observability = Observability(settings, self.parts)
         front = _front_class(settings.server)

@@ -12,8 +12,8 @@ import uvloop
 from docwarden.app import App, StartError
 from docwarden.cli import complain
 from docwarden.logs import Log, open_log
+from docwarden.serve import NO_OUTPUT, overrides
 from docwarden.serve import configure as configure_serve
-from docwarden.serve import overrides
 from docwarden.settings import SettingError, Settings, load
 from docwarden.units import Address
 
@@ -39,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
         load(overrides(arguments))
     except SettingError as error:
         return complain(str(error))
+    if sys.stdout is None:
+        return complain(NO_OUTPUT)
     try:
         return uvloop.run(_demo(arguments))
     except StartError as error:
@@ -77,7 +79,11 @@ async def _simulator(arguments: argparse.Namespace) -> AsyncIterator[str]:
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     assert process.stderr is not None  # noqa: S101 - a pipe was asked for
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), _READY_SECONDS)
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), _READY_SECONDS)
+        except TimeoutError as error:
+            late = f"the simulator has not started within {_READY_SECONDS:g} seconds"
+            raise StartError(late) from error
         if not line:
             told = (await process.stderr.read()).decode("utf-8", "replace").strip()
             raise StartError(f"the simulator did not start: {told}")

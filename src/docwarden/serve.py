@@ -3,6 +3,7 @@
 import argparse
 import socket
 import sys
+from typing import Final
 
 import uvloop
 
@@ -11,8 +12,10 @@ from docwarden.app import App, StartError
 from docwarden.cli import complain
 from docwarden.logs import Log, open_log
 from docwarden.settings import SettingError, Settings, load
-from docwarden.store.redis import RedisMissingError
 from docwarden.workers.worker import end_with_parent
+
+# A log to its descriptor would be written to the first connection.
+NO_OUTPUT: Final = "standard output is closed, where log events go; /dev/null would do"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     except SettingError as error:
         return complain(str(error))
     if sys.stdout is None:
-        # Its descriptor would be that of the first connection.
-        return complain("standard output is closed, where log events go; /dev/null would do")
+        return complain(NO_OUTPUT)
     several = settings.workers > 1 or arguments.channel is not None
     log = open_log(format_name=settings.log_format, level=settings.log_level, shared=several)
     try:
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             return uvloop.run(_supervise(settings, log, _passed_on(arguments)))
         tune_allocator()
         return uvloop.run(_serve(settings, log, arguments.channel, arguments.parent))
-    except (StartError, RedisMissingError) as error:
+    except StartError as error:
         return complain(str(error))
     finally:
         log.close()

@@ -11,6 +11,9 @@ import urllib.request
 
 import pytest
 
+from docwarden import demo as demo_command
+from docwarden.cli import main
+
 PATIENCE = 15
 
 
@@ -64,15 +67,50 @@ def test_config_tells_values_and_origins():
     assert "DOCWARDEN_STORE_URL" in table
 
 
-def test_closed_output_stops_the_gateway_with_one_clear_line():
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_closed_output_stops_the_gateway_with_one_clear_line(command):
     result = subprocess.run(
-        ("/bin/sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "docwarden", "serve",
+        ("/bin/sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "docwarden", command,
          "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"),
         stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("docwarden: standard output is closed")
+
+
+def test_simulator_that_takes_too_long_stops_the_demo_with_one_clear_line(monkeypatch, capsys):
+    monkeypatch.setattr(demo_command, "_READY_SECONDS", 0.0)
+    anywhere = ["--simulator-listen", "127.0.0.1:0", "--simulator-control", "127.0.0.1:0"]
+    assert main(["demo", *anywhere]) == 2
+    told = "docwarden: the simulator has not started within 0 seconds\n"
+    assert capsys.readouterr() == ("", told)
+
+
+# As where only docwarden is installed, without its extra.
+WITHOUT_REDIS = """
+import sys
+
+sys.modules["redis"] = None
+from docwarden.cli import main
+
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_store_whose_client_is_not_installed_stops_the_gateway_with_one_clear_line(command):
+    listen = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
+    if command == "demo":
+        listen += ["--simulator-listen", "127.0.0.1:0", "--simulator-control", "127.0.0.1:0"]
+    store = {"DOCWARDEN_STORE_URL": "redis://127.0.0.1:1/0", "DOCWARDEN_STALE_IF_ERROR": "1h"}
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_REDIS, command, *listen],
+        capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, **store}, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.endswith("pip install 'docwarden[redis]'")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
