@@ -12,7 +12,7 @@ bench: $(BENCH_READY) bench-tools ## Compare with proxies side by side and renew
 	$(BENCH) --publish $(BENCH_OPTIONS)
 
 .PHONY: bench-quick
-bench-quick: $(BENCH_READY) bench-tools ## The same for the assignment's mix alone; prints, publishes nothing (2 minutes)
+bench-quick: $(BENCH_READY) bench-tools ## The same for the usual mix alone; prints, publishes nothing (2 minutes)
 	$(BENCH) --quick $(BENCH_OPTIONS)
 
 .PHONY: bench-tools

@@ -28,7 +28,7 @@ IMAGES: Final = ROOT / "docs" / "images"
 def main() -> int:
     """Run it; return 0, or 1 when it could not go on."""
     parser = argparse.ArgumentParser(prog="sidebyside", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the assignment's mix, in 2 minutes")
+    parser.add_argument("--quick", action="store_true", help="the usual mix, in 2 minutes")
     parser.add_argument(
         "--publish", action="store_true", help="renew docs/explanation/performance.md and its plots"
     )
@@ -166,7 +166,7 @@ def _plots(results: Results) -> list[tuple[str, str, str]]:
     plots = []
     mix = results.outcomes.get("mix")
     if mix is not None:
-        title = "CPU milliseconds per 1000 documents, the assignment's mix (logarithmic)"
+        title = "CPU milliseconds per 1000 documents, the usual mix (logarithmic)"
         records = sorted(mix.records.values(), key=lambda record: record.cpu)
         rows = [(each.title.replace("`", ""), each.cpu, each.verifies) for each in records]
         plots.append(("cost", title, plot.bars(title, rows)))

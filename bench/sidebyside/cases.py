@@ -70,7 +70,7 @@ _PATIENT: Final = docwarden(settings={"QUEUE_TIMEOUT": "10s"})
 def _mix(peers: tuple[Peer, ...], rounds: int, seconds: float) -> Case:
     return Case(
         name="mix",
-        title="The assignment's mix: 50 % PNG, 40 % PDF, 10 % corrupt PDF",
+        title="The usual mix: 50 % PNG, 40 % PDF, 10 % corrupt PDF",
         peers=peers,
         rounds=rounds,
         seconds=seconds,

@@ -17,7 +17,7 @@ DOCUMENTS = 400
 
 @pytest.fixture(scope="module")
 def gateway(host, ready):
-    upstream = host.start_simulator()  # half PNG, a tenth corrupt: as the assignment has it
+    upstream = host.start_simulator()  # half PNG, a tenth corrupt
     gateway = host.start_gateway(upstream + "/{id}", *SMALL, DRAIN_DELAY="0s")
     return ready(gateway)
 

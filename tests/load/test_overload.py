@@ -1,7 +1,7 @@
 """Open-loop overload: five times what the upstream can serve, for twenty seconds.
 
-The upstream is the bottleneck, as in the assignment: it serves eight requests at once in 20 ms
-each. Latencies count from the moment a request was due, so a late client hides nothing.
+The upstream is the bottleneck: it serves eight requests at once in 20 ms each. Latencies count from
+the moment a request was due, so a late client hides nothing.
 """
 
 import asyncio

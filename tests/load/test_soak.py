@@ -15,7 +15,7 @@ SECONDS = float(os.environ.get("SOAK_SECONDS", "300"))
 WARM_UP = 60.0 if SECONDS >= 180 else SECONDS / 3
 PHASE = 3.0
 DRIFT = 1.05
-# Every phase mixes some of these into the assignment's normal answers.
+# Every phase mixes some of these into the usual answers.
 FAULTS = [
     "status=503", "status=404", "html", "empty", "gzip", "flip", "mangle-crlf", "cut", "truncate",
     "length-short", "length-long", "chunked", "chunked-cut", "bad-chunk", "close-delimited",

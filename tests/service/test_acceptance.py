@@ -1,4 +1,4 @@
-"""The main job at scale: the assignment's mix, three processes, 20,000 requests.
+"""The main job at scale: the usual mix, three processes, 20,000 requests.
 
 One connection, so that the seeded simulator gives each request the same answers in every run.
 """

@@ -17,7 +17,7 @@ from docwarden.resilience.breaker import State
 OBJECTIVE: Final = 0.999
 """Share of documents delivered intact that the service level objective asks for."""
 MANY_DAMAGED: Final = 0.3
-"""Share of attempts; the assignment's upstream sends 10 % corrupt on a normal day."""
+"""Share of attempts; the upstream sends 10 % corrupt on a normal day."""
 MANY_BROKEN: Final = 0.05
 LEAST_ATTEMPTS: Final = 20
 """Attempts in the window below which a share says little."""

@@ -11,8 +11,8 @@ from docwarden.simulator.documents import CORRUPT, FILE, KINDS
 from docwarden.simulator.faults.table import Chosen, parse
 from docwarden.units import format_duration
 
-# The assignment: every second answer a PNG, two of five a PDF, one of ten a corrupt PDF.
-ASSIGNMENT_MIX: Mapping[str, float] = MappingProxyType({"png": 50, "pdf": 40, "corrupt-pdf": 10})
+# On a normal day half of the answers are a PNG, two of five a PDF, one of ten a corrupt PDF.
+USUAL_MIX: Mapping[str, float] = MappingProxyType({"png": 50, "pdf": 40, "corrupt-pdf": 10})
 FOLDER_MIX: Mapping[str, float] = MappingProxyType({FILE: 90, CORRUPT + FILE: 10})
 
 LARGEST_CAPACITY = 100_000
@@ -27,7 +27,7 @@ class Behaviour:
     new connection is left alone; not `listening` means that connections are refused.
     """
 
-    mix: Mapping[str, float] = field(default_factory=lambda: ASSIGNMENT_MIX)
+    mix: Mapping[str, float] = field(default_factory=lambda: USUAL_MIX)
     faults: tuple[Chosen, ...] = ()
     latency: Latency = field(default_factory=Latency)
     capacity: int | None = None

@@ -16,7 +16,7 @@ def kinds(chooser: Chooser, count: int) -> list[str]:
     return [chooser.by_number(number).document.kind for number in range(count)]
 
 
-def test_mix_of_the_assignment_has_its_shares(held: Library) -> None:
+def test_usual_mix_has_its_shares(held: Library) -> None:
     counted = Counter(kinds(Chooser(Behaviour(), held, seed=0), 10_000))
     assert counted == {"png": 4951, "pdf": 4029, "corrupt-pdf": 1020}
 

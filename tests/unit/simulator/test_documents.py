@@ -24,7 +24,7 @@ def loads_fully(image: bytes) -> tuple[str | None, tuple[int, int]]:
         return opened.format, opened.size
 
 
-def test_usual_documents_have_about_the_sizes_of_the_assignment() -> None:
+def test_usual_documents_have_about_the_sizes_that_an_invoice_has() -> None:
     assert 45_000 < len(make("png").body) < 51_000
     assert 12_000 < len(make("pdf").body) < 14_000
 
