@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from docwarden.errors import Cause
 from docwarden.server.reading import MAX_BODY_BYTES, MAX_PIPELINED, MAX_REPEATED, RequestReader
@@ -99,6 +101,18 @@ ALIKE = {
 }  # fmt: skip
 
 
+PIPELINED = [PLAIN + GET, GET + PLAIN + PLAIN, PLAIN + POST, POST + PLAIN]
+
+
+def told(reading):
+    """All that a reader tells of the requests that wait, and of itself."""
+    requests = [
+        (asked.method, asked.path, asked.headers, asked.started, failure and failure.reason, *rest)
+        for asked, failure, *rest in reading.pending
+    ]
+    return requests, reading.last, reading.in_head
+
+
 def read_in_turn(*pieces, header_bytes=4096):
     """What is read where each request is answered before more is read."""
     reading = reader(header_bytes)
@@ -107,10 +121,7 @@ def read_in_turn(*pieces, header_bytes=4096):
         if reading.last or not all(keep for *_, keep in requests):
             break
         reading.feed(piece, 0.0, 0.0)
-        requests += [
-            (asked.method, asked.path, asked.headers, failure and failure.reason, connection, keep)
-            for asked, failure, connection, keep in reading.pending
-        ]
+        requests += told(reading)[0]
         reading.pending.clear()
     return requests, reading.last, reading.in_head
 
@@ -144,6 +155,32 @@ def test_nothing_is_taken_after_a_request_that_closes_even_if_it_is_repeated():
         reading.feed(LAST, 0.0, 0.0)
     ((_, failure, _, _),) = reading.pending
     assert failure.cause is Cause.MALFORMED
+
+
+PIECES = st.one_of(
+    st.sampled_from([PLAIN, ALIKE["other-path"], *ALIKE.values()]),
+    st.sampled_from([*ALIKE.values(), *PIPELINED]).flatmap(
+        lambda data: st.integers(1, len(data)).flatmap(
+            lambda cut: st.sampled_from([data[:cut], data[-cut:]])
+        )
+    ),
+    st.binary(max_size=8),
+)
+
+
+@given(st.lists(PIECES, max_size=8))
+def test_what_is_remembered_changes_nothing_that_is_read(pieces):
+    knowing, forgetful = reader(), reader()
+    for at, piece in enumerate(pieces):
+        if forgetful.last:
+            break
+        forgetful._repeated = b""
+        for reading in (knowing, forgetful):
+            reading.feed(piece, float(at), 0.0)
+        assert told(knowing) == told(forgetful)
+        if at % 2:
+            knowing.pending.clear()
+            forgetful.pending.clear()
 
 
 def test_repeated_fields_do_not_lift_the_limits_of_a_head_and_of_requests_that_wait():

@@ -4,6 +4,8 @@ import asyncio
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from docwarden.document import Lease, Memory
 from docwarden.errors import Failure
@@ -71,6 +73,13 @@ class Exchange:
             room[:count] = left[:count]
             left = left[count:]
             self.connection.buffer_updated(count)
+
+
+class Forgetful(PlainHeads):
+    """Knows no head."""
+
+    def remember(self, head, declared):
+        pass
 
 
 def head(length):
@@ -177,6 +186,40 @@ async def test_body_behind_a_known_head_waits_for_memory_too():
     assert not exchange.answer.done()
     other.release()
     assert await exchange.answer == (200, b"abc")
+
+
+ANSWERS = st.sampled_from(
+    [
+        head(3) + b"abc",
+        head(7) + b"abcdefg",
+        head(3) + b"\r\n\r",
+        *(data for data, _ in ODD.values()),
+    ]
+)
+
+
+@given(
+    st.lists(ANSWERS | st.tuples(ANSWERS, ANSWERS).map(b"".join), min_size=1, max_size=5),
+    st.lists(st.integers(1, 40), min_size=1, max_size=5),
+)
+async def test_what_is_remembered_changes_nothing_of_an_answer(answers, sizes):
+    plain = PlainHeads()
+    knowing, forgetful = Exchange(Memory(1 << 20), plain), Exchange(Memory(1 << 20), Forgetful())
+    for data in answers:
+        ends = []
+        for exchange in (knowing, forgetful):
+            left, widths = data, itertools.cycle(sizes)
+            while left and not exchange.answer.done():
+                piece, left = left[: (width := next(widths))], left[width:]
+                exchange.arrive(piece)
+            assert exchange.answer.done()
+            end = exchange.answer.exception() or exchange.answer.result()
+            ends.append((repr(end), exchange.connection.reusable, exchange.ends))
+        assert ends[0] == ends[1]
+        if not knowing.connection.reusable:
+            return
+        knowing.ask()
+        forgetful.ask()
 
 
 @pytest.mark.parametrize(
