@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 # Probes and scrapes: a handful of clients, so a flood there cannot take the process's descriptors.
 ADMIN_CONNECTIONS: Final = 100
-_ADMIN_CLOSE_SECONDS: Final = 1.0
 
 
 class StartError(Exception):

@@ -13,8 +13,6 @@ from typing import Any, Final
 
 import orjson
 
-from docwarden import __version__
-
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 # At 600 bytes a line this bridges two seconds at 5,000 requests a second.
 QUEUE_BYTES: Final = 6 * 1024 * 1024
@@ -177,8 +175,3 @@ def open_log(*, format_name: str, level: str, descriptor: int = 1, shared: bool 
     console = format_name == "console" or (format_name == "auto" and terminal)
     colour = console and terminal and "NO_COLOR" not in os.environ
     return Log(LogWriter(descriptor, shared=shared), level=level, console=console, colour=colour)
-
-
-def service_fields() -> dict[str, str]:
-    """Return the fields that say what runs (OpenTelemetry resource attributes)."""
-    return {"service.name": "docwarden", "service.version": __version__}

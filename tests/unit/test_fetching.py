@@ -72,7 +72,7 @@ class World:
         return step
 
     async def fetch(self, seconds=10.0):
-        wanted = Wanted("7", Deadline.after(seconds, self.clock.now))
+        wanted = Wanted("7", Deadline(self.clock.now + seconds))
         try:
             return await self.fetching.fetch(wanted)
         finally:
@@ -152,7 +152,7 @@ async def test_empty_transport_budget_stops_retries():
     for _ in range(3):
         assert world.transport.try_take()
     with pytest.raises(Failure):
-        await world.fetching.fetch(Wanted("7", Deadline.after(10, world.clock.now)))
+        await world.fetching.fetch(Wanted("7", Deadline(world.clock.now + 10)))
     assert len(world.timeouts) == 1
 
 

@@ -14,7 +14,7 @@ def note(ring: RecentFailures, cause: Cause, number: int, **headers: str) -> Non
     request = Request(
         "GET", f"/{number}", fields, client="127.0.0.1", started=0.0, wall=number, random=Random(1)
     )
-    request.wanted = Wanted(str(number), Deadline.after(1.0, 0.0))
+    request.wanted = Wanted(str(number), Deadline(1.0))
     request.wanted.attempts.append((cause.value, 0.1))
     failure = Failure(cause)
     request.outcome = failure.rule.outcome

@@ -25,7 +25,7 @@ def delivered(**headers):
     request.route = "/{id}"
     request.outcome = Outcome.DELIVERED
     request.media_type = "image/png"
-    request.wanted = wanted = Wanted("9223372036854775807", Deadline.after(10.0, 5.0))
+    request.wanted = wanted = Wanted("9223372036854775807", Deadline(15.0))
     wanted.attempts.append(("intact", 0.0019996))
     wanted.upstream_seconds = 0.0018
     wanted.verify_seconds = 0.0000206

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 
 class Deadline:
     """A point in monotonic time, made once per request and handed down.
@@ -22,19 +20,10 @@ class Deadline:
         """Monotonic seconds; it cannot be moved."""
         return self._at
 
-    @classmethod
-    def after(cls, seconds: float, now: float) -> Self:
-        """Return the deadline that lies `seconds` after `now`."""
-        return cls(now + seconds)
-
     def remaining(self, now: float) -> float:
         """Return the seconds left, never below zero."""
         left = self._at - now
         return max(0.0, left)
-
-    def passed(self, now: float) -> bool:
-        """Tell whether no time is left."""
-        return now >= self._at
 
     def bound(self, timeout: float, now: float) -> float:
         """Return `timeout`, or what is left of the request's time if that is less."""

@@ -7,21 +7,11 @@ from docwarden.resilience.deadline import Deadline
 seconds = st.floats(min_value=0, max_value=1e6)
 
 
-def test_deadline_lies_the_given_seconds_after_now():
-    assert Deadline.after(10, 5.0).at == 15.0
-
-
 @given(at=seconds, now=seconds, timeout=seconds)
 def test_bound_exceeds_neither_the_timeout_nor_what_is_left(at, now, timeout):
     deadline = Deadline(at)
     assert deadline.bound(timeout, now) == min(timeout, deadline.remaining(now))
     assert deadline.remaining(now) >= 0
-
-
-@given(at=seconds, now=seconds)
-def test_deadline_has_passed_exactly_when_nothing_remains(at, now):
-    deadline = Deadline(at)
-    assert deadline.passed(now) == (deadline.remaining(now) == 0)
 
 
 def test_deadline_cannot_be_moved():
