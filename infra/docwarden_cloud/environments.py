@@ -12,9 +12,6 @@ SERVICE = "docwarden"
 PUBLIC_PORT = 8080
 """Container port of the public listener (``DOCWARDEN_LISTEN`` of the image)."""
 
-ADMIN_PORT = 8081
-"""Container port of the admin listener: health and metrics."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class NodeGroup:
