@@ -138,7 +138,7 @@ def _plain(request: Request) -> Wanted | None:
 def _plain_line(  # noqa: PLR0913 - what the line tells
     request: Request, wanted: Wanted, at: str, *, status: int, sent: int, seconds: float
 ) -> bytes:
-    """Return the line that `ended` would write for such a request, in a fifth of the time.
+    """Return the line that `ended` would write for such a request, in half of the time.
 
     No value needs JSON's escapes: each is a number, one of ours or checked when it came.
     """
