@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from docwarden.settings import variables
+from docwarden.settings.settings import variables
 
 REPOSITORY: Final = Path(__file__).parent.parent
 VALUES: Final = REPOSITORY / "charts/docwarden/values.yaml"

@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from docwarden.app import App
-from docwarden.logs import open_log
-from docwarden.settings import load
+from docwarden.process.lifecycle import App
+from docwarden.settings.settings import load
 from docwarden.simulator.documents import make
 from docwarden.simulator.server import Configuration, Simulator
+from docwarden.telemetry.logs import open_log
 
 PATIENCE = 10.0
 

@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 NAMES = re.compile(r"\bDOCWARDEN_[A-Z0-9_]+\b")
-LOAD = "from docwarden.settings import load; load()"
+LOAD = "from docwarden.settings.settings import load; load()"
 LIST = """
 import json
 from docwarden import __version__
-from docwarden.settings import variables
+from docwarden.settings.settings import variables
 print(json.dumps({"version": __version__, "settings": sorted(variables())}))
 """
 
@@ -68,13 +68,14 @@ def test_the_policy_opens_the_port_that_the_gateway_takes_from_the_store_s_url(r
     values = {"simulator": {"enabled": True}, "store": {"url": url}}
     policy = render(values=values)["NetworkPolicy", "r-docwarden"]["spec"]
     (port,) = policy["egress"][2]["ports"]
-    done = gateway(f"from docwarden.store.redis_url import address; print(address({url!r}))")
+    program = "from docwarden.fetching.store.redis_url import address; "
+    done = gateway(f"{program}print(address({url!r}))")
     assert done.stdout.rpartition(":")[2].partition("/")[0] == str(port["port"])
 
 
 def test_the_drain_takes_as_long_as_the_gateway_s_own_defaults(chart):
     done = gateway(
-        "from docwarden.settings import Settings; s = Settings();"
+        "from docwarden.settings.settings import Settings; s = Settings();"
         "print(int(s.drain_delay), int(s.drain_timeout))"
     )
     drain = yaml.safe_load((chart / "values.yaml").read_text())["drain"]
@@ -83,7 +84,7 @@ def test_the_drain_takes_as_long_as_the_gateway_s_own_defaults(chart):
 
 def test_the_memory_limit_holds_what_the_gateway_may_buffer_and_keep(chart):
     done = gateway(
-        "from docwarden.settings import Settings; s = Settings();"
+        "from docwarden.settings.settings import Settings; s = Settings();"
         "print(s.max_buffered_bytes + s.store_max_bytes)"
     )
     limit = yaml.safe_load((chart / "values.yaml").read_text())["resources"]["limits"]["memory"]

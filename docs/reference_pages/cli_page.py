@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from docwarden import cli
+from docwarden.cli import main as cli
 from reference_pages.markdown import page, table
 
 _INTRODUCTION: Final = """\
@@ -25,7 +25,7 @@ def cli_page() -> str:
     ]
     return page(
         "Commands",
-        "docwarden.cli and the commands' modules",
+        "docwarden.cli.main and the commands' modules",
         _INTRODUCTION,
         table(("command", "does"), rows),
         *(_command(name, module, about) for name, (module, about) in commands.items()),

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from docwarden.declared_metrics import ATTEMPT_RESULTS, BUCKETS, DECLARED, Declared
-from docwarden.errors import Outcome
-from docwarden.resilience.breaker import State
+from docwarden.core.errors import Outcome
+from docwarden.fetching.resilience.breaker import State
+from docwarden.telemetry.catalog import ATTEMPT_RESULTS, BUCKETS, DECLARED, Declared
 from reference_pages.markdown import codes, page, table
 
 _INTRODUCTION: Final = """\
@@ -41,7 +41,7 @@ def metrics_page() -> str:
     ]
     return page(
         "Metrics",
-        "docwarden.metrics",
+        "docwarden.telemetry.metrics",
         _INTRODUCTION,
         table(("metric", "type", "labels", "meaning"), rows),
         _PROCESS,

@@ -3,8 +3,8 @@
 from types import MappingProxyType
 from typing import Final
 
-from docwarden.errors import RULES, Retry, Rule
-from docwarden.settings import PREFIX
+from docwarden.core.errors import RULES, Retry, Rule
+from docwarden.settings.settings import PREFIX
 from reference_pages.markdown import page, table
 
 _ALLOWANCES: Final = MappingProxyType(
@@ -38,7 +38,7 @@ def problems_page() -> str:
     ]
     return page(
         "Problems",
-        "docwarden.errors",
+        "docwarden.core.errors",
         _INTRODUCTION,
         table(("status", "slug", "title"), types),
         _CAUSES,

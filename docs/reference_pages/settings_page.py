@@ -6,8 +6,8 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, Final
 
-from docwarden.settings import PREFIX, Settings
-from docwarden.units import format_duration, format_size, parse_address
+from docwarden.net.units import format_duration, format_size, parse_address
+from docwarden.settings.settings import PREFIX, Settings
 from reference_pages.markdown import page, table
 
 # A value of the right kind that is beyond every bound, so that the answer names the bounds.
@@ -41,7 +41,7 @@ def settings_page() -> str:
         for each in fields(Settings)
     ]
     head = ("setting", "default", "takes", "meaning")
-    return page("Settings", "docwarden.settings", _INTRODUCTION, table(head, rows))
+    return page("Settings", "docwarden.settings.settings", _INTRODUCTION, table(head, rows))
 
 
 def _takes(name: str, meta: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from docwarden.settings import variables
+from docwarden.settings.settings import variables
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docwarden.declared_metrics import DECLARED
+from docwarden.telemetry.catalog import DECLARED
 
 from docwarden_monitoring.documents import DASHBOARDS, generate
 from docwarden_monitoring.reference import alerts_page

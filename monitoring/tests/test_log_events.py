@@ -113,7 +113,7 @@ def test_every_field_documented_was_written(written: list[dict[str, Any]], event
 
 
 def test_fields_of_a_defect_are_those_that_the_code_hands_over():
-    routes = (REPOSITORY / "src/docwarden/routes.py").read_text()
+    routes = (REPOSITORY / "src/docwarden/gateway/public_site.py").read_text()
     report = routes[routes.index("def _report_defect") :].partition("\ndef ")[0]
     given = set(re.findall(r'"([\w.]+)":', report)) | set(re.findall(r"(\w+)=", report))
     assert given == set(EVENTS["defect"])

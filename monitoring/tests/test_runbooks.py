@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docwarden.declared_metrics import DECLARED
 from docwarden.integrity.reasons import Reason
-from docwarden.settings import variables
+from docwarden.settings.settings import variables
+from docwarden.telemetry.catalog import DECLARED
 
 from docwarden_monitoring.causes import CAUSES
 from docwarden_monitoring.objectives import OBJECTIVES

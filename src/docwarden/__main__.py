@@ -2,7 +2,7 @@
 
 import sys
 
-from docwarden.cli import main
+from docwarden.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,27 +11,27 @@ from collections.abc import Callable
 from typing import Final
 
 from docwarden import __version__
-from docwarden.attempt import Attempts
-from docwarden.copies import Copies
-from docwarden.document import Memory, add_holder, give_back
-from docwarden.fetching import Fetching
-from docwarden.health import Health, LoopWatch
-from docwarden.integrity.deep import DeepChecker
+from docwarden.core.document import Memory, add_holder, give_back
+from docwarden.fetching.attempt import Attempts
+from docwarden.fetching.pipeline import Fetching
+from docwarden.fetching.resilience.breaker import Breaker
+from docwarden.fetching.resilience.gradient_limit import GradientLimit
+from docwarden.fetching.resilience.hedging import Hedge
+from docwarden.fetching.resilience.limiter import AdaptiveLimiter
+from docwarden.fetching.resilience.retry import RetryPolicy
+from docwarden.fetching.resilience.retry_budget import RetryBudget
+from docwarden.fetching.resilience.single_flight import SingleFlight
+from docwarden.fetching.stale_copies import Copies
+from docwarden.fetching.store import open_store
+from docwarden.gateway.public_site import PublicSite
+from docwarden.gateway.recent_failures import RecentFailures
+from docwarden.gateway.request_log import RequestLog
+from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.verifier import Verifier
-from docwarden.logs import Log
-from docwarden.metrics import Metrics
-from docwarden.recent_failures import RecentFailures
-from docwarden.request_log import RequestLog
-from docwarden.resilience.breaker import Breaker
-from docwarden.resilience.gradient_limit import GradientLimit
-from docwarden.resilience.hedging import Hedge
-from docwarden.resilience.limiter import AdaptiveLimiter
-from docwarden.resilience.retry import RetryPolicy
-from docwarden.resilience.retry_budget import RetryBudget
-from docwarden.resilience.single_flight import SingleFlight
-from docwarden.routes import PublicSite
-from docwarden.settings import Settings
-from docwarden.store import open_store
+from docwarden.settings.settings import Settings
+from docwarden.telemetry.health import Health, LoopWatch
+from docwarden.telemetry.logs import Log
+from docwarden.telemetry.metrics import Metrics
 from docwarden.tracing import open_tracing
 from docwarden.upstream.origin import Origin
 from docwarden.upstream.pool import Pool

@@ -1,4 +1,4 @@
-"""Modules stand on each other in one direction, those imported for their types alone included."""
+"""Layers stand on those below them, never on one above, imports for types alone included."""
 
 import ast
 import graphlib
@@ -7,6 +7,13 @@ from pathlib import Path
 import docwarden
 
 ROOT = Path(docwarden.__file__).parent
+LAYERS = (
+    "cli", "process", "admin", "composition", "settings", "server", "gateway", "tracing",
+    "fetching", "upstream", "integrity", "telemetry", "simulator", "core", "net",
+)  # fmt: skip
+"""From the top down; docs/explanation/architecture.md draws them."""
+FLAT = {"__init__", "__main__", "composition"}
+"""Modules outside the layers' folders."""
 
 
 def modules():
@@ -29,9 +36,37 @@ def imported(path, known):
             yield from (alias.name for alias in node.names if alias.name in known)
 
 
-def test_no_module_stands_on_itself():
+def graph():
     known = modules()
-    graph = {name: set(imported(path, known)) for name, path in known.items()}
-    assert sum(map(len, graph.values())) > 100, "imports were found"
-    order = list(graphlib.TopologicalSorter(graph).static_order())
-    assert set(order) == set(known)
+    found = {name: set(imported(path, known)) for name, path in known.items()}
+    assert sum(map(len, found.values())) > 100, "imports were found"
+    return found
+
+
+def layer(module):
+    """Return how far down a module's layer lies, None for those above all layers."""
+    parts = module.split(".")
+    return LAYERS.index(parts[1]) if len(parts) > 1 and parts[1] in LAYERS else None
+
+
+def test_no_module_stands_on_itself():
+    found = graph()
+    order = list(graphlib.TopologicalSorter(found).static_order())
+    assert set(order) == set(found)
+
+
+def test_layers_import_from_top_to_bottom_only():
+    upward = [
+        f"{module} imports {name}"
+        for module, names in graph().items()
+        for name in names
+        if (below := layer(name)) is not None
+        and (above := layer(module)) is not None
+        and below < above
+    ]
+    assert upward == []
+
+
+def test_every_module_lies_in_a_layer():
+    assert {path.stem for path in ROOT.glob("*.py")} == FLAT
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == {*LAYERS} - FLAT

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from docwarden.cli import _COMMANDS
-from docwarden.declared_metrics import DECLARED
-from docwarden.metrics import Metrics, registry_of
-from docwarden.settings import variables
-from docwarden.workers.site import _NO_CONSOLE
+from docwarden.cli.main import _COMMANDS
+from docwarden.process.workers.site import _NO_CONSOLE
+from docwarden.settings.settings import variables
+from docwarden.telemetry.catalog import DECLARED
+from docwarden.telemetry.metrics import Metrics, registry_of
 
 # A misspelt setting, shown with the answer that it gets.
 MISSPELT = {"DOCWARDEN_REQEST_TIMEOUT"}

@@ -5,12 +5,12 @@ import argparse
 import pytest
 from prometheus_client import generate_latest
 
-from docwarden.declared_metrics import ATTEMPT_RESULTS, DECLARED
-from docwarden.errors import RULES, Outcome
+from docwarden.core.errors import RULES, Outcome
+from docwarden.gateway.openapi import DESCRIPTION
 from docwarden.integrity.checks import MediaType
-from docwarden.metrics import Metrics, registry_of
-from docwarden.openapi import DESCRIPTION
-from docwarden.settings import variables
+from docwarden.settings.settings import variables
+from docwarden.telemetry.catalog import ATTEMPT_RESULTS, DECLARED
+from docwarden.telemetry.metrics import Metrics, registry_of
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docwarden.integrity.deep import DeepChecker
+from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.verifier import Verifier
 

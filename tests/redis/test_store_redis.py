@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from docwarden.store.entry import Copy, encode
-from docwarden.store.redis import PREFIX, READS_AT_ONCE, RedisStore
+from docwarden.fetching.store.entry import Copy, encode
+from docwarden.fetching.store.redis import PREFIX, READS_AT_ONCE, RedisStore
 
 PASSWORD = "correct-horse"
 

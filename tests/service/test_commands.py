@@ -11,8 +11,8 @@ import urllib.request
 
 import pytest
 
-from docwarden import demo as demo_command
-from docwarden.cli import main
+from docwarden.cli import demo as demo_command
+from docwarden.cli.main import main
 
 PATIENCE = 15
 
@@ -92,7 +92,7 @@ WITHOUT_REDIS = """
 import sys
 
 sys.modules["redis"] = None
-from docwarden.cli import main
+from docwarden.cli.main import main
 
 sys.exit(main())
 """

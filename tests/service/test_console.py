@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from docwarden.console.feed import VIEWERS, Viewer
+from docwarden.admin.console.feed import VIEWERS, Viewer
 from docwarden.simulator.server import Simulator
 
 Open = Callable[[Any], Awaitable["Watching"]]

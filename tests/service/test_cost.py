@@ -24,11 +24,11 @@ from typing import Any
 import pytest
 import uvloop
 
-from docwarden.app import App
-from docwarden.logs import open_log
-from docwarden.server.front import Front
-from docwarden.settings import load
+from docwarden.process.lifecycle import App
+from docwarden.server.listener import Front
+from docwarden.settings.settings import load
 from docwarden.simulator.documents import make
+from docwarden.telemetry.logs import open_log
 
 # Calls of a request, Python's and C's, the test's own client included. With CPython 3.11 there were
 # 154 for a document whose verdict is remembered and 217 for one never seen; a sixth is left for

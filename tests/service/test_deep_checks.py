@@ -13,10 +13,10 @@ import pytest
 import uvloop
 from PIL import Image
 
-from docwarden.integrity import deep_protocol as protocol
 from docwarden.integrity.checks import MediaType
-from docwarden.integrity.deep import DeepChecker
-from docwarden.integrity.deep_process import DeepProcess, WorkerFailedError, worker_command
+from docwarden.integrity.deep import protocol
+from docwarden.integrity.deep.process import DeepProcess, WorkerFailedError, worker_command
+from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verifier import Verifier
@@ -49,7 +49,7 @@ def hostile_command(tmp_path):
         textwrap.dedent(
             """
             import os, signal, sys, time
-            from docwarden.integrity import deep_worker
+            from docwarden.integrity.deep import worker as deep_worker
             from docwarden.integrity.reasons import Reason
 
             def judge(data, tier):
@@ -123,7 +123,7 @@ def children():
         except OSError:
             continue
         own = int(fields[1]) == os.getpid()
-        if own and (fields[0] == "Z" or b"deep_worker" in command or b"hostile" in command):
+        if own and (fields[0] == "Z" or b"deep.worker" in command or b"hostile" in command):
             found.append(int(stat.parent.name))
     return found
 
@@ -361,5 +361,5 @@ async def test_close_right_after_start_leaves_no_process():
     await deep.start()
     await deep.close()
     own = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    workers = [pid for pid in own if b"deep_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    workers = [pid for pid in own if b"deep.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert workers == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docwarden.app import StartError
+from docwarden.process.lifecycle import StartError
 
 PDF = "document/pdf/{id}"
 
@@ -162,7 +162,8 @@ async def test_ready_event_names_ipv6_addresses_as_urls_do(start_gateway, upstre
 async def test_deep_checks_that_do_not_start_are_said_in_one_line(
     monkeypatch, start_gateway, upstream
 ):
-    monkeypatch.setattr("docwarden.integrity.deep.worker_command", lambda: ("/bin/false",))
+    command = "docwarden.integrity.deep.supervisor.worker_command"
+    monkeypatch.setattr(command, lambda: ("/bin/false",))
     with pytest.raises(StartError, match=r"the process of the deep checks: .*status 1"):
         await start_gateway(upstream)
 

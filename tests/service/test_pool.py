@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from docwarden.document import Lease, Memory
-from docwarden.errors import Cause, Failure
+from docwarden.core.document import Lease, Memory
+from docwarden.core.errors import Cause, Failure
+from docwarden.net.waiting import _rest_of
 from docwarden.upstream.origin import Origin
 from docwarden.upstream.pool import Pool
-from docwarden.waiting import _rest_of
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from docwarden.document import Document, Lease
+from docwarden.core.document import Document, Lease
 
 
 async def test_transport_failure_is_retried_until_an_intact_answer(start_gateway, start_simulator):

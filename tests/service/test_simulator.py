@@ -28,7 +28,7 @@ PNG = make("png").body
 PATIENCE = 10.0
 MAIN = """
 import argparse, sys
-from docwarden.simulator import command
+from docwarden.cli import simulate as command
 parser = argparse.ArgumentParser()
 command.configure(parser)
 sys.exit(command.run(parser.parse_args()))

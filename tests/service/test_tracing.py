@@ -551,7 +551,7 @@ async def test_process_that_does_not_trace_has_nothing_of_opentelemetry_in_it(
 async def test_start_says_in_one_line_why_there_can_be_no_traces(variables, missing, says, otel):
     block = "sys.modules['opentelemetry'] = None; " if missing else ""
     code = f"import sys; {block}"
-    code += "from docwarden.cli import main; sys.exit(main(sys.argv[1:]))"
+    code += "from docwarden.cli.main import main; sys.exit(main(sys.argv[1:]))"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code, "serve", *ANY_PORT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

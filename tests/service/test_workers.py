@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from docwarden.logs import open_log
-from docwarden.settings import load
-from docwarden.workers import supervisor
-from docwarden.workers.worker import Worker
+from docwarden.process.workers import supervisor
+from docwarden.process.workers.worker import Worker
+from docwarden.settings.settings import load
+from docwarden.telemetry.logs import open_log
 
 PDF = "document/pdf/{id}"
 
@@ -158,7 +158,7 @@ async def test_place_of_a_worker_that_could_not_start_again_is_kept(monkeypatch,
 
 def test_worker_whose_supervisor_has_gone_before_ends():
     code = (
-        "import time; from docwarden.workers.worker import end_with_parent;"
+        "import time; from docwarden.process.workers.worker import end_with_parent;"
         "end_with_parent(1 << 22); time.sleep(60)"
     )
     assert subprocess.run((sys.executable, "-c", code), timeout=30, check=False).returncode == -15

@@ -10,16 +10,16 @@ from typing import Final
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.checks import MediaType, Mode
-from docwarden.integrity.gif import walk_gif
-from docwarden.integrity.jpeg import walk_jpeg
-from docwarden.integrity.pdf import walk_pdf
-from docwarden.integrity.png import walk_png
+from docwarden.integrity.formats.gif import walk_gif
+from docwarden.integrity.formats.jpeg import walk_jpeg
+from docwarden.integrity.formats.pdf import walk_pdf
+from docwarden.integrity.formats.png import walk_png
+from docwarden.integrity.formats.sniff import explain_unknown, pdf_header, sniff
+from docwarden.integrity.formats.tiff import walk_tiff
+from docwarden.integrity.formats.webp import walk_webp
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.sniff import explain_unknown, pdf_header, sniff
-from docwarden.integrity.tiff import walk_tiff
 from docwarden.integrity.verdict import Data, Finding
-from docwarden.integrity.webp import walk_webp
 
 _WALKS: Final[Mapping[MediaType, Callable[[Data], int]]] = MappingProxyType(
     {

@@ -21,7 +21,7 @@ from typing import Any, Final
 import xxhash
 
 from docwarden.integrity.checks import Check, MediaType
-from docwarden.integrity.deep import DeepChecker
+from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.tiers import inspect_bytes
 from docwarden.integrity.verdict import Data, Finding, Verdict, first_enforced

@@ -1,1 +1,1 @@
-"""HTTP servers: our own on httptools, and uvicorn through ASGI. Both serve a `request.Site`."""
+"""HTTP servers: our own on httptools, and uvicorn; both serve a `core.request.Handler`."""

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import uvicorn
 
-from docwarden.document import Bytes
-from docwarden.request import READ_FIELDS, Request, Site, address_of
-from docwarden.responses import Response
+from docwarden.core.request import READ_FIELDS, Handler, Request, address_of
+from docwarden.core.responses import Response
+from docwarden.net.write_batch import Bytes
 from docwarden.server.limits import ClientLimits
 
 Message = MutableMapping[str, Any]
@@ -32,7 +32,7 @@ class AsgiApplication:
     """A site as an ASGI 3 application."""
 
     def __init__(
-        self, site: Site, *, random: Random, closing: Callable[[], bool], send_timeout: float
+        self, site: Handler, *, random: Random, closing: Callable[[], bool], send_timeout: float
     ) -> None:
         self._site = site
         self._random = random
@@ -55,7 +55,7 @@ class AsgiApplication:
             if response is not None:
                 sent = await self._send(response, receive, send)
         finally:
-            self._site.ended(request, response, sent)
+            self._site.on_finished(request, response, sent)
 
     def _request(self, scope: Message) -> Request:
         headers: dict[bytes, bytes] = {}
@@ -164,7 +164,7 @@ class UvicornFront:
         closing: whether answers ask clients to reconnect elsewhere.
     """
 
-    def __init__(self, site: Site, limits: ClientLimits, *, random: Random) -> None:
+    def __init__(self, site: Handler, limits: ClientLimits, *, random: Random) -> None:
         self.closing = False
         self._random = random
         self._application = AsgiApplication(

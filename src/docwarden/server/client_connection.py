@@ -7,13 +7,13 @@ from http import HTTPStatus
 from random import Random
 from typing import Any, Final, Protocol, cast
 
-from docwarden.errors import Cause, Failure
-from docwarden.outbox import Outbox
-from docwarden.request import Request, Site, address_of
-from docwarden.responses import Response, without_body
+from docwarden.core.errors import Cause, Failure
+from docwarden.core.request import Handler, Request, address_of
+from docwarden.core.responses import Response, without_body
+from docwarden.net.waiting import Runner
+from docwarden.net.write_batch import Outbox
 from docwarden.server.limits import ClientLimits
-from docwarden.server.reading import CLOSE, Pending, RequestReader
-from docwarden.waiting import Runner
+from docwarden.server.request_parser import CLOSE, Pending, RequestReader
 
 # Above this the memory of a body counts as held until the client has read it.
 _WRITE_HIGH: Final = 64 * 1024
@@ -40,7 +40,7 @@ class Listener(Protocol):
         random: draws request ids.
     """
 
-    site: Site
+    site: Handler
     limits: ClientLimits
     connections: "set[ClientConnection]"
     refused: int
@@ -165,7 +165,7 @@ class ClientConnection(Runner[Response]):
         """Note that a request ends without an answer, and so does the connection."""
         current, self._current = self._current, None
         if current is not None:
-            self._front.site.ended(current[0], None, -1)
+            self._front.site.on_finished(current[0], None, -1)
         if not self.lost:
             self.abort()
 
@@ -207,7 +207,7 @@ class ClientConnection(Runner[Response]):
         failure: Failure | None,
     ) -> None:
         self._current = None
-        self._front.site.ended(request, response, sent)
+        self._front.site.on_finished(request, response, sent)
         if not self.lost:
             self._since = time.monotonic()
             self._progress = (0, 0.0)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from docwarden.net.units import format_duration
 from docwarden.simulator import quantities
 from docwarden.simulator.chance import Latency, latency
 from docwarden.simulator.documents import CORRUPT, FILE, KINDS
 from docwarden.simulator.faults.table import Chosen, parse
-from docwarden.units import format_duration
 
 # On a normal day half of the answers are a PNG, two of five a PDF, one of ten a corrupt PDF.
 USUAL_MIX: Mapping[str, float] = MappingProxyType({"png": 50, "pdf": 40, "corrupt-pdf": 10})

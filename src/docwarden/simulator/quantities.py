@@ -1,6 +1,6 @@
 """Bounded quantities as people write them in a fault, a flag or the control endpoint."""
 
-from docwarden.units import parse_duration, parse_size
+from docwarden.net.units import parse_duration, parse_size
 
 LONGEST_SECONDS = 3600.0
 LARGEST_BYTES = 1024**4  # never held in memory: what is large is sent in pieces

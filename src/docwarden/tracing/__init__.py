@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
-    from docwarden.logs import Log
+    from docwarden.telemetry.logs import Log
     from docwarden.tracing.tracer import Tracing
 
 __all__ = ["TracingError", "open_tracing"]

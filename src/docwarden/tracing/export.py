@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import Sampler
 
 from docwarden import __version__
-from docwarden.logs import Log
+from docwarden.telemetry.logs import Log
 from docwarden.tracing.environment import TracingError
 from docwarden.tracing.library_log import REASON_LENGTH, LibraryLog
 

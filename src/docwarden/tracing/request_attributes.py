@@ -1,7 +1,7 @@
 """What the span of a request says of it."""
 
-from docwarden.request import Request
-from docwarden.wanted import Wanted
+from docwarden.core.fetch import Wanted
+from docwarden.core.request import Request
 
 Attributes = dict[str, str | int | float | bool]
 

@@ -20,8 +20,8 @@ from typing import Final
 
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from docwarden.errors import Failure
-from docwarden.request import Request
+from docwarden.core.errors import Failure
+from docwarden.core.request import Request
 from docwarden.tracing.recorder import Recorder
 from docwarden.tracing.request_attributes import Attributes, attributes_of
 

@@ -10,7 +10,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from docwarden.request import Request
+from docwarden.core.request import Request
 from docwarden.tracing.export import SpanExport
 from docwarden.tracing.recorder import Recorder
 from docwarden.tracing.spans import SAMPLED, Trace

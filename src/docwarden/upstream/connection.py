@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, cast
 
-from docwarden.document import Lease
-from docwarden.errors import Cause, Failure
-from docwarden.outbox import Outbox
-from docwarden.upstream.reading import Answer, AnswerReader
-from docwarden.waiting import Signal
+from docwarden.core.document import Lease
+from docwarden.core.errors import Cause, Failure
+from docwarden.net.waiting import Signal
+from docwarden.net.write_batch import Outbox
+from docwarden.upstream.response_parser import Answer, AnswerReader
 
 # A read this long means that more is waiting.
 _FLOOD: Final = 128 * 1024

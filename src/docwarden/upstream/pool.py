@@ -7,15 +7,15 @@ from collections import deque
 from collections.abc import Awaitable
 from typing import Final, cast
 
-from docwarden.document import Lease
-from docwarden.errors import Cause, Failure
-from docwarden.outbox import Outbox
-from docwarden.upstream.arrivals import Arrivals
+from docwarden.core.document import Lease
+from docwarden.core.errors import Cause, Failure
+from docwarden.net.waiting import in_task
+from docwarden.net.write_batch import Outbox
 from docwarden.upstream.connection import STALE, Connection
-from docwarden.upstream.head import PlainHeads
 from docwarden.upstream.origin import Origin
-from docwarden.upstream.reading import Answer, AnswerReader
-from docwarden.waiting import in_task
+from docwarden.upstream.read_buffer import Arrivals
+from docwarden.upstream.response_head import PlainHeads
+from docwarden.upstream.response_parser import Answer, AnswerReader
 
 # Longer idle connections are more often closed by the other side than useful; nginx keeps 60 s,
 # Node's http server 5 s, uvicorn's 5 s, gunicorn's 2 s.

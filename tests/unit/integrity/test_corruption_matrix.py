@@ -11,7 +11,7 @@ import random
 import pytest
 
 from docwarden.integrity.checks import Check, Mode
-from docwarden.integrity.judges import judge_for
+from docwarden.integrity.deep.decoders import judge_for
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.tiers import inspect_bytes
 

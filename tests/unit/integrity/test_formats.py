@@ -10,7 +10,7 @@ import pikepdf
 import pytest
 
 from docwarden.integrity.checks import MediaType
-from docwarden.integrity.judge_pdf import judge_pdf
+from docwarden.integrity.deep.decode_pdf import judge_pdf
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.tiers import inspect_bytes

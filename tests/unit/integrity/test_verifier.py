@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 import xxhash
 
-from docwarden.attempt import _in_time
+from docwarden.core.deadline import Deadline
+from docwarden.core.fetch import Wanted
+from docwarden.fetching.attempt import _in_time
 from docwarden.integrity.checks import MediaType
-from docwarden.integrity.deep import DeepChecker
+from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.tiers import inspect_bytes
 from docwarden.integrity.verdict import Finding
 from docwarden.integrity.verifier import THREAD_FROM, Verifier
-from docwarden.resilience.deadline import Deadline
-from docwarden.wanted import Wanted
 
 
 class Deep(DeepChecker):

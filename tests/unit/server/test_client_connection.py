@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from docwarden import responses
+from docwarden.core import responses
+from docwarden.net.waiting import Signal, in_task
 from docwarden.server.client_connection import ClientConnection
-from docwarden.server.front import Front
 from docwarden.server.limits import ClientLimits
-from docwarden.waiting import Signal, in_task
+from docwarden.server.listener import Front
 
 REQUEST = b"GET /7 HTTP/1.1\r\nHost: test\r\n\r\n"
 
@@ -72,7 +72,7 @@ class Site:
     def refuse(self, request, failure):  # noqa: ARG002 - the same for all
         return responses.page(failure.cause.value.encode(), b"text/plain", status=408)
 
-    def ended(self, request, response, sent):
+    def on_finished(self, request, response, sent):
         self.ends.append((request, response, sent))
 
 
@@ -191,7 +191,7 @@ async def test_idle_connection_holds_no_answer(monkeypatch):
         return responses.Response(200, b"", bodies.pop())
 
     monkeypatch.setattr(seen.site, "handle", handle)
-    monkeypatch.setattr(seen.site, "ended", lambda *_: None)
+    monkeypatch.setattr(seen.site, "on_finished", lambda *_: None)
     seen.connection.data_received(REQUEST)
     await asyncio.sleep(0)
     assert seen.transport.written.endswith(b"document")
@@ -219,7 +219,7 @@ class Waiting:
             self.cleaned_up.append(True)
         return responses.page(answer, b"text/plain")
 
-    def ended(self, request, response, sent):  # noqa: ARG002 - what of it matters here
+    def on_finished(self, request, response, sent):  # noqa: ARG002 - what of it matters here
         self.ends.append(None if response is None else sent)
 
     def set(self, answer):

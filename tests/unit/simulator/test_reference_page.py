@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docwarden.simulator import command
+from docwarden.cli import simulate as command
 from docwarden.simulator.behaviour import Behaviour
 from docwarden.simulator.documents import MEDIA_TYPES
 from docwarden.simulator.faults.fault import Fault

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docwarden.document import Lease, Memory
-from docwarden.errors import Failure
-from docwarden.outbox import Outbox
-from docwarden.upstream.arrivals import SIZE, Arrivals
+from docwarden.core.document import Lease, Memory
+from docwarden.core.errors import Failure
+from docwarden.net.write_batch import Outbox
 from docwarden.upstream.connection import Connection
-from docwarden.upstream.head import MAX_REMEMBERED_BYTES, MAX_REMEMBERED_HEADS, PlainHeads
-from docwarden.upstream.reading import AnswerReader
+from docwarden.upstream.read_buffer import SIZE, Arrivals
+from docwarden.upstream.response_head import MAX_REMEMBERED_BYTES, MAX_REMEMBERED_HEADS, PlainHeads
+from docwarden.upstream.response_parser import AnswerReader
 
 
 class Transport(asyncio.Transport):

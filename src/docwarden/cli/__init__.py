@@ -1,0 +1,1 @@
+"""The `docwarden` command: one module a subcommand."""

@@ -1,0 +1,176 @@
+"""One request of a client, from its head to the end of its answer, independent of the server."""
+
+import re
+from random import Random
+from typing import Final, Protocol
+
+from docwarden.core.errors import Failure, Outcome
+from docwarden.core.fetch import AttemptSpans, Wanted
+from docwarden.core.responses import Response
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+# W3C Trace Context section 3.2: version 00; all-zero ids are invalid.
+_TRACEPARENT: Final = re.compile(
+    rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
+)
+# Section 3.2.2.5: this bit of the flags says that the trace is recorded.
+_SAMPLED: Final = 0x01
+_TRACESTATE: Final = re.compile(rb"[\x20-\x7e]{1,512}")
+_PRINTABLE_PATH: Final = re.compile(r"/[A-Za-z0-9._~/-]{0,127}")
+_METHODS: Final = frozenset(
+    ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT")
+)
+
+
+READ_FIELDS: Final = frozenset(
+    (
+        b"accept", b"expect", b"if-match", b"if-none-match", b"if-range", b"range", b"traceparent",
+        b"tracestate", b"want-repr-digest", b"x-request-id",
+    )
+)  # fmt: skip
+"""Header fields that anybody here reads; servers keep no others, as a queue of requests holds
+them."""
+
+
+class Trace(AttemptSpans, Protocol):
+    """The part of a trace that is one request; `tracing` makes them.
+
+    Attributes:
+        id: of the trace, 32 hexadecimal digits.
+        span_id: of the request's own span, 16 hexadecimal digits.
+        sampled: whether its spans are recorded.
+    """
+
+    id: str
+    span_id: str
+    sampled: bool
+
+    def end(self, request: "Request", status: int, seconds: float) -> None:
+        """Record the request, answered with `status` (0: it was not) within `seconds`."""
+        ...
+
+
+class Request:
+    """What a client asks, and what is known of how it went.
+
+    Attributes:
+        method: as sent.
+        method_label: the same as a bounded label (OpenTelemetry: unknown ones are `_OTHER`).
+        path: the target's path as sent, undecoded, without the query.
+        headers: values of `READ_FIELDS` by lower-case name; repeated ones joined with a comma.
+        client: address of the peer, without its port and zone.
+        started: monotonic seconds of the head's end, or of the end of the answer before it on its
+            connection if that is later.
+        wall: epoch seconds of the same moment.
+        request_id: the client's own, if it is sane, else a new one.
+        trace_id: of the trace that the request is part of, or empty: with tracing off, of the
+            client's traceparent.
+        exemplar: the same if the trace is recorded, else empty.
+        parent: trace id, span id, flags and state of the client's trace context, if it is valid.
+        trace: the spans of this request, None with tracing off.
+        forward: header lines that go to the upstream with every attempt.
+        route: the route that answers, for labels.
+        wanted: the fetch that it led to, if any.
+        outcome: how a document request ended, None for other pages.
+        failure: why it failed, if it did.
+        media_type: of what was delivered.
+    """
+
+    __slots__ = (
+        "client", "exemplar", "failure", "forward", "headers", "media_type", "method",
+        "method_label", "outcome", "parent", "path", "request_id", "route", "started", "trace",
+        "trace_id", "wall", "wanted",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - what a request line and its connection tell
+        self,
+        method: str,
+        path: str,
+        headers: dict[bytes, bytes],
+        *,
+        client: str,
+        started: float,
+        wall: float,
+        random: Random,
+    ) -> None:
+        self.method = method
+        self.method_label = method if method in _METHODS else "_OTHER"
+        self.path = path
+        self.headers = headers
+        self.client = client
+        self.started = started
+        self.wall = wall
+        self.route = "unmatched"
+        self.wanted: Wanted | None = None
+        self.outcome: Outcome | None = None
+        self.failure: Failure | None = None
+        self.media_type = ""
+        given = headers.get(b"x-request-id")
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            self.request_id = given.decode("ascii")
+        else:
+            self.request_id = random.getrandbits(128).to_bytes(16).hex()
+        self.trace_id = ""
+        self.exemplar = ""
+        self.parent: tuple[bytes, bytes, bytes, bytes] | None = None
+        self.trace: Trace | None = None
+        self.forward = b"X-Request-ID: %b\r\n" % self.request_id.encode()
+        parent = headers.get(b"traceparent")
+        if parent is not None:
+            self._join_trace(parent)
+
+    def _join_trace(self, parent: bytes) -> None:
+        match = _TRACEPARENT.fullmatch(parent)
+        if match is None:
+            return
+        self.trace_id = match[1].decode("ascii")
+        if int(match[3], 16) & _SAMPLED:
+            self.exemplar = self.trace_id
+        self.forward += b"traceparent: %b\r\n" % parent
+        state = self.headers.get(b"tracestate", b"")
+        if not _TRACESTATE.fullmatch(state):
+            state = b""
+        if state:
+            self.forward += b"tracestate: %b\r\n" % state
+        self.parent = (match[1], match[2], match[3], state)
+
+    def carry(self, trace: Trace, state: str) -> None:
+        """Be part of `trace`: its attempts tell the upstream of it, with the tracestate `state`."""
+        self.trace = trace
+        self.trace_id = trace.id
+        self.exemplar = trace.id if trace.sampled else ""
+        self.forward = b"X-Request-ID: %b\r\n" % self.request_id.encode()
+        if state:
+            self.forward += b"tracestate: %b\r\n" % state.encode("ascii")
+
+    @property
+    def instance(self) -> str:
+        """The path if it is short and plain, else `/`: what answers and logs may repeat."""
+        return self.path if _PRINTABLE_PATH.fullmatch(self.path) else "/"
+
+
+def address_of(peer: object) -> str:
+    """Return a socket's peer without its port and its zone, which may hold any text (RFC 4007)."""
+    return str(peer[0]).partition("%")[0] if isinstance(peer, tuple) else "unix"
+
+
+class Handler(Protocol):
+    """What a server serves: the public pages or the operator's."""
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request. Raises nothing but cancellation, when the client has gone."""
+        ...
+
+    def refuse(self, request: Request, failure: Failure) -> Response:
+        """Answer a request that the server could not even read."""
+        ...
+
+    def on_finished(self, request: Request, response: Response | None, sent: int) -> None:
+        """Take note that the answer was sent, or the client lost (`response` None or cut short).
+
+        Args:
+            request: what `handle` was given.
+            response: the answer, or None when the client left before there was one.
+            sent: bytes of the body handed to the client's connection; -1 when it was cut off.
+        """
+        ...

@@ -1,0 +1,151 @@
+"""What is sent to clients: documents, problems and small pages, as header lines and bytes.
+
+Header lines are built as one block of bytes; both servers send it as it is or split it at its
+lines. Every value in a block is made here or checked before it gets here.
+"""
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from docwarden.core.conditional import Span
+from docwarden.core.document import Document, Lease
+from docwarden.core.errors import Failure
+from docwarden.core.fetch import Wanted
+from docwarden.net.write_batch import Bytes
+
+# Scripts never run; images and the viewers that browsers build in for PDF keep working.
+_DOCUMENT_POLICY: Final = (
+    b"default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; object-src 'self';"
+    b" plugin-types application/pdf; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+)
+_DOCUMENT_HEADERS: Final = (
+    b"Accept-Ranges: bytes\r\n"
+    b"Cache-Control: private, no-cache\r\n"
+    b"Content-Security-Policy: " + _DOCUMENT_POLICY + b"\r\n"
+    b"Cross-Origin-Resource-Policy: same-origin\r\n"
+    b"X-Content-Type-Options: nosniff\r\n"
+)
+_TIMING_AND_ID: Final = b"Server-Timing: upstream;dur=%.2f, verify;dur=%.2f\r\nX-Request-ID: %b\r\n"
+_DOCUMENT: Final = (
+    b"Content-Type: %b\r\nContent-Length: %d\r\nETag: %b\r\n"
+    b'Content-Disposition: inline; filename="%b.%b"\r\n' + _TIMING_AND_ID
+)
+_NOT_MODIFIED: Final = b"ETag: %b\r\n" + _TIMING_AND_ID
+_PAGE: Final = (
+    b"Content-Type: %b\r\nContent-Length: %d\r\nCache-Control: no-store\r\n"
+    b"X-Content-Type-Options: nosniff\r\n"
+)
+
+
+@dataclass(slots=True, eq=False)
+class Response:
+    """One answer.
+
+    Attributes:
+        status: HTTP status.
+        fields: header lines, each ended by CR LF, Content-Length among them unless `stream` is set.
+        body: the bytes to send; none for HEAD and 304.
+        lease: memory that `body` holds until it is sent.
+        stream: pieces to send instead of `body`, of unknown number (server-sent events).
+    """
+
+    status: int
+    fields: bytes
+    body: Bytes = b""
+    lease: Lease | None = None
+    stream: AsyncIterator[bytes] | None = None
+
+
+def document(found: Document, wanted: Wanted, request_id: str, span: Span | None) -> Response:
+    """Return a document, or the `span` of it, as 200 or 206."""
+    body = found.body
+    size = len(body)
+    fields = _DOCUMENT % (
+        found.media_type.encode(),
+        size if span is None else span.length,
+        found.etag,
+        wanted.document_id.encode(),
+        found.extension,
+        wanted.upstream_seconds * 1e3,
+        wanted.verify_seconds * 1e3,
+        request_id.encode(),
+    )
+    fields += _DOCUMENT_HEADERS
+    if found.age is not None:
+        fields += _age(found.age)
+    if span is None:
+        return Response(200, fields, body, found.lease)
+    fields += b"Content-Range: bytes %d-%d/%d\r\n" % (*span, size)
+    return Response(206, fields, memoryview(body)[span.first : span.last + 1], found.lease)
+
+
+def not_modified(found: Document, wanted: Wanted, request_id: str) -> Response:
+    """Return 304 for a document that the client already has."""
+    fields = _NOT_MODIFIED % (
+        found.etag,
+        wanted.upstream_seconds * 1e3,
+        wanted.verify_seconds * 1e3,
+        request_id.encode(),
+    )
+    fields += _DOCUMENT_HEADERS
+    if found.age is not None:
+        fields += _age(found.age)
+    return Response(304, fields, lease=found.lease)
+
+
+def _age(seconds: float) -> bytes:
+    """Return Age and Cache-Status (RFC 9211) for a copy from the store."""
+    age = max(0, int(seconds))
+    return b"Age: %d\r\nCache-Status: docwarden; hit; detail=stale-if-error\r\n" % age
+
+
+def repr_digest(found: Document, algorithm: str) -> bytes:
+    """Return the Repr-Digest line of a document (RFC 9530 section 3)."""
+    digest = hashlib.new(algorithm.replace("-", ""), found.body).digest()
+    return b"Repr-Digest: %b=:%b:\r\n" % (algorithm.encode(), base64.b64encode(digest))
+
+
+def problem(  # noqa: PLR0913 - the members of a problem (RFC 9457 section 3.1) and its headers
+    failure: Failure,
+    *,
+    instance: str,
+    request_id: str,
+    attempts: int,
+    retry_after: int | None = None,
+    extra: bytes = b"",
+) -> Response:
+    """Return a failure as `application/problem+json` (RFC 9457)."""
+    rule = failure.rule
+    body = orjson.dumps(
+        {
+            "type": f"urn:docwarden:problem:{rule.slug}",
+            "title": rule.title,
+            "status": rule.status,
+            "detail": rule.detail,
+            "instance": instance,
+            "request_id": request_id,
+            "reason": failure.reason,
+            "attempts": attempts,
+        }
+    )
+    fields = _PAGE % (b"application/problem+json", len(body))
+    fields += b"X-Request-ID: %b\r\n" % request_id.encode()
+    if retry_after is not None:
+        fields += b"Retry-After: %d\r\n" % retry_after
+    return Response(rule.status, fields + extra, body)
+
+
+def page(body: bytes, media_type: bytes, *, status: int = 200, extra: bytes = b"") -> Response:
+    """Return a small page that is never cached."""
+    return Response(status, _PAGE % (media_type, len(body)) + extra, body)
+
+
+def without_body(response: Response) -> Response:
+    """Return the answer to HEAD for what GET would answer (RFC 9110 section 9.3.2)."""
+    response.body = b""
+    return response

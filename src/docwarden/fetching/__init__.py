@@ -1,0 +1,1 @@
+"""Getting one intact document under every policy."""

@@ -1,0 +1,249 @@
+"""The order of the policies around an attempt, outermost first.
+
+deadline > single flight > last verified copy > limiter > retry > hedge > breaker > attempt
+
+Each policy is one method that calls the next, in this file's order. The deadline is no method of
+its own: it is a point in time that bounds every wait below. docs/explanation/resilience.md says
+why the order is this one.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
+
+from docwarden.core.document import Document, give_back
+from docwarden.core.errors import Cause, Failure, Retry
+from docwarden.core.fetch import Wanted
+from docwarden.fetching.resilience.breaker import Breaker
+from docwarden.fetching.resilience.hedging import Hedge, race
+from docwarden.fetching.resilience.limiter import AdaptiveLimiter, Overloaded
+from docwarden.fetching.resilience.retry import RetryPolicy, RetryState
+from docwarden.fetching.resilience.retry_budget import RetryBudget
+from docwarden.fetching.resilience.single_flight import SingleFlight
+from docwarden.fetching.stale_copies import Copies
+from docwarden.telemetry.metrics import Metrics
+
+# Causes that arise on this side of the connection.
+_SAYS_NOTHING: Final = frozenset((Cause.MEMORY, Cause.DEADLINE, Cause.OVERLOADED))
+# A shared call ends itself at its deadline, or a sweep of the pool later. Who waits for it until
+# then hears why, and so does the breaker.
+_TO_END: Final = 0.1
+# Causes that are the upstream's answer, which a second attempt would only hear again.
+_ANSWERS: Final = frozenset((Cause.NOT_FOUND, Cause.TOO_LARGE, Cause.STATUS_FINAL))
+
+Attempt = Callable[[Wanted, float, float], Coroutine[Any, Any, Document]]
+"""Takes what is wanted, monotonic seconds now, and the seconds that it may take."""
+
+
+class Fetching:
+    """Fetches documents under every policy.
+
+    Attributes:
+        fetch: returns what fetches an intact document before the deadline of what is wanted. It
+            raises Failure, with the cause of the last attempt or of the policy that refused one.
+            The caller releases the document's lease.
+    """
+
+    def __init__(  # noqa: PLR0913 - the policies that it orders
+        self,
+        *,
+        attempt: Attempt,
+        limiter: AdaptiveLimiter,
+        breaker: Breaker,
+        retries: RetryPolicy,
+        hedge: Hedge | None,
+        hedge_budget: RetryBudget,
+        single_flight: SingleFlight[Document] | None,
+        copies: Copies | None,
+        metrics: Metrics,
+        transport_budget: RetryBudget,
+        corruption_budget: RetryBudget,
+        attempt_timeout: float,
+        clock: Callable[[], float],
+        random: Callable[[], float],
+    ) -> None:
+        self._attempt = attempt
+        self._limiter = limiter
+        self._breaker = breaker
+        self._retries = retries
+        self._hedge = hedge
+        self._hedge_budget = hedge_budget
+        self._single_flight = single_flight
+        self._copies = copies
+        self._metrics = metrics
+        self._budgets = {
+            Retry.TRANSPORT: transport_budget,
+            Retry.CORRUPTION: corruption_budget,
+        }
+        self._attempt_timeout = attempt_timeout
+        # Policies that are switched off are not passed through.
+        self._try_once = self._behind_breaker if hedge is None else self._hedged
+        self._fetch_once = self._within_limit if copies is None else self._or_last_copy
+        self.fetch = self._fetch_once if single_flight is None else self._shared
+        self._clock = clock
+        self._random = random
+
+    async def _shared(self, wanted: Wanted) -> Document:
+        flight = cast("SingleFlight[Document]", self._single_flight)
+
+        def call() -> Coroutine[Any, Any, Document]:
+            wanted.shared = False
+            return self._fetch_once(wanted)
+
+        wanted.shared = True
+        longest_wait = wanted.deadline.remaining(self._clock()) + _TO_END
+        pending = flight.run(wanted.document_id, call, longest_wait=longest_wait)
+        try:
+            document = await pending
+        except TimeoutError as error:
+            refusal = Failure(Cause.DEADLINE, "single-flight-timeout")
+            copy = await self._copies.find(wanted) if self._copies is not None else None
+            if copy is None:
+                raise refusal from error
+            wanted.replaced = refusal
+            return copy
+        else:
+            # Found out for another request, if this one shares its fetch.
+            wanted.replaced = document.replaces
+            return document
+
+    async def _or_last_copy(self, wanted: Wanted) -> Document:
+        """Keep what was verified; where nothing can be, return what was kept."""
+        copies = cast("Copies", self._copies)
+        try:
+            document = await self._within_limit(wanted)
+        except Failure as failure:
+            refusal = failure
+        else:
+            copies.keep(wanted.document_id, document)
+            return document
+        copy = await copies.find(wanted) if refusal.rule.stale else None
+        if copy is None:
+            raise refusal
+        # The frame of this call is among its own, and would keep the copy.
+        refusal.__traceback__ = None
+        wanted.replaced = copy.replaces = refusal
+        return copy
+
+    async def _within_limit(self, wanted: Wanted) -> Document:
+        limiter = self._limiter
+        if not limiter.try_acquire():
+            await self._queue(wanted)
+        latency = None
+        try:
+            # A retry begins with the first failure: until then there is nothing to pass through.
+            try:
+                document = await self._try_once(wanted)
+            except Failure as failure:
+                first = failure
+            else:
+                if len(wanted.attempts) == 1:
+                    _, latency = wanted.attempts[0]
+                return document
+            return await self._with_retries(wanted, first)
+        finally:
+            limiter.release(latency)
+
+    async def _queue(self, wanted: Wanted) -> None:
+        started = self._clock()
+        try:
+            await self._limiter.acquire(wanted.deadline.remaining(started))
+        except Overloaded as error:
+            raise Failure(Cause.OVERLOADED) from error
+        finally:
+            wanted.queue_seconds = self._clock() - started
+
+    async def _with_retries(self, wanted: Wanted, failure: Failure) -> Document:
+        """Make further attempts after the first failed, as far as limits and budgets allow."""
+        state = RetryState(self._retries)
+        while True:
+            kind = failure.rule.retry
+            remaining = wanted.deadline.remaining(self._clock())
+            delay = state.may_retry(kind, remaining=remaining, random=self._random)
+            if delay is None or not self._budgets[kind].try_take():
+                raise failure
+            try:
+                if delay:
+                    await asyncio.sleep(delay)
+                return await self._try_once(wanted)
+            except Failure as next_failure:
+                # An open breaker ends the request; what made it open is the better answer.
+                if next_failure.cause is Cause.CIRCUIT_OPEN:
+                    raise failure from None
+                failure = next_failure
+            finally:
+                self._budgets[kind].give_back()
+
+    async def _hedged(self, wanted: Wanted) -> Document:
+        hedge = cast("Hedge", self._hedge)
+        shedding = self._limiter.waiting > 0
+        delay = hedge.delay(shedding=shedding)
+        first = self._observed(hedge, wanted)
+        if delay is None:
+            return await first
+        document, second_won = await race(
+            first,
+            lambda: self._second(wanted),
+            delay,
+            settles=_is_answer,
+            discard=give_back,
+        )
+        if second_won:
+            self._metrics.hedges["won"] += 1
+        return document
+
+    async def _observed(self, hedge: Hedge, wanted: Wanted) -> Document:
+        """Make the first attempt, and learn what it took unless it failed early."""
+        started = self._clock()
+        early = False
+        try:
+            return await self._behind_breaker(wanted)
+        except Failure as failure:
+            early = failure.cause is not Cause.ATTEMPT_TIMEOUT
+            raise
+        finally:
+            if not early:
+                hedge.observe(self._clock() - started)
+
+    def _second(self, wanted: Wanted) -> Coroutine[Any, Any, Document] | None:
+        """Begin a second attempt, if the budget has a place for it."""
+        if not self._hedge_budget.try_take():
+            return None
+        self._metrics.hedges["started"] += 1
+        return self._second_attempt(wanted)
+
+    async def _second_attempt(self, wanted: Wanted) -> Document:
+        try:
+            return await self._behind_breaker(wanted)
+        finally:
+            self._hedge_budget.give_back()
+
+    async def _behind_breaker(self, wanted: Wanted) -> Document:
+        """Make one attempt, no longer than an attempt may take and never past the deadline."""
+        now = self._clock()
+        timeout = wanted.deadline.bound(self._attempt_timeout, now)
+        if timeout <= 0:
+            raise Failure(Cause.DEADLINE)
+        breaker = self._breaker
+        permit = breaker.try_acquire(now)
+        if permit is None:
+            raise Failure(Cause.CIRCUIT_OPEN, retry_after=breaker.retry_after(now))
+        report = breaker.abandoned
+        try:
+            document = await self._attempt(wanted, now, timeout)
+        except Failure as failure:
+            # Cut short by the deadline, it tells of this request's past and not of the upstream.
+            if failure.cause is Cause.ATTEMPT_TIMEOUT and timeout < self._attempt_timeout / 2:
+                raise Failure(Cause.DEADLINE) from failure
+            if failure.cause not in _SAYS_NOTHING:
+                report = breaker.failed if failure.rule.trips else breaker.succeeded
+            raise
+        else:
+            report = breaker.succeeded
+            return document
+        finally:
+            report(permit, self._clock())
+
+
+def _is_answer(error: Exception) -> bool:
+    return isinstance(error, Failure) and error.cause in _ANSWERS

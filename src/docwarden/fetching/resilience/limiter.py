@@ -1,0 +1,144 @@
+"""How many requests may use the upstream at once, and what becomes of the others.
+
+Who finds no place waits in a first-in first-out queue, at most `longest_wait`, and the queue is no
+longer than what that time is expected to serve (Little's law): the rest is refused at once.
+First-in first-out, because a wait of 1 % of the deadline makes no request stale; adaptive LIFO or
+CoDel help where clients give up while they queue, and would starve the unlucky here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import Final
+
+from docwarden.fetching.resilience.gradient_limit import GradientLimit
+
+LEAST_SAMPLES: Final = 10
+"""Samples below which a median says little (Netflix's `WindowedLimit` has the same minimum)."""
+
+LONGEST_QUEUE: Final = 1000
+"""Waiting requests that memory has room for, whatever Little's law says: about 10 MB."""
+
+
+class Overloaded(Exception):  # noqa: N818 - named for the state that the client is told about
+    """No place is free, and none is expected within the time that a request may wait."""
+
+
+class AdaptiveLimiter:
+    """Gives places to requests, as many as `GradientLimit` says; for one event loop.
+
+    Args:
+        limit: What has been learned so far and goes on learning.
+        longest_wait: Seconds that a request may wait for a place.
+
+    Attributes:
+        in_flight: Places taken.
+        refused: Requests refused since the start, at once or after waiting.
+    """
+
+    __slots__ = (
+        "_gradient",
+        "_longest_queue",
+        "_longest_wait",
+        "_peak",
+        "_samples",
+        "_waiters",
+        "in_flight",
+        "limit",
+        "refused",
+    )
+
+    def __init__(self, limit: GradientLimit | None = None, *, longest_wait: float = 0.100) -> None:
+        self._gradient = limit if limit is not None else GradientLimit()
+        self._longest_wait = longest_wait
+        self._longest_queue = LONGEST_QUEUE
+        self._samples: list[float] = []
+        self._peak = 0
+        # Ordered, so that a waiter that gives up leaves from the middle at no cost.
+        self._waiters: OrderedDict[asyncio.Future[bool], None] = OrderedDict()
+        self.limit = self._gradient.limit
+        self.in_flight = 0
+        self.refused = 0
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._waiters)
+
+    def try_acquire(self) -> bool:
+        """Take a place if one is free. Nobody is overtaken: places go to the queue first."""
+        if self.in_flight >= self.limit:
+            return False
+        self.in_flight += 1
+        return True
+
+    async def acquire(self, timeout: float) -> None:
+        """Take a place, waiting for one at most `timeout` seconds or `longest_wait`.
+
+        Raises:
+            Overloaded: The queue is full or the wait was in vain.
+        """
+        if self.in_flight < self.limit:
+            self.in_flight += 1
+            return
+        if len(self._waiters) >= self._longest_queue or timeout <= 0.0:
+            self.refused += 1
+            raise Overloaded
+        loop = asyncio.get_running_loop()
+        place: asyncio.Future[bool] = loop.create_future()
+        self._waiters[place] = None
+        timer = loop.call_later(min(timeout, self._longest_wait), self._give_up, place)
+        try:
+            given = await place
+        except asyncio.CancelledError:
+            if place.cancelled():
+                self._waiters.pop(place, None)
+            elif place.result():
+                # The place was given in the same turn of the loop in which we were cancelled.
+                self.release(None)
+            raise
+        finally:
+            timer.cancel()
+        if not given:
+            self.refused += 1
+            raise Overloaded
+
+    def release(self, latency: float | None) -> None:
+        """Give the place back.
+
+        Args:
+            latency: Seconds that a fetch took whose only attempt succeeded. None for all others:
+                a failure, a hang or a retry tells of faults, not of load.
+        """
+        if latency is not None:
+            self._samples.append(latency)
+            if self.in_flight > self._peak:  # noqa: PLR1730 - max() costs as much as all the rest
+                self._peak = self.in_flight
+            if len(self._samples) >= self.limit and len(self._samples) >= LEAST_SAMPLES:
+                self._learn()
+        self.in_flight -= 1
+        if self._waiters:
+            self._hand_on()
+
+    def _learn(self) -> None:
+        self._samples.sort()
+        median = self._samples[len(self._samples) // 2]
+        self._gradient.learn(median, self._peak)
+        self._samples.clear()
+        self._peak = 0
+        self.limit = self._gradient.limit
+        served = int(self._longest_wait * self.limit / self._gradient.latency)
+        self._longest_queue = min(max(served, self.limit), LONGEST_QUEUE)
+
+    def _hand_on(self) -> None:
+        while self._waiters and self.in_flight < self.limit:
+            place, _ = self._waiters.popitem(last=False)
+            if not place.done():
+                self.in_flight += 1
+                place.set_result(True)
+
+    def _give_up(self, place: asyncio.Future[bool]) -> None:
+        if not place.done():
+            del self._waiters[place]
+            place.set_result(False)

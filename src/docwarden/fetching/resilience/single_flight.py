@@ -1,0 +1,133 @@
+"""Requests for the same thing at the same moment share one call.
+
+The rules:
+
+1. The call runs in a task of its own. Whoever asked first has no special part: when he goes away
+   the others still get the result; when the last one goes the call is cancelled.
+2. A failure goes to all who wait. None of them calls again by himself, so a failing upstream
+   sees no stampede; who asks after the failure begins a new call.
+3. A call serves a bounded number of requests; the next one begins another call, which is then
+   the one to join. So one popular key cannot collect waiters without end, and no one is refused.
+4. Everyone waits on his own clock, and runs out of time alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from docwarden.fetching.resilience.cancellation import end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Hashable
+
+T = TypeVar("T")
+
+
+class _Flight(Generic[T]):
+    """One call and those who wait for it."""
+
+    __slots__ = ("requests", "settled", "task", "waiting")
+
+    def __init__(self, task: asyncio.Task[T]) -> None:
+        self.task = task
+        self.requests = 0
+        self.waiting = 0
+        self.settled = False
+
+
+class SingleFlight(Generic[T]):
+    """Shares calls among equal keys; for one event loop.
+
+    A result may hold something that its holders give back, such as memory. Each who gets the
+    result is a holder: `share` adds the others to the first before anyone can give back.
+
+    Args:
+        share: Adds a holder to a result.
+        discard: Gives a result back for a holder who went away without taking it.
+        most_requests: Requests that one call serves.
+
+    Attributes:
+        shared: Requests since the start that joined another's call.
+    """
+
+    __slots__ = ("_discard", "_flights", "_most_requests", "_share", "shared")
+
+    def __init__(
+        self,
+        *,
+        share: Callable[[T], None],
+        discard: Callable[[T], None],
+        most_requests: int = 100,
+    ) -> None:
+        self._share = share
+        self._discard = discard
+        self._most_requests = most_requests
+        self._flights: dict[Hashable, _Flight[T]] = {}
+        self.shared = 0
+
+    async def run(
+        self, key: Hashable, call: Callable[[], Coroutine[Any, Any, T]], *, longest_wait: float
+    ) -> T:
+        """Return the result of the call for `key` that is under way, or else of a new `call()`.
+
+        Args:
+            key: What the result is for.
+            call: Begins a call. Its time is bounded by itself.
+            longest_wait: Seconds that this request may wait.
+
+        Raises:
+            TimeoutError: The wait was too long.
+            Exception: What the call raised, the same object for all who waited.
+        """
+        flight = self._join(key, call)
+        took = False
+        try:
+            await asyncio.wait((flight.task,), timeout=longest_wait)
+            # Done but not settled yet is too late as well: the holders have not been counted.
+            if not flight.settled:
+                raise TimeoutError
+            took = True
+            return flight.task.result()
+        finally:
+            flight.waiting -= 1
+            if not took:
+                await self._leave(key, flight)
+
+    def _join(self, key: Hashable, call: Callable[[], Coroutine[Any, Any, T]]) -> _Flight[T]:
+        flight = self._flights.get(key)
+        if flight is None or flight.task.done() or flight.requests >= self._most_requests:
+            flight = self._flights[key] = _Flight(asyncio.create_task(call()))
+            # Added before any waiter, so it runs before any of them sees the result.
+            flight.task.add_done_callback(lambda _: self._settle(key, flight))
+        else:
+            self.shared += 1
+        flight.requests += 1
+        flight.waiting += 1
+        return flight
+
+    def _settle(self, key: Hashable, flight: _Flight[T]) -> None:
+        flight.settled = True
+        self._forget(key, flight)
+        if _failed(flight.task):
+            return
+        if flight.waiting == 0:
+            self._discard(flight.task.result())
+        for _ in range(flight.waiting - 1):
+            self._share(flight.task.result())
+
+    async def _leave(self, key: Hashable, flight: _Flight[T]) -> None:
+        if not flight.settled:
+            if flight.waiting == 0:
+                self._forget(key, flight)
+                await end((flight.task,))
+        elif not _failed(flight.task):
+            self._discard(flight.task.result())
+
+    def _forget(self, key: Hashable, flight: _Flight[T]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    return task.cancelled() or task.exception() is not None

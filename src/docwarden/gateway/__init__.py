@@ -1,0 +1,1 @@
+"""What clients ask for: documents, and the few pages beside them."""

@@ -1,0 +1,135 @@
+"""The public interface in OpenAPI 3.1, and the index page that points to it."""
+
+from typing import Any, Final
+
+import orjson
+
+from docwarden import __version__
+from docwarden.core.errors import RULES, Cause
+from docwarden.integrity.checks import MediaType
+
+_DOCUMENT_CAUSES: Final = tuple(
+    cause
+    for cause in Cause
+    if cause not in (Cause.NO_SUCH_PAGE, Cause.CLIENT_CLOSED, Cause.HEAD_TIMEOUT)
+)
+_HEADERS: Final = {
+    "ETag": "Strong entity tag of the bytes.",
+    "Content-Disposition": "inline, with a file name of id and type.",
+    "Server-Timing": "Milliseconds spent in the upstream and in verification.",
+    "X-Request-ID": "The request's id: the client's own if it was sane.",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def _problems() -> dict[str, Any]:
+    """Return the answers that are problems, by status."""
+    slugs: dict[int, list[str]] = {}
+    for cause in _DOCUMENT_CAUSES:
+        rule = RULES[cause]
+        if rule.slug not in slugs.setdefault(rule.status, []):
+            slugs[rule.status].append(rule.slug)
+    return {
+        str(status): {
+            "description": ", ".join(names),
+            "content": {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            },
+        }
+        for status, names in sorted(slugs.items())
+    }
+
+
+def _document_operation(method: str) -> dict[str, Any]:
+    headers = {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
+    }
+    whole = {
+        "description": "The intact document.",
+        "headers": headers,
+        "content": {
+            str(each): {"schema": {"type": "string", "format": "binary"}} for each in MediaType
+        },
+    }
+    answers: dict[str, Any] = {"200": whole, "304": {"description": "The client has it already."}}
+    if method == "get":
+        answers["206"] = {**whole, "description": "The part of the document that was asked for."}
+    return {
+        "operationId": f"{method}Document",
+        "summary": "Fetch a document; it is delivered only if it is intact.",
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,18})$"},
+            }
+        ],
+        "responses": {**answers, **_problems()},
+    }
+
+
+def _page(summary: str, media_type: str, *statuses: str) -> dict[str, Any]:
+    content: dict[str, Any] = {media_type: {}}
+    return {
+        "get": {
+            "summary": summary,
+            "responses": {
+                status: {"description": summary, "content": content} for status in statuses
+            },
+        }
+    }
+
+
+def _description() -> dict[str, Any]:
+    texts = ("type", "title", "detail", "instance", "request_id", "reason")
+    properties: dict[str, Any] = {name: {"type": "string"} for name in texts}
+    properties["status"] = {"type": "integer"}
+    properties["attempts"] = {"type": "integer", "minimum": 0}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "docwarden",
+            "version": __version__,
+            "summary": "Intact documents from an upstream that cannot be trusted.",
+        },
+        "paths": {
+            "/{id}": {"get": _document_operation("get"), "head": _document_operation("head")},
+            "/healthz": _page(
+                "Whether this instance takes requests.", "application/json", "200", "503"
+            ),
+            "/openapi.json": _page("This description.", "application/json", "200"),
+            "/": _page("An index for people.", "text/html", "200"),
+        },
+        "components": {
+            "schemas": {
+                "Problem": {
+                    "type": "object",
+                    "properties": properties,
+                    "required": sorted(properties),
+                    "additionalProperties": False,
+                }
+            }
+        },
+    }
+
+
+DESCRIPTION: Final = orjson.dumps(_description())
+INDEX: Final = b"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>docwarden</title>
+</head>
+<body>
+<h1>docwarden</h1>
+<p>A document gateway: what it delivers is intact.</p>
+<ul>
+<li><a href="/529852">/529852</a>: a document, by its id</li>
+<li><a href="/healthz">/healthz</a>: whether this instance takes requests</li>
+<li><a href="/openapi.json">/openapi.json</a>: the interface</li>
+</ul>
+</body>
+</html>
+"""

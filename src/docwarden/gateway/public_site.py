@@ -1,0 +1,249 @@
+"""The public pages: documents by id, health, the description of the interface, an index."""
+
+import asyncio
+import math
+import re
+import traceback
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from docwarden.core import conditional, responses
+from docwarden.core.deadline import Deadline
+from docwarden.core.document import Document, give_back
+from docwarden.core.errors import Cause, Failure, Outcome
+from docwarden.core.fetch import Wanted
+from docwarden.core.request import Request
+from docwarden.core.responses import Response
+from docwarden.fetching.pipeline import Fetching
+from docwarden.gateway.openapi import DESCRIPTION, INDEX
+from docwarden.gateway.request_log import RequestLog
+from docwarden.telemetry.health import Health, Phase
+from docwarden.telemetry.logs import Log
+from docwarden.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from docwarden.tracing.tracer import Tracing
+
+# Decimal digits without leading zeros, 1 to 19 of them: what fits a signed 64-bit integer.
+_DOCUMENT_PATH: Final = re.compile(r"/(0|[1-9][0-9]{0,18})")
+_READ_METHODS: Final = ("GET", "HEAD")
+# SHA-2 of a larger body would hold up the event loop for milliseconds.
+_DIGEST_IN_PLACE: Final = 256 * 1024
+# Path to body and media type; that of /healthz is made when it is asked for.
+_PAGES: Final = {
+    "/": (INDEX, b"text/html; charset=utf-8"),
+    "/healthz": (b"", b""),
+    "/openapi.json": (DESCRIPTION, b"application/json"),
+}
+# Asked every few seconds by each load balancer: spans of it would bury all others.
+_UNTRACED: Final = frozenset(("/healthz",))
+_DELIVERED: Final = Outcome.DELIVERED
+_STALE: Final = Outcome.DELIVERED_STALE
+_CLIENT_GONE: Final = Failure(Cause.CLIENT_CLOSED)
+
+
+class PublicSite:
+    """Answers clients; implements `core.request.Handler`."""
+
+    def __init__(  # noqa: PLR0913 - the parts that it joins
+        self,
+        *,
+        fetching: Fetching,
+        health: Health,
+        metrics: Metrics,
+        request_log: RequestLog,
+        log: Log,
+        request_timeout: float,
+        clock: Callable[[], float],
+        random: Random,
+        tracing: "Tracing | None" = None,
+    ) -> None:
+        self._fetching = fetching
+        self._health = health
+        self._metrics = metrics
+        self._request_log = request_log
+        self._log = log
+        self._request_timeout = request_timeout
+        self._clock = clock
+        self._random = random
+        self._tracing = tracing
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        if self._tracing is not None and request.path not in _UNTRACED:
+            self._tracing.begin(request)
+        self._health.in_flight[request] = request.started
+        try:
+            document_id = self._document_id(request)
+            if document_id is None:
+                response = self._page(request.path)
+            else:
+                wanted = self._wanted(request, document_id)
+                found = await self._fetching.fetch(wanted)
+                response = self._delivery(request, wanted, found)
+                if b"want-repr-digest" in request.headers:
+                    await self._add_digest(request, found, response)
+        except Failure as failure:
+            # Its frames may hold a document, and the request, which keeps it, is in them.
+            failure.__traceback__ = None
+            response = self.refuse(request, failure)
+        except Exception as error:  # noqa: BLE001 - the boundary: told to the client, log and metrics
+            self._report_defect(request, error)
+            response = self.refuse(request, Failure(Cause.INTERNAL))
+        finally:
+            del self._health.in_flight[request]
+        return response if request.method != "HEAD" else responses.without_body(response)
+
+    def refuse(self, request: Request, failure: Failure) -> Response:
+        """Return the problem for `failure` and note it with the request."""
+        rule = failure.rule
+        request.failure = failure
+        request.outcome = rule.outcome
+        retry_after = None
+        if rule.retry_after:
+            least = max(1, math.ceil(failure.retry_after or 0))
+            # Up to half as long again, so that clients do not all come back in one instant.
+            retry_after = least + self._random.randrange(max(2, least // 2) + 1)
+        extra = b""
+        if failure.cause is Cause.METHOD:
+            extra = b"Allow: GET, HEAD\r\n"
+        elif failure.size is not None:
+            extra = b"Content-Range: bytes */%d\r\n" % failure.size
+        return responses.problem(
+            failure,
+            instance=request.instance,
+            request_id=request.request_id,
+            attempts=len(request.wanted.attempts) if request.wanted else 0,
+            retry_after=retry_after,
+            extra=extra,
+        )
+
+    def on_finished(self, request: Request, response: Response | None, sent: int) -> None:
+        """Count and log the request, and give its document's memory back."""
+        if response is not None and response.lease is not None:
+            response.lease.release()
+        cut_off = response is None or sent < 0
+        if cut_off:
+            request.failure = _CLIENT_GONE
+            request.outcome = _CLIENT_GONE.rule.outcome if request.wanted else None
+        status = _CLIENT_GONE.rule.status if response is None else response.status
+        seconds = self._clock() - request.started
+        metrics = self._metrics
+        metrics.requests[request.route, request.method_label, status].observe(
+            seconds, request.exemplar
+        )
+        if request.outcome is not None:
+            metrics.documents[request.outcome] += 1
+        self._request_log.on_finished(request, status=status, sent=sent, seconds=seconds)
+        if request.trace is not None:
+            request.trace.end(request, 0 if response is None else status, seconds)
+
+    def _document_id(self, request: Request) -> str | None:
+        """Return the document that is asked for, None for a page, and note the route.
+
+        Raises:
+            Failure: when there is nothing of that path, or not for that method.
+        """
+        path = request.path
+        match = _DOCUMENT_PATH.fullmatch(path)
+        if match is None and path not in _PAGES:
+            raise Failure(Cause.INVALID_ID)
+        request.route = "/{id}" if match else path
+        if request.method not in _READ_METHODS:
+            raise Failure(Cause.METHOD)
+        return match[1] if match else None
+
+    def _page(self, path: str) -> Response:
+        if path == "/healthz":
+            return self._healthz()
+        body, media_type = _PAGES[path]
+        return responses.page(body, media_type)
+
+    def _healthz(self) -> Response:
+        phase = self._health.phase
+        well = phase is Phase.READY and self._health.alive
+        body = orjson.dumps({"status": "ok" if well else phase})
+        return responses.page(body, b"application/json", status=200 if well else 503)
+
+    def _wanted(self, request: Request, document_id: str) -> Wanted:
+        if self._health.phase is Phase.CLOSING:
+            raise Failure(Cause.DRAINING)
+        wanted = request.wanted = Wanted(
+            document_id,
+            Deadline(request.started + self._request_timeout),
+            forward=request.forward,
+            exemplar=request.exemplar,
+            trace=request.trace,
+        )
+        return wanted
+
+    def _delivery(self, request: Request, wanted: Wanted, found: Document) -> Response:
+        """Return the answer that delivers `found`, or gives its memory back."""
+        request.media_type = found.media_type
+        request.outcome = _DELIVERED if found.age is None else _STALE
+        headers = request.headers
+        if b"if-match" in headers and not conditional.is_wanted(headers[b"if-match"], found.etag):
+            give_back(found)
+            raise Failure(Cause.PRECONDITION)
+        if b"if-none-match" in headers and conditional.matches(
+            headers[b"if-none-match"], found.etag
+        ):
+            if found.age is None:
+                request.outcome = Outcome.NOT_MODIFIED
+            return responses.not_modified(found, wanted, request.request_id)
+        span = None
+        if b"range" in headers:
+            try:
+                span = _span(request, found)
+            except Failure:
+                give_back(found)
+                raise
+        return responses.document(found, wanted, request.request_id, span)
+
+    async def _add_digest(self, request: Request, found: Document, response: Response) -> None:
+        """Add the digest that the client asks for, if it can be had."""
+        algorithm = conditional.wanted_digest(request.headers[b"want-repr-digest"])
+        if algorithm is None or response.status == 304:
+            return
+        try:
+            response.fields += await _digest_line(found, algorithm)
+        except BaseException:
+            give_back(found)
+            raise
+
+    def _report_defect(self, request: Request, error: Exception) -> None:
+        self._log.event(
+            "error",
+            "defect",
+            request_id=request.request_id,
+            **{
+                "exception.type": type(error).__name__,
+                "exception.stacktrace": "".join(traceback.format_exception(error)),
+            },
+        )
+
+
+def _span(request: Request, found: Document) -> conditional.Span | None:
+    """Return the bytes that the client asks for, None for all of them.
+
+    Raises:
+        Failure: when they lie outside the document.
+    """
+    value = request.headers[b"range"]
+    if request.method != "GET":
+        return None
+    if not conditional.range_applies(request.headers.get(b"if-range"), found.etag):
+        return None
+    span = conditional.parse_range(value, len(found.body))
+    if isinstance(span, conditional.Unsatisfiable):
+        raise Failure(Cause.RANGE, size=span.size)
+    return span
+
+
+async def _digest_line(found: Document, algorithm: str) -> bytes:
+    if len(found.body) <= _DIGEST_IN_PLACE:
+        return responses.repr_digest(found, algorithm)
+    return await asyncio.to_thread(responses.repr_digest, found, algorithm)

@@ -1,0 +1,84 @@
+"""The last requests that failed, for the console: rings of bounded records.
+
+An open circuit or a full gateway refuses thousands of requests in a moment. They have a ring of
+their own, so that they do not push out the failures that tell why.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final
+
+from docwarden.core.errors import Failure, Outcome
+from docwarden.core.request import Request
+
+KEPT: Final = 45
+KEPT_REFUSED: Final = 5
+"""Records; the oldest goes first. With every text at its longest, about 20 KB together."""
+REFUSED: Final = frozenset((Outcome.OVERLOADED, Outcome.CIRCUIT_OPEN))
+"""Outcomes of requests that were turned away to protect the gateway or the upstream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One failed request; every text is ours or was checked where it came in.
+
+    Attributes:
+        at: epoch seconds of its end.
+        request_id: as in the answer and the log.
+        document_id: decimal digits, empty where no document was asked for.
+        status: of the answer.
+        outcome: its label in `docwarden_documents_total`, empty where no document was asked for.
+        reason: the stable reason code.
+        media_type: what the refused bytes are, where that is known.
+        attempts: result of each attempt.
+        seconds: from the request's head to the answer's end.
+    """
+
+    at: float
+    request_id: str
+    document_id: str
+    status: int
+    outcome: str
+    reason: str
+    media_type: str
+    attempts: tuple[str, ...]
+    seconds: float
+
+
+class RecentFailures:
+    """Remembers the last failures.
+
+    Attributes:
+        total: failures noted since the start, so that readers notice new ones.
+    """
+
+    __slots__ = ("_refused", "_tried", "total")
+
+    def __init__(self) -> None:
+        self._tried: deque[Failed] = deque(maxlen=KEPT)
+        self._refused: deque[Failed] = deque(maxlen=KEPT_REFUSED)
+        self.total = 0
+
+    def note(self, request: Request, failure: Failure, *, status: int, seconds: float) -> None:
+        """Remember one request that ended in `failure`, or in an old copy because of it."""
+        wanted = request.wanted
+        self.total += 1
+        ring = self._refused if failure.rule.outcome in REFUSED else self._tried
+        ring.append(
+            Failed(
+                at=request.wall + seconds,
+                request_id=request.request_id,
+                document_id=wanted.document_id if wanted else "",
+                status=status,
+                outcome=request.outcome or "",
+                reason=failure.reason,
+                media_type=failure.media_type or "",
+                attempts=tuple(result for result, _ in wanted.attempts) if wanted else (),
+                seconds=seconds,
+            )
+        )
+
+    def newest_first(self) -> list[Failed]:
+        """Return what is remembered."""
+        return sorted((*self._tried, *self._refused), key=attrgetter("at"), reverse=True)

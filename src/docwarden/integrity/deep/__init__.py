@@ -1,0 +1,1 @@
+"""Decoding documents in a supervised process of its own."""

@@ -1,0 +1,1 @@
+"""One module a format: what its structure has to be."""

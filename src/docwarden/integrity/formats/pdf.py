@@ -1,0 +1,155 @@
+"""Tier 2 of PDF: the way from the end of the file to every cross-reference section.
+
+Source: ISO 32000-1, 7.5 (file structure), 7.5.8 (cross-reference streams), annex F (linearized)
+and annex H, implementation notes 13 to 18 (what readers tolerate). Offsets count from the header
+or, as many writers have it, from the first byte of the file; both pass.
+
+A byte that was lost, added or moved anywhere before a section makes some offset miss. What tier 2
+cannot see: bytes that changed in place outside the sections, and a file that was cut exactly at
+the end of an older revision, which is that revision, whole.
+"""
+
+import re
+from typing import Final
+
+from docwarden.integrity.broken import BrokenError
+from docwarden.integrity.formats.sniff import pdf_header
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.verdict import Data
+
+MAX_SECTIONS: Final = 256
+"""How many sections are followed, newest first; those beyond are not looked at."""
+MAX_PASSES: Final = 2
+"""How often, on average, a byte may be read on the way along the sections."""
+MAX_TRAILER: Final = 1 << 20
+"""How much of a trailer or of a cross-reference stream's dictionary is looked at: honest ones take
+less than a kilobyte, /Index in files of many updates some hundred, and a search holds up all other
+threads."""
+MAX_READ_TRAILER: Final = 8_192
+"""What strings, comments and inner dictionaries are told apart in; of a larger one, nothing is."""
+MAX_AFTER: Final = 65_536
+"""How much of what follows the last %%EOF is searched for objects: an update begins with one."""
+_EOF: Final = b"%%EOF"
+_GAP: Final = rb"(?:[\s\0]|%[^\r\n]{0,256}+(?=[\r\n])){0,1024}+"  # white space and comments
+_STARTXREF: Final = re.compile(rb"startxref" + _GAP + rb"(\d{1,19})")
+_TABLE: Final = re.compile(rb"[\s\0]{0,32}xref[\s\0]{1,32}\d{1,10}[\s\0]{1,32}\d{1,10}")
+_STREAM: Final = re.compile(rb"[\s\0]{0,32}\d{1,10}[\s\0]{1,32}\d{1,5}[\s\0]{1,32}obj")
+_OTHERS: Final = (
+    re.compile(rb"/Prev[\s\0]{0,32}(\d{1,19})"),
+    re.compile(rb"/XRefStm[\s\0]{0,32}(\d{1,19})"),
+)
+_ROOT: Final = re.compile(rb"/Root[\s\0]{0,32}(?:\d|<<)")
+_BODY: Final = re.compile(rb"(?:^|[\s\0])\d{1,10}[\s\0]+\d{1,5}[\s\0]+obj\b|\bxref[\s\0]|startxref")
+# Strings, of which parentheses within parentheses are a part, and comments (ISO 32000-1, 7.2.3 and
+# 7.3.4.2). What is not closed is taken as far as it is sure, so that no byte is looked at often.
+_TEXT: Final = rb"[^()\\]|\\."
+_INNER: Final = rb"\((?:" + _TEXT + rb")*+\)"
+_WORDS: Final = re.compile(
+    rb"%[^\r\n]*+|\((?:" + _TEXT + rb"|\((?:" + _TEXT + rb"|" + _INNER + rb")*+\))*+\)?+", re.DOTALL
+)
+_DICTIONARY: Final = re.compile(rb"<<(?:[^<>]|<(?!<)|>(?!>))*+>>")
+_DEPTH: Final = 8  # of dictionaries in dictionaries
+_PADDING: Final = b"\r\n\t \0\x0c\x1a"
+
+
+_Section = tuple[int, list[int], bool]
+"""Of a cross-reference section: the bytes that were read for it, the offsets of further ones, and
+whether it names the catalog."""
+
+
+def walk_pdf(data: Data) -> int:
+    """Return where the document ends: after the last %%EOF, padding included.
+
+    Raises:
+        BrokenError: The bytes are no whole PDF.
+    """
+    end = data.rfind(_EOF)
+    start = data.rfind(b"startxref", 0, end) if end >= 0 else -1
+    match = _STARTXREF.match(data, start, end) if start >= 0 else None
+    if match is None:
+        raise BrokenError(Reason.PDF_STARTXREF_MISSING, "no startxref before the last %%EOF")
+    end += len(_EOF)
+    after = data[end:].strip(_PADDING)
+    if after and _BODY.search(after[:MAX_AFTER]):
+        raise BrokenError(Reason.PDF_UPDATE_UNFINISHED, f"objects follow the last %%EOF at {end}")
+    _follow(data, int(match[1]))
+    return end if after else len(data)
+
+
+def pdf_extent(data: Data) -> int:
+    """Return where the last %%EOF ends: readers need not search for it behind trailing bytes."""
+    end = data.rfind(_EOF)
+    return end + len(_EOF) if end >= 0 else len(data)
+
+
+def _follow(data: Data, newest: int) -> None:
+    """Follow the sections from the newest to the oldest."""
+    base = 0 if data.startswith(b"%PDF-") else max(pdf_header(data), 0)
+    waiting = [newest]
+    seen: set[int] = set()
+    rooted = False
+    left = MAX_PASSES * len(data)
+    while waiting and len(seen) < MAX_SECTIONS and left > 0:
+        offset = waiting.pop()
+        if offset in seen:
+            continue  # a loop is odd, but readers stop at it too
+        section = _section(data, offset, base)
+        if section is None:
+            reason = Reason.PDF_SECTION_WRONG if seen else Reason.PDF_STARTXREF_WRONG
+            raise BrokenError(reason, f"no section at offset {offset} of {len(data)} bytes")
+        seen.add(offset)
+        length, others, names_catalog = section
+        rooted |= names_catalog
+        left -= length
+        waiting += others
+    if not rooted:
+        raise BrokenError(Reason.PDF_TRAILER_BROKEN, "no trailer names the catalog")
+
+
+def _section(data: Data, offset: int, base: int) -> _Section | None:
+    """Return the section at `offset`, counted from the first byte or from the header."""
+    for at in (offset, offset + base) if base else (offset,):
+        if at >= len(data):
+            continue
+        if _TABLE.match(data, at):
+            trailer = data.find(b"trailer", at)
+            if trailer < 0:
+                raise BrokenError(Reason.PDF_TRAILER_BROKEN, f"no trailer after the table at {at}")
+            end = data.find(b"startxref", trailer)
+            end = end if end >= 0 else len(data)
+            return _read_section(data, trailer, end, length=end - at)
+        if _STREAM.match(data, at):
+            end = data.find(b"stream", at, at + MAX_TRAILER)
+            if end >= 0 and data.find(b"/XRef", at, end) >= 0:
+                return _read_section(data, at, end, length=end - at)
+    return None
+
+
+def _read_section(data: Data, start: int, end: int, *, length: int) -> _Section:
+    end = min(end, start + MAX_TRAILER)
+    if end - start <= MAX_READ_TRAILER and not _is_plain(data, start, end):
+        data = _top_level(data[start:end])
+        start, end = 0, len(data)
+    # The first of a name holds. Some writers say /Prev 0 for "none".
+    found = (pattern.search(data, start, end) for pattern in _OTHERS)
+    others = [at for at in (int(match[1]) for match in found if match) if at]
+    return length, others, _ROOT.search(data, start, end) is not None
+
+
+def _is_plain(data: Data, start: int, end: int) -> bool:
+    """Whether a trailer has neither strings in parentheses nor comments nor inner dictionaries."""
+    return (
+        data.find(b"(", start, end) < 0
+        and data.find(b"%", start, end) < 0
+        and data.count(b"<<", start, end) == 1
+    )
+
+
+def _top_level(trailer: Data) -> Data:
+    """Return a trailer without its strings and comments, and with 0 for each inner dictionary."""
+    text = _WORDS.sub(b" ", trailer[trailer.find(b"<<") + 2 :])
+    for _ in range(_DEPTH):
+        text, found = _DICTIONARY.subn(b" 0 ", text)
+        if not found:
+            break
+    return text

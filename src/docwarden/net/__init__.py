@@ -1,0 +1,1 @@
+"""Bytes on their way, whoever sends them: batches of writes, heads, units, memory."""

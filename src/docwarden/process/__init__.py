@@ -1,0 +1,1 @@
+"""One gateway process, or several behind one port: its start, drain and end."""

@@ -1,0 +1,219 @@
+"""The life of one gateway process: start, serve, drain, stop.
+
+On SIGTERM it serves on for the drain delay while it is not ready, so that load balancers can take
+note; then the listener closes and requests under way may end within the drain timeout. Ctrl-C skips
+the delay, and a second signal the rest.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import math
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING, Final, cast
+
+from docwarden import __version__
+from docwarden.composition import Parts
+from docwarden.fetching.store.redis import RedisMissingError
+from docwarden.integrity.deep.process import WorkerFailedError
+from docwarden.net.allocator import tune_collector
+from docwarden.net.units import Address
+from docwarden.process.descriptors import RESERVED, clients_within, raise_limit
+from docwarden.process.observability import Observability
+from docwarden.server.limits import ClientLimits
+from docwarden.server.listener import Front, bind
+from docwarden.settings.settings import PREFIX, Settings
+from docwarden.telemetry.health import Phase
+from docwarden.telemetry.logs import Log
+from docwarden.tracing import TracingError
+
+if TYPE_CHECKING:
+    from docwarden.server.asgi import UvicornFront
+
+# Probes and scrapes: a handful of clients, so a flood there cannot take the process's descriptors.
+ADMIN_CONNECTIONS: Final = 100
+
+
+class StartError(Exception):
+    """The process cannot start; the message names the setting to change."""
+
+
+class App:
+    """One gateway process: both listeners and everything behind them.
+
+    Raises:
+        StartError: when traces or a store are asked for that cannot be made.
+    """
+
+    def __init__(
+        self, settings: Settings, log: Log, *, channel: socket.socket | None = None
+    ) -> None:
+        self._settings = settings
+        self._log = log
+        self._channel = channel
+        try:
+            self.parts = Parts(settings, log)
+        except (RedisMissingError, TracingError) as error:
+            raise StartError(str(error)) from error
+        self.observability = Observability(settings, self.parts)
+        front = _front_class(settings.server)
+        random = self.parts.random
+        limits = client_limits(settings, self._clients())
+        self.public = front(self.parts.public, limits, random=random)
+        limits = client_limits(settings, ADMIN_CONNECTIONS)
+        if channel is None:
+            self.admin = front(self.observability.site, limits, random=random)
+        else:
+            patient = dataclasses.replace(limits, idle_timeout=math.inf)
+            self.admin = Front(self.observability.site, patient, random=random)
+        self.parts.metrics.gauge(
+            "docwarden_client_connections", lambda: len(self.public.connections)
+        )
+        self._hurry = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    def _clients(self) -> int:
+        """Return how many clients may be connected: as many as are set, if the system allows it."""
+        wanted = self._settings.max_client_connections
+        others = ADMIN_CONNECTIONS + self._settings.upstream_connections + RESERVED
+        room = raise_limit(wanted + others)
+        clients = clients_within(room, wanted=wanted, others=others)
+        if clients < wanted:
+            self._log.event(
+                "warning", "process.few_descriptors", limit=room, clients=clients, wanted=wanted
+            )
+        return clients
+
+    async def start(self) -> None:
+        """Open the listeners; ready when it returns.
+
+        Raises:
+            StartError: when an address cannot be listened on or a part does not start.
+        """
+        settings, parts = self._settings, self.parts
+        parts.watch.start()
+        # The operator's pages are first: they tell that the rest is starting.
+        if self._channel is None:
+            await self.admin.start(listen(settings.admin_listen, "ADMIN_LISTEN"))
+        else:
+            await cast("Front", self.admin).adopt(self._channel)
+        if parts.deep is not None:
+            try:
+                await parts.deep.start()
+            except WorkerFailedError as error:
+                raise StartError(f"the process of the deep checks: {error}") from error
+        shared = self._channel is not None
+        await self.public.start(listen(settings.listen, "LISTEN", shared=shared))
+        parts.health.phase = Phase.READY
+        self.ready.set()
+        self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        settings = self._settings
+        if self._channel is not None:
+            self._log.event("info", "worker.ready", pid=os.getpid())
+            return
+        self._log.event(
+            "info",
+            "process.ready",
+            **{
+                "service.version": __version__,
+                "listen": f"http://{Address(settings.listen.host, self.public.port)}",
+                "admin_listen": f"http://{Address(settings.admin_listen.host, self.admin.port)}",
+                "upstream": settings.upstream_url,
+            },
+        )
+
+    async def drain(self, delay: float) -> bool:
+        """Serve on for `delay` seconds while not ready, then end what is under way.
+
+        Returns:
+            Whether every request ended within the drain timeout.
+        """
+        health = self.parts.health
+        health.phase = Phase.DRAINING
+        self.public.retire()
+        self._log.event("info", "process.draining", in_flight=len(health.in_flight), delay_s=delay)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), timeout=delay)
+        health.phase = Phase.CLOSING
+        ending = asyncio.ensure_future(self.public.close(self._settings.drain_timeout))
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait((ending, hurried), return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not ending.done():
+            ending.cancel()
+            return await self.public.close(0)
+        return ending.result()
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        parts = self.parts
+        await self.public.close(0)
+        await self.admin.close(0)
+        await parts.pool.close()
+        if parts.deep is not None:
+            await parts.deep.close()
+        if parts.copies is not None:
+            await parts.copies.close()
+        parts.watch.stop()
+        if parts.tracing is not None:
+            await parts.tracing.export.close()
+        self._log.event("info", "process.stopped")
+
+    async def run(self) -> int:
+        """Serve until a signal says otherwise; return the exit status."""
+        loop = asyncio.get_running_loop()
+        signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+
+        def received(which: signal.Signals) -> None:
+            if not signals.empty() or self.parts.health.draining:
+                self._hurry.set()
+            signals.put_nowait(which)
+
+        for which in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(which, received, which)
+        try:
+            await self.start()
+            tune_collector()
+            first = await signals.get()
+            interrupted = first is signal.SIGINT
+            in_time = await self.drain(0.0 if interrupted else self._settings.drain_delay)
+            return 0 if in_time else 1
+        finally:
+            await self.stop()
+
+
+def _front_class(server: str) -> "type[Front | UvicornFront]":
+    if server == "native":
+        return Front
+    from docwarden.server.asgi import UvicornFront  # noqa: PLC0415 - costs start-up time and memory
+
+    return UvicornFront
+
+
+def listen(address: Address, setting: str, *, shared: bool = False) -> socket.socket:
+    """Return a socket bound to `address`, which DOCWARDEN_`setting` gave.
+
+    Raises:
+        StartError: naming the setting, when the address cannot be used.
+    """
+    try:
+        return bind(address.host, address.port, shared=shared)
+    except OSError as error:
+        raise StartError(
+            f"cannot listen on {address} ({PREFIX}{setting}): {error.strerror or error}"
+        ) from error
+
+
+def client_limits(settings: Settings, connections: int) -> ClientLimits:
+    """Return the limits of a listener that takes so many connections."""
+    return ClientLimits(
+        connections=connections,
+        header_bytes=settings.max_header_bytes,
+        header_timeout=settings.header_timeout,
+        idle_timeout=settings.idle_timeout,
+        send_timeout=settings.send_timeout,
+    )

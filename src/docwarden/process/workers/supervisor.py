@@ -1,0 +1,169 @@
+"""The process that starts the workers, replaces those that die, and passes signals on.
+
+All workers listen on the public port (SO_REUSEPORT), so the kernel spreads connections over them.
+The operator's listener is the supervisor's; health and metrics there are those of all together.
+"""
+
+import asyncio
+import contextlib
+import random
+import signal
+from collections.abc import Sequence
+from typing import Final
+
+from docwarden import __version__
+from docwarden.net.units import Address
+from docwarden.process.lifecycle import ADMIN_CONNECTIONS, StartError, client_limits, listen
+from docwarden.process.workers.site import WorkersSite
+from docwarden.process.workers.worker import Worker
+from docwarden.server.listener import Front
+from docwarden.settings.settings import Settings
+from docwarden.telemetry.logs import Log
+
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+# Who has run this long has started well; its end is not the start's fault.
+_SETTLED_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.02
+# What a worker may take beyond its drain to end, before it is killed.
+_GRACE_SECONDS: Final = 5.0
+_USAGE: Final = 2
+
+
+class Supervisor:
+    """Runs `settings.workers` processes until a signal.
+
+    Attributes:
+        restarts: workers that died and were replaced.
+    """
+
+    def __init__(self, settings: Settings, log: Log, *, words: Sequence[str] = ()) -> None:
+        self._settings = settings
+        self._log = log
+        self._words = tuple(words)
+        self._slots: list[Worker | None] = [None] * settings.workers
+        self._statuses: list[int] = []
+        self._address = settings.listen
+        self._stopping = asyncio.Event()
+        self._served = False
+        self.restarts = 0
+        self.admin = Front(
+            WorkersSite(self, revision=settings.revision),
+            client_limits(settings, ADMIN_CONNECTIONS),
+            random=random.Random(),  # noqa: S311 - request ids, nothing secret
+        )
+
+    @property
+    def workers(self) -> Sequence[Worker]:
+        """The workers that run now."""
+        return [worker for worker in self._slots if worker is not None]
+
+    @property
+    def draining(self) -> bool:
+        """Whether the workers are shutting down."""
+        return self._stopping.is_set()
+
+    @property
+    def wanted(self) -> int:
+        """How many there should be."""
+        return len(self._slots)
+
+    async def run(self) -> int:
+        """Serve until a signal; return 0, or the highest exit status of a worker.
+
+        Raises:
+            StartError: when an address cannot be listened on or the workers do not start.
+        """
+        loop = asyncio.get_running_loop()
+
+        def received(which: signal.Signals) -> None:
+            self._stopping.set()
+            for worker in self.workers:
+                worker.signal(which)
+
+        for which in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(which, received, which)
+        # Bound but never listening: it keeps the port for the workers and takes no connections.
+        reserved = listen(self._settings.listen, "LISTEN", shared=True)
+        with reserved:
+            self._address = Address(self._settings.listen.host, reserved.getsockname()[1])
+            await self.admin.start(listen(self._settings.admin_listen, "ADMIN_LISTEN"))
+            keepers = [asyncio.ensure_future(self._keep(slot)) for slot in range(self.wanted)]
+            try:
+                await self._until_ready(keepers)
+                await self._stopping.wait()
+                await self._ended(keepers)
+            finally:
+                await self._let_go(keepers)
+        return max(self._statuses, default=0)
+
+    async def _keep(self, slot: int) -> None:
+        """Keep one place filled until the drain."""
+        pause = _FIRST_PAUSE
+        while not self._stopping.is_set():
+            try:
+                worker = await Worker.start(("--listen", str(self._address), *self._words))
+            except OSError as error:  # no descriptors, processes or memory: for now
+                self._log.event("error", "worker.not_started", reason=str(error))
+                await asyncio.sleep(_LONGEST_PAUSE)
+                continue
+            self._slots[slot] = worker
+            if self._stopping.is_set():
+                worker.signal(signal.SIGTERM)
+            started = asyncio.get_running_loop().time()
+            status = await worker.process.wait()
+            self._slots[slot] = None
+            worker.close()
+            # Where all have served once, no setting is wrong: something lacked for this start.
+            if (status == _USAGE and not self._served) or self._stopping.is_set():
+                # Told to end before it could listen to that, it ended as it should.
+                self._statuses.append(0 if status == -signal.SIGTERM else abs(status))
+                return
+            self.restarts += 1
+            self._log.event("error", "worker.died", pid=worker.process.pid, exit_status=status)
+            settled = asyncio.get_running_loop().time() - started > _SETTLED_SECONDS
+            pause = _FIRST_PAUSE if settled else min(pause * 2, _LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+
+    async def _until_ready(self, keepers: Sequence[asyncio.Future[None]]) -> None:
+        while not self._stopping.is_set():
+            if any(keeper.done() for keeper in keepers):
+                # A worker has told on standard error what is wrong.
+                raise StartError("the workers do not start")
+            answers = [await worker.ask("/readyz") for worker in self.workers]
+            if sum(answer is not None and answer[0] == 200 for answer in answers) == self.wanted:
+                self._served = True
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            return
+        listen_url = f"http://{self._address}"
+        admin_url = f"http://{Address(self._settings.admin_listen.host, self.admin.port)}"
+        self._log.event(
+            "info",
+            "process.ready",
+            **{
+                "service.version": __version__,
+                "listen": listen_url,
+                "admin_listen": admin_url,
+                "upstream": self._settings.upstream_url,
+            },
+        )
+
+    async def _ended(self, keepers: Sequence[asyncio.Future[None]]) -> None:
+        settings = self._settings
+        longest = settings.drain_delay + settings.drain_timeout + _GRACE_SECONDS
+        _, late = await asyncio.wait(keepers, timeout=longest)
+        for worker in self.workers if late else ():
+            worker.signal(signal.SIGKILL)
+
+    async def _let_go(self, keepers: Sequence[asyncio.Future[None]]) -> None:
+        """Leave no process and no task behind, whatever happened."""
+        self._stopping.set()
+        for worker in self.workers:
+            worker.signal(signal.SIGTERM)
+        for keeper in keepers:
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+        await self.admin.close(0)
+        self._log.event("info", "process.stopped")

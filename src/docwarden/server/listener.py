@@ -1,0 +1,185 @@
+"""The listener: accepts connections, bounds their number, and times them.
+
+One sweep a second looks at all connections instead of a timer for each request: limits of seconds
+need no finer clock.
+
+Connections are accepted here and not by the loop's own server: libuv takes one in each turn of the
+loop. Under load, when a turn serves a hundred requests, a thousand clients that come back at once
+waited as long as 2.4 s for that.
+"""
+
+import asyncio
+import socket
+import time
+from email.utils import formatdate
+from random import Random
+from typing import cast
+
+from docwarden.core.request import Handler
+from docwarden.net.write_batch import Outbox
+from docwarden.server.client_connection import ClientConnection
+from docwarden.server.limits import ClientLimits
+
+SWEEP_SECONDS = 0.5
+# The kernel's queue of connections that wait to be accepted; Linux caps it at somaxconn, 4096.
+_BACKLOG = 4096
+# Accepting takes some 15 us each, and those who are served already wait meanwhile.
+_ACCEPTED_TOGETHER = 64
+# Without descriptors or memory for another connection there is no use in trying at once (asyncio's
+# own servers wait as long).
+_RETRY_SECONDS = 1.0
+
+
+class Front:
+    """Serves a site on one address; a `client_connection.Listener`."""
+
+    def __init__(self, site: Handler, limits: ClientLimits, *, random: Random) -> None:
+        self.site = site
+        self.limits = limits
+        self.random = random
+        self.connections: set[ClientConnection] = set()
+        self.closing = False
+        self.refused = 0
+        self.date = b""
+        self._listener: socket.socket | None = None
+        self._arriving: set[asyncio.Task[object]] = set()
+        self._retry_handle: asyncio.TimerHandle | None = None
+        self._empty: asyncio.Future[None] | None = None
+        self._sweep_handle: asyncio.TimerHandle | None = None
+        self.loop = asyncio.get_running_loop()
+        self.outbox = Outbox(self.loop)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        assert self._listener is not None  # noqa: S101 - asked only between start and close
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    async def start(self, listener: socket.socket) -> None:
+        """Accept connections from `listener`."""
+        self._sweep()
+        listener.listen(_BACKLOG)
+        self._listener = listener
+        self._accept_when_ready()
+
+    async def adopt(self, connected: socket.socket) -> None:
+        """Serve on one connected socket instead of a listener."""
+        self._sweep()
+        await self._serve(connected)
+
+    def protocol(self) -> asyncio.Protocol:
+        """Return what serves one more connection."""
+        return cast("asyncio.Protocol", ClientConnection(self))
+
+    def _accept_when_ready(self) -> None:
+        listener = self._listener
+        if listener is not None:
+            self.loop.add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_ACCEPTED_TOGETHER):
+            try:
+                connected, _peer = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                self.loop.call_exception_handler(
+                    {"message": "no connection can be accepted for a second", "exception": error}
+                )
+                self.loop.remove_reader(listener)
+                self._retry_handle = self.loop.call_later(_RETRY_SECONDS, self._accept_when_ready)
+                return
+            task = self.loop.create_task(self._serve(connected))
+            self._arriving.add(task)
+            task.add_done_callback(self._arriving.discard)
+
+    async def _serve(self, connected: socket.socket) -> None:
+        connected.setblocking(False)
+        try:
+            await self.loop.connect_accepted_socket(self.protocol, connected)
+        except OSError:
+            connected.close()  # it has gone meanwhile
+
+    def retire(self) -> None:
+        """Ask clients to go elsewhere: each further answer ends its connection."""
+        self.closing = True
+
+    async def stop_accepting(self) -> None:
+        """Close the listener and the connections that idle."""
+        self.closing = True
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            self.loop.remove_reader(listener)
+            listener.close()
+        if self._retry_handle is not None:
+            self._retry_handle.cancel()
+        await asyncio.gather(*self._arriving, return_exceptions=True)
+        for connection in list(self.connections):
+            connection.close_if_idle()
+
+    async def close(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for answers under way, then close whatever is left.
+
+        Returns:
+            Whether everything ended in time.
+        """
+        await self.stop_accepting()
+        if self.connections:
+            self._empty = self.loop.create_future()
+            await asyncio.wait((self._empty,), timeout=timeout)
+        in_time = not self.connections
+        left = list(self.connections)
+        for connection in left:
+            connection.abort()
+        # Cancelled requests still take note of their end.
+        if self.connections:
+            self._empty = self.loop.create_future()
+            await self._empty
+        tasks = [connection.task for connection in left if connection.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._sweep_handle is not None:
+            self._sweep_handle.cancel()
+        return in_time
+
+    def forget(self, connection: ClientConnection) -> None:
+        """Note that a connection is gone."""
+        self.connections.discard(connection)
+        if self._empty is not None and not self.connections and not self._empty.done():
+            self._empty.set_result(None)
+
+    def _sweep(self) -> None:
+        self.date = b"Date: %b\r\n" % formatdate(time.time(), usegmt=True).encode("ascii")
+        now = time.monotonic()
+        for connection in list(self.connections):
+            connection.check_time(now)
+        self._sweep_handle = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a bound, listening-ready socket.
+
+    Args:
+        host: name or address.
+        port: 0 for any free one.
+        shared: let other processes listen on the same port (SO_REUSEPORT).
+
+    Raises:
+        OSError: when the address cannot be used.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener

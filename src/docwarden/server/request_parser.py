@@ -1,0 +1,235 @@
+"""Requests out of the bytes of one connection, in order.
+
+Strict where leniency lets requests be smuggled (RFC 9112 sections 3.2, 5.2, 6.3): exactly one
+Host, no folded lines, no bare LF, no Content-Length beside Transfer-Encoding. Whatever breaks the
+rules is answered with 400 and the connection is closed, as nobody can tell where it ends.
+
+llhttp judges every byte. Of a head it only tells that it has ended: to take its lines apart in one
+go costs a third of being called for each of them. Clients repeat themselves: fields that are byte
+for byte those of the request before, behind a plain request line, are what they were then.
+"""
+
+import re
+from collections import deque
+from random import Random
+from typing import Final
+
+import httptools
+
+from docwarden.core.errors import Cause, Failure
+from docwarden.core.request import READ_FIELDS, Request
+from docwarden.net.heads import END, end_of_split_head
+
+# A client that sends more requests than this without reading answers is no browser.
+MAX_PIPELINED: Final = 64
+# GET carries no body of meaning (RFC 9110 section 9.3.1); a small one is read past.
+MAX_BODY_BYTES: Final = 64 * 1024
+# What follows the line of a request is remembered up to this size, for each connection.
+MAX_REPEATED: Final = 1024
+_PLAIN_LINE: Final = re.compile(rb"GET (/[A-Za-z0-9._~-]{0,64}) HTTP/1\.1")
+CLOSE: Final = b"Connection: close\r\n"
+_KEEP: Final = b"Connection: keep-alive\r\n"
+
+
+Pending = tuple[Request, Failure | None, bytes, bool]
+"""A request that waits for its turn, why it is refused, the Connection line of its answer, and
+whether the connection goes on after it."""
+
+
+class RequestReader:
+    """Reads requests, and refuses what breaks the rules; after that nothing more is read.
+
+    Attributes:
+        pending: requests that have been read and wait.
+        last: whether nothing is read after those.
+        began: monotonic seconds of the first byte of a head that came in pieces.
+    """
+
+    __slots__ = (
+        "_body_bytes", "_client", "_complete", "_fields", "_head", "_header_bytes", "_keep",
+        "_parser", "_random", "_repeated", "_with_body", "began", "last", "pending",
+    )  # fmt: skip
+
+    def __init__(self, client: str, header_bytes: int, random: Random) -> None:
+        self._client = client
+        self._header_bytes = header_bytes
+        self._random = random
+        self._parser = httptools.HttpRequestParser(self)
+        self._head = bytearray()
+        self._complete = False
+        self._keep = False
+        self._with_body: Request | None = None
+        self._body_bytes = 0
+        # What followed the line of the last request, and the fields in it; nothing where a request
+        # with the same would have to be read anew.
+        self._repeated = b""
+        self._fields: dict[bytes, bytes] = {}
+        self.pending: deque[Pending] = deque()
+        self.last = False
+        self.began = 0.0
+
+    @property
+    def in_head(self) -> bool:
+        """Whether a head has begun and not ended."""
+        return bool(self._head)
+
+    def feed(self, data: bytes, now: float, wall: float) -> None:
+        """Take what arrived at `now`, monotonic seconds, and `wall`, epoch seconds."""
+        if self._repeated and data.endswith(self._repeated) and not self._head:
+            line = _PLAIN_LINE.fullmatch(data, 0, len(data) - len(self._repeated))
+            if line is not None and len(data) <= self._header_bytes and not self.pending:
+                request = Request(
+                    "GET", line[1].decode("ascii"), self._fields,
+                    client=self._client, started=now, wall=wall, random=self._random,
+                )  # fmt: skip
+                self.pending.append((request, None, b"", True))
+                return
+        try:
+            if self._with_body is None:
+                self._read_heads(data, now, wall)
+            else:
+                self._parser.feed_data(data)
+        except Failure as failure:
+            self.refuse(failure, now, wall)
+        except httptools.HttpParserError as error:
+            inner = error.__context__
+            self.refuse(
+                inner if isinstance(inner, Failure) else Failure(Cause.MALFORMED), now, wall
+            )
+
+    def refuse(self, failure: Failure, now: float, wall: float) -> None:
+        """Answer what breaks the rules, after what came before it, and read no more."""
+        if self.last:
+            return
+        self.last = True
+        self._head.clear()
+        request = self._with_body or Request(
+            "GET", "*", {}, client=self._client, started=now, wall=wall, random=self._random
+        )
+        self.pending.append((request, failure, CLOSE, False))
+
+    def _read_heads(self, data: bytes, now: float, wall: float) -> None:
+        start = 0
+        while start < len(data) and not self.last:
+            if self._head:
+                end = end_of_split_head(self._head, data[start:])
+                end = start + end if end else 0
+            else:
+                at = data.find(END, start)
+                end = at + len(END) if at >= 0 else 0
+            piece = data[start:end] if end else data[start:]
+            start += len(piece)
+            self._complete = upgrade = False
+            try:
+                self._parser.feed_data(piece)
+            except httptools.HttpParserUpgrade:
+                upgrade = True
+            if len(self._head) + len(piece) > self._header_bytes:
+                raise Failure(Cause.HEAD_TOO_LARGE)
+            if not end:
+                if not self._head:
+                    self.began = now
+                self._head += piece
+                return
+            if self._head:
+                piece = bytes(self._head) + piece
+                self._head.clear()
+            self._take_head(piece, now, wall)
+            if upgrade:
+                self._refuse_upgrade()
+            elif self._with_body is not None:
+                self._parser.feed_data(data[start:])
+                return
+
+    def _take_head(self, head: bytes, now: float, wall: float) -> None:
+        self._repeated = b""
+        lines = head.split(b"\r\n")
+        if not lines[0]:  # empty lines before a request are ignored (RFC 9112 section 2.2)
+            head = head.lstrip(b"\r\n")
+            lines = head.split(b"\r\n")
+            if not head:
+                return
+        method, _, rest = lines[0].partition(b" ")
+        target, _, version = rest.partition(b" ")
+        fields, hosts = _fields_of(lines[1:-2])
+        request = Request(
+            method.decode("latin-1"), _path_of(target), fields,
+            client=self._client, started=now, wall=wall, random=self._random,
+        )  # fmt: skip
+        old = version == b"HTTP/1.0"
+        if not old and version != b"HTTP/1.1":
+            failure = "http-version"
+        elif hosts != 1 and (hosts or not old):
+            failure = "host-header"
+        elif len(self.pending) >= MAX_PIPELINED:
+            failure = "too-many-pipelined"
+        elif self._complete:
+            connection = CLOSE if not self._keep else _KEEP if old else b""
+            self.pending.append((request, None, connection, self._keep))
+            repeatable = method == b"GET" and not old and self._keep
+            if repeatable and len(head) - len(lines[0]) <= MAX_REPEATED:
+                self._repeated, self._fields = head[len(lines[0]) :], fields
+            return
+        elif fields.get(b"expect", b"").lower() == b"100-continue":
+            # The client waits with its body, of which nothing is wanted: this is the last request,
+            # and its answer says so (RFC 9110 section 10.1.1).
+            self.last = True
+            self.pending.append((request, None, CLOSE, False))
+            return
+        else:
+            self._with_body = request
+            return
+        self.last = True
+        self.pending.append((request, Failure(Cause.MALFORMED, failure), CLOSE, False))
+
+    def _refuse_upgrade(self) -> None:
+        """Answer as if no upgrade had been asked for (RFC 9110 section 7.8), and read no more.
+
+        What follows may be in the other protocol.
+        """
+        self.last = True
+        if self.pending:
+            request, failure, _, _ = self.pending.pop()
+            self.pending.append((request, failure, CLOSE, False))
+
+    # --- what the parser calls; a Failure raised here comes back as the parser error's context
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_bytes > MAX_BODY_BYTES:
+            raise Failure(Cause.MALFORMED, "request-body-too-large")
+
+    def on_message_complete(self) -> None:
+        self._complete = True
+        self._keep = self._parser.should_keep_alive()
+        if self._with_body is not None:
+            # Where the next head begins, only the parser knows: this request is the last one.
+            self.last = True
+            self.pending.append((self._with_body, None, CLOSE, False))
+            self._with_body = None
+
+
+def _fields_of(lines: list[bytes]) -> tuple[dict[bytes, bytes], int]:
+    """Return the fields that anybody reads, and how often Host stands among the lines."""
+    fields: dict[bytes, bytes] = {}
+    hosts = 0
+    for line in lines:
+        name, _, value = line.partition(b":")
+        name = name.lower()
+        if name == b"host":
+            hosts += 1
+        elif name in READ_FIELDS:
+            value = value.strip(b" \t")
+            fields[name] = fields[name] + b", " + value if name in fields else value
+    return fields, hosts
+
+
+def _path_of(target: bytes) -> str:
+    """Return the target's path, for origin-form and absolute-form (RFC 9112 section 3.2)."""
+    if target.startswith(b"/"):
+        return target.partition(b"?")[0].decode("latin-1")
+    try:
+        path: bytes = httptools.parse_url(target).path or b"/"
+    except httptools.HttpParserInvalidURLError:
+        return "*"
+    return path.decode("latin-1")

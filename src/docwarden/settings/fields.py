@@ -1,0 +1,156 @@
+"""The kinds of settings: how each is read, checked, written and described."""
+
+import re
+from collections.abc import Callable
+from dataclasses import field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from docwarden.net.units import (
+    format_duration,
+    format_size,
+    format_switch,
+    parse_duration,
+    parse_size,
+    parse_switch,
+)
+
+_PASSWORD: Final = re.compile(r"^((?:[^:/@]*://)?+[^:@]*):.*@", re.DOTALL)
+
+
+def parse_upstream_url(text: str) -> str:
+    """Return an http or https URL whose path may hold `{id}`.
+
+    Raises:
+        ValueError: for anything else, credentials, queries and fragments among them.
+    """
+    problem = "a URL such as http://documents:3000/{id}"
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").encode("idna")  # what looking it up begins with
+        valid_port = parts.port != 0
+    except ValueError:
+        raise ValueError(problem) from None
+    if parts.scheme not in ("http", "https") or not host or not valid_port:
+        raise ValueError(problem)
+    if not text.isascii() or any(ord(c) <= 32 for c in text):
+        raise ValueError(problem)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(f"{problem}, without credentials, query or fragment")
+    return text
+
+
+def parse_store_url(text: str) -> str:
+    """Return the URL of a store.
+
+    Raises:
+        ValueError: for a scheme that is none of a store, and for a wrong URL of one.
+    """
+    if text == "memory://":
+        return text
+    if not text.startswith(("redis://", "rediss://")):
+        raise ValueError("memory://, redis://HOST:PORT/DB or rediss://HOST:PORT/DB")
+    # Only who asks for Redis pays for what its store imports.
+    from docwarden.fetching.store.redis_url import address  # noqa: PLC0415 - see above
+
+    address(text)
+    return text
+
+
+def mask(text: str) -> str:
+    """Return a URL with its password hidden.
+
+    It need not be a right one: a password with a slash in it makes no URL, and is one.
+    """
+    return _PASSWORD.sub(r"\1:********@", text)
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    """Return a reader that takes the `allowed` texts only."""
+
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(" or ".join(allowed))
+        return text
+
+    return parse
+
+
+def _between(
+    least: float, most: float, parse: Callable[[str], Any], write: Callable[[Any], str]
+) -> Callable[[str], Any]:
+    def bounded(text: str) -> Any:
+        value = parse(text)
+        if not least <= value <= most:
+            raise ValueError(f"at least {write(least)} and at most {write(most)}")
+        return value
+
+    return bounded
+
+
+def _number_from(kind: type[int] | type[float], least: float, most: float) -> Callable[[str], Any]:
+    def parse(text: str) -> int | float:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(f"a number from {least} to {most}") from None
+
+    return _between(least, most, parse, str)
+
+
+def _duration(least: str, most: str) -> Callable[[str], float]:
+    return _between(parse_duration(least), parse_duration(most), parse_duration, format_duration)
+
+
+def _size(least: str, most: str) -> Callable[[str], int]:
+    return _between(parse_size(least), parse_size(most), parse_size, format_size)
+
+
+def _count(least: int, most: int) -> Callable[[str], int]:
+    return _number_from(int, least, most)
+
+
+def share(least: float, most: float) -> Callable[[str], float]:
+    """Return a reader of numbers within bounds."""
+    return _number_from(float, least, most)
+
+
+def setting(
+    default: str,
+    about: str,
+    *,
+    parse: Callable[[str], Any] = str,
+    write: Callable[[Any], str] = str,
+    secret: bool = False,
+) -> Any:
+    """Return a dataclass field whose metadata says how its setting is read and shown."""
+    return field(
+        default_factory=lambda: parse(default),
+        metadata={
+            "default": default,
+            "about": about,
+            "parse": parse,
+            "write": write,
+            "secret": secret,
+        },
+    )
+
+
+def time_setting(default: str, about: str, least: str, most: str) -> Any:
+    """Return a dataclass field for a duration within bounds, in seconds."""
+    return setting(default, about, parse=_duration(least, most), write=format_duration)
+
+
+def size_setting(default: str, about: str, least: str, most: str) -> Any:
+    """Return a dataclass field for a size within bounds, in bytes."""
+    return setting(default, about, parse=_size(least, most), write=format_size)
+
+
+def count_setting(default: int, about: str, least: int, most: int) -> Any:
+    """Return a dataclass field for a whole number within bounds."""
+    return setting(str(default), about, parse=_count(least, most))
+
+
+def switch_setting(default: str, about: str) -> Any:
+    """Return a dataclass field for something that is on or off."""
+    return setting(default, about, parse=parse_switch, write=format_switch)

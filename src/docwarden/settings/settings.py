@@ -1,0 +1,279 @@
+"""Every setting: its variable, default, meaning and the values it takes.
+
+One frozen `Settings` is read at the entry point and handed on in narrow pieces. The reference page
+docs/reference/settings.md is generated from the fields below.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from docwarden.integrity.policy import Policy
+from docwarden.net.units import Address, format_size, parse_address
+from docwarden.settings.fields import (
+    count_setting,
+    mask,
+    one_of,
+    parse_store_url,
+    parse_upstream_url,
+    setting,
+    share,
+    size_setting,
+    switch_setting,
+    time_setting,
+)
+
+PREFIX: Final = "DOCWARDEN_"
+# What Kubernetes puts into every pod beside a Service named docwarden ("service links").
+_SERVICE_LINK: Final = re.compile(r"DOCWARDEN_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_\w+)?)")
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used: names the variable, its value and what would be right."""
+
+    def __init__(self, variable: str, value: str, expected: str) -> None:
+        super().__init__(f"{variable}={value!r} is not usable: it takes {expected}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The effective settings; durations in seconds, sizes in bytes."""
+
+    listen: Address = setting("127.0.0.1:8080", "Public listener: documents.", parse=parse_address)
+    admin_listen: Address = setting(
+        "127.0.0.1:8081",
+        "Operator listener: health, metrics, console. Keep it away from clients.",
+        parse=parse_address,
+    )
+    upstream_url: str = setting(
+        "http://127.0.0.1:3000/{id}",
+        "Where documents come from; `{id}` stands for the document id and may be left out.",
+        parse=parse_upstream_url,
+    )
+    request_timeout: float = time_setting(
+        "10s", "Deadline of a whole request, every attempt and wait included.", "100ms", "10m"
+    )
+    attempt_timeout: float = time_setting(
+        "3s", "Longest single attempt; never past the request's deadline.", "50ms", "10m"
+    )
+    connect_timeout: float = time_setting(
+        "1s", "Longest wait for a connection to the upstream.", "10ms", "1m"
+    )
+    forward_deadline: bool = switch_setting(
+        "true", "Tell the upstream in X-Request-Timeout-Ms how much time is left."
+    )
+    max_document_bytes: int = size_setting("32MiB", "Largest document.", "1KiB", "1GiB")
+    max_buffered_bytes: int = size_setting(
+        "128MiB",
+        "Memory for all documents in progress together; requests wait for room, then are refused.",
+        "1MiB",
+        "64GiB",
+    )
+    upstream_connections: int = count_setting(256, "Most connections to the upstream.", 1, 10_000)
+    transport_attempts: int = count_setting(
+        3, "Most attempts where the upstream cannot be reached or answers an error.", 1, 10
+    )
+    corrupt_attempts: int = count_setting(
+        4, "Most attempts where the upstream sends a corrupt document.", 1, 10
+    )
+    breaker_open: float = time_setting(
+        "30s", "First pause of the circuit breaker; repeated openings last longer.", "100ms", "5m"
+    )
+    max_concurrency: int = count_setting(
+        200, "Ceiling of the adaptive limit on requests in flight.", 1, 10_000
+    )
+    queue_timeout: float = time_setting(
+        "100ms", "Longest wait for a place under the concurrency limit.", "0s", "10s"
+    )
+    hedging: bool = switch_setting(
+        "false", "Start a second attempt when the first is slower than the 95th percentile."
+    )
+    single_flight: bool = switch_setting(
+        "false", "Let requests for one id that are in flight at the same moment share a fetch."
+    )
+    stale_if_error: float = time_setting(
+        "0s",
+        "Serve the last verified copy of a document up to this age when it cannot be fetched;"
+        " 0s keeps no copies.",
+        "0s",
+        "30d",
+    )
+    store_url: str = setting(
+        "memory://",
+        "Where last verified copies are kept: `memory://`, `redis://` or `rediss://`.",
+        parse=parse_store_url,
+        write=mask,
+        secret=True,
+    )
+    store_max_bytes: int = size_setting("64MiB", "Size of the store in memory.", "1MiB", "64GiB")
+    integrity_tier: int = count_setting(3, "Highest tier of integrity checks that runs.", 1, 4)
+    integrity_checks: str = setting(
+        "",
+        "Checks whose mode differs from its default: `trailing-bytes=enforce,pdf-parse=observe`.",
+    )
+    drain_delay: float = time_setting(
+        "10s", "After SIGTERM: how long to serve on while not ready.", "0s", "10m"
+    )
+    drain_timeout: float = time_setting(
+        "20s", "After the drain delay: how long requests in flight may take to end.", "0s", "10m"
+    )
+    workers: int = count_setting(1, "Processes that share the public port.", 1, 64)
+    server: str = setting(
+        "native", "HTTP server: `native` or `uvicorn`.", parse=one_of("native", "uvicorn")
+    )
+    max_client_connections: int = count_setting(
+        10_000, "Most client connections at once; more are closed at once.", 1, 1_000_000
+    )
+    max_header_bytes: int = size_setting(
+        "16KiB", "Largest request head, request line included.", "1KiB", "1MiB"
+    )
+    header_timeout: float = time_setting(
+        "10s", "Longest time from a request head's first byte to its last.", "100ms", "10m"
+    )
+    idle_timeout: float = time_setting(
+        "75s", "Longest time that a kept-alive client connection may idle.", "100ms", "1h"
+    )
+    send_timeout: float = time_setting(
+        "30s", "Longest time without progress in sending an answer to a client.", "100ms", "1h"
+    )
+    log_format: str = setting(
+        "auto",
+        "`json`, `console`, or `auto`: console on a terminal, json elsewhere.",
+        parse=one_of("auto", "json", "console"),
+    )
+    log_level: str = setting(
+        "info",
+        "Least severe events that are written.",
+        parse=one_of("debug", "info", "warning", "error"),
+    )
+    log_success_share: float = setting(
+        "1", "Share of successful requests that is logged; failures always are.", parse=share(0, 1)
+    )
+
+    revision: str = setting(
+        "unknown", "Source revision that `docwarden_build_info` shows; the image sets it."
+    )
+
+    def policy(self) -> Policy:
+        """Return the integrity policy that the settings describe."""
+        return Policy.parse(self.integrity_checks, tier=self.integrity_tier)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as documents and the `config` command show it."""
+
+    name: str
+    variable: str
+    default: str
+    about: str
+    value: str
+    origin: str
+
+
+def variables() -> dict[str, str]:
+    """Return each variable's name with the name of its field."""
+    return {PREFIX + each.name.upper(): each.name for each in fields(Settings)}
+
+
+def load(
+    overrides: Mapping[str, str] | None = None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """Read the settings from `environ`; `overrides`, by field name, come from the command line.
+
+    Raises:
+        SettingError: for a value that cannot be used, or an unknown DOCWARDEN_ variable.
+    """
+    given = overrides or {}
+    known = variables()
+    for variable in environ:
+        if not variable.startswith(PREFIX) or _SERVICE_LINK.fullmatch(variable):
+            continue
+        if variable not in known:
+            raise SettingError(variable, environ[variable], _nearest(variable, known))
+    values: dict[str, Any] = {}
+    for each in fields(Settings):
+        variable = PREFIX + each.name.upper()
+        text = given.get(each.name, environ.get(variable))
+        if text is None:
+            continue
+        try:
+            values[each.name] = each.metadata["parse"](text)
+            text.encode()  # which the console and the metrics have to do as well
+        except ValueError as error:
+            # A password may have been put into the query as well.
+            shown = mask(text).partition("?")[0] if each.metadata["secret"] else text
+            expected = "UTF-8" if isinstance(error, UnicodeError) else str(error)
+            raise SettingError(variable, shown, expected) from None
+    settings = Settings(**values)
+    _agree(settings)
+    return settings
+
+
+def _nearest(variable: str, known: Mapping[str, str]) -> str:
+    import difflib  # noqa: PLC0415 - only on the way to an error
+
+    close = difflib.get_close_matches(variable, known, n=1)
+    return (
+        f"no value: there is no such setting (meant {close[0]}?)"
+        if close
+        else ("no value: there is no such setting (`docwarden config` lists them)")
+    )
+
+
+def _agree(settings: Settings) -> None:
+    """Check what single values cannot: that the settings fit each other.
+
+    Raises:
+        SettingError: naming the setting to change.
+    """
+    try:
+        settings.policy()
+    except ValueError as error:
+        raise SettingError(
+            f"{PREFIX}INTEGRITY_CHECKS", settings.integrity_checks, str(error)
+        ) from None
+    if settings.max_document_bytes > settings.max_buffered_bytes:
+        raise SettingError(
+            f"{PREFIX}MAX_BUFFERED_BYTES",
+            format_size(settings.max_buffered_bytes),
+            f"at least {PREFIX}MAX_DOCUMENT_BYTES ({format_size(settings.max_document_bytes)})",
+        )
+
+
+def describe(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[Setting]:
+    """Return every setting with its effective value, secrets masked, and where it came from."""
+    described = []
+    for each in fields(Settings):
+        variable = PREFIX + each.name.upper()
+        meta = each.metadata
+        value = meta["write"](getattr(settings, each.name))
+        default = meta["write"](meta["parse"](meta["default"]))
+        origin = "default" if value == default else "command line"
+        if variable in environ and _says(environ[variable], value, meta):
+            origin = "environment"
+        described.append(
+            Setting(
+                name=each.name,
+                variable=variable,
+                default=default,
+                about=meta["about"],
+                value=value,
+                origin=origin,
+            )
+        )
+    return described
+
+
+def _says(text: str, value: str, meta: Mapping[str, Any]) -> bool:
+    """Whether a variable of that text is why a setting has its value; the command line comes first.
+
+    Its own text may be wrong then: nobody has read it.
+    """
+    try:
+        said: str = meta["write"](meta["parse"](text))
+    except ValueError:
+        return False
+    return said == value

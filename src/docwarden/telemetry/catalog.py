@@ -1,0 +1,153 @@
+"""Every metric, declared in one place: its name, help and bounded labels.
+
+Nothing that a client or the upstream sends becomes a label.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from docwarden.core.errors import Cause
+
+# The buckets that OpenTelemetry recommends for http.server.request.duration, in seconds.
+BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
+INTACT: Final = "intact"
+ATTEMPT_RESULTS: Final = (
+    INTACT,
+    *(
+        cause.value
+        for cause in (
+            Cause.NOT_FOUND,
+            Cause.CORRUPT,
+            Cause.UNSUPPORTED,
+            Cause.TOO_LARGE,
+            Cause.STATUS,
+            Cause.STATUS_FINAL,
+            Cause.CONNECT,
+            Cause.RESET,
+            Cause.PROTOCOL,
+            Cause.ATTEMPT_TIMEOUT,
+            Cause.DEADLINE,
+            Cause.MEMORY,
+            Cause.OVERLOADED,
+            Cause.CLIENT_CLOSED,
+        )
+    ),
+)
+"""How an attempt can end; counted from zero, since a rate misses the first of a new series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A metric as the reference page shows it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    about: str
+
+
+DECLARED: Final[tuple[Declared, ...]] = (
+    Declared(
+        "http_server_request_duration_seconds",
+        "histogram",
+        ("http_route", "http_request_method", "http_response_status_code"),
+        "Time from a request's last header to the end of its answer.",
+    ),
+    Declared(
+        "docwarden_documents",
+        "counter",
+        ("outcome",),
+        "Requests for a document, by how they ended.",
+    ),
+    Declared(
+        "docwarden_integrity_failures",
+        "counter",
+        ("media_type", "reason", "tier"),
+        "Answers of the upstream that were refused, by the finding that refused them.",
+    ),
+    Declared(
+        "docwarden_integrity_observations",
+        "counter",
+        ("media_type", "reason", "tier"),
+        "Findings of checks that only observe: the document was delivered.",
+    ),
+    Declared(
+        "docwarden_upstream_attempts",
+        "counter",
+        ("result",),
+        "Attempts to fetch a document from the upstream, by result.",
+    ),
+    Declared(
+        "docwarden_upstream_attempt_duration_seconds",
+        "histogram",
+        ("result",),
+        "Time of one attempt, verification included.",
+    ),
+    Declared(
+        "docwarden_upstream_stale_connections",
+        "counter",
+        (),
+        "Kept-alive connections that the upstream had closed, replaced at once.",
+    ),
+    Declared("docwarden_upstream_connections", "gauge", ("state",), "Connections to the upstream."),
+    Declared(
+        "docwarden_requests_in_flight", "gauge", (), "Requests that hold a place under the limit."
+    ),
+    Declared("docwarden_requests_waiting", "gauge", (), "Requests that wait for a place."),
+    Declared("docwarden_concurrency_limit", "gauge", (), "Requests that may be in flight now."),
+    Declared("docwarden_retry_budget_remaining", "gauge", (), "Retries that may start now."),
+    Declared(
+        "docwarden_breaker_state", "gauge", ("state",), "1 for the circuit breaker's present state."
+    ),
+    Declared("docwarden_breaker_openings", "counter", (), "Times the circuit breaker opened."),
+    Declared("docwarden_buffered_bytes", "gauge", (), "Memory that documents in progress hold."),
+    Declared("docwarden_client_connections", "gauge", (), "Open client connections."),
+    Declared(
+        "docwarden_hedges",
+        "counter",
+        ("result",),
+        "Second attempts that were started, and that won.",
+    ),
+    Declared(
+        "docwarden_single_flight_shared", "counter", (), "Requests that shared another's fetch."
+    ),
+    Declared("docwarden_store_errors", "counter", ("operation",), "Failed uses of the store."),
+    Declared("docwarden_store_lookups", "counter", ("result",), "Look-ups of a verified copy."),
+    Declared(
+        "docwarden_deep_check_failures",
+        "counter",
+        ("kind",),
+        "Deep checks that crashed, timed out or ran out of memory.",
+    ),
+    Declared("docwarden_deep_check_restarts", "counter", (), "Starts of the deep-check process."),
+    Declared(
+        "docwarden_verdicts_recalled", "counter", (), "Documents whose verdict was remembered."
+    ),
+    Declared(
+        "docwarden_event_loop_stall_seconds",
+        "gauge",
+        (),
+        "Longest stall in the last one to two minutes.",
+    ),
+    Declared("docwarden_event_loop_tasks", "gauge", (), "Tasks that the event loop runs."),
+    Declared("docwarden_log_lines_dropped", "counter", (), "Log lines lost to a full queue."),
+    Declared(
+        "docwarden_trace_export_failures",
+        "counter",
+        (),
+        "Batches of spans that the trace collector did not take.",
+    ),
+    Declared(
+        "docwarden_trace_spans_lost",
+        "counter",
+        (),
+        "Spans in such batches, or that found the queue to the collector full.",
+    ),
+    Declared("docwarden_workers", "gauge", (), "Processes that serve."),
+    Declared("docwarden_worker_restarts", "counter", (), "Workers that died and were replaced."),
+    Declared("docwarden_draining", "gauge", (), "1 while the process is shutting down."),
+    Declared(
+        "docwarden_build_info", "gauge", ("version", "revision", "python"), "What is running."
+    ),
+)

@@ -1,0 +1,177 @@
+"""The numbers behind the metrics that `declared_metrics` lists.
+
+The hot ones are plain integers and floats in slots; `collect` turns all of them into families when
+Prometheus asks.
+"""
+
+import platform
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from prometheus_client import ProcessCollector
+from prometheus_client.exposition import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    choose_encoder,
+    generate_latest,
+)
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.samples import Exemplar
+
+from docwarden.core.errors import Outcome
+from docwarden.telemetry.catalog import ATTEMPT_RESULTS, BUCKETS, DECLARED, Declared
+
+_BOUNDS: Final = (*map(str, map(float, BUCKETS)), "+Inf")
+_BY_NAME: Final = {each.name: each for each in DECLARED}
+
+Reading = Callable[[], Iterable[tuple[tuple[str, ...], float]]]
+
+
+class Histogram:
+    """Counts of seconds in `BUCKETS`; the last trace id seen per bucket becomes its exemplar."""
+
+    __slots__ = ("counts", "exemplars", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.total = 0.0
+        self.exemplars: dict[int, tuple[str, float]] = {}
+
+    def observe(self, seconds: float, trace_id: str = "") -> None:
+        """Count one observation."""
+        bucket = bisect_left(BUCKETS, seconds)
+        self.counts[bucket] += 1
+        self.total += seconds
+        if trace_id:
+            self.exemplars[bucket] = (trace_id, seconds)
+
+    def buckets(self) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
+        """Return the cumulative buckets with their exemplars."""
+        running = 0
+        rows: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
+        for index, (bound, count) in enumerate(zip(_BOUNDS, self.counts, strict=True)):
+            running += count
+            seen = self.exemplars.get(index)
+            if seen is None:
+                rows.append((bound, running))
+            else:
+                rows.append((bound, running, Exemplar({"trace_id": seen[0]}, seen[1])))
+        return rows
+
+
+class Metrics(Collector):
+    """The process's counters, and readings of what others hold.
+
+    Attributes:
+        requests: answered requests, by route, method and status.
+        documents: ended requests for a document, by outcome.
+        attempts: ended attempts, by result.
+    """
+
+    def __init__(self, *, version: str, revision: str) -> None:
+        self.requests: defaultdict[tuple[str, str, int], Histogram] = defaultdict(Histogram)
+        self.documents: dict[str, int] = dict.fromkeys(Outcome, 0)
+        self.integrity: dict[tuple[str, str, str], int] = {}
+        self.observations: dict[tuple[str, str, str], int] = {}
+        self.attempts: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self.verdicts_recalled = 0
+        self.hedges: dict[str, int] = {"started": 0, "won": 0}
+        self.store_lookups: dict[str, int] = {"hit": 0, "miss": 0}
+        self._readings: dict[str, Reading] = {}
+        self.read(
+            "docwarden_build_info",
+            lambda: [((version, revision, platform.python_version()), 1)],
+        )
+
+    def read(self, name: str, reading: Reading) -> None:
+        """Take the metric `name` from `reading` at each scrape: rows of label values and value.
+
+        Raises:
+            KeyError: when `name` is not declared.
+        """
+        self._readings[_BY_NAME[name].name] = reading
+
+    def gauge(self, name: str, reading: Callable[[], float]) -> None:
+        """Take the unlabelled metric `name` from `reading` at each scrape."""
+        self.read(name, lambda: [((), reading())])
+
+    def finding(self, media_type: str, reason: str, tier: int, *, refused: bool) -> None:
+        """Count one finding of an integrity check."""
+        key = (media_type, reason, str(tier))
+        findings = self.integrity if refused else self.observations
+        findings[key] = findings.get(key, 0) + 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Return every declared metric (prometheus_client's protocol)."""
+        for declared in DECLARED:
+            if declared.kind == "histogram":
+                yield self._histogram(declared)
+            else:
+                yield self._numbers(declared)
+
+    def _histogram(self, declared: Declared) -> Metric:
+        family = HistogramMetricFamily(declared.name, declared.about, labels=declared.labels)
+        rows: Iterable[tuple[list[str], Histogram]]
+        if declared.name == "http_server_request_duration_seconds":
+            rows = [([r, m, str(s)], h) for (r, m, s), h in self.requests.items()]
+        else:
+            rows = [([result], h) for result, h in self.attempts.items()]
+        for labels, histogram in rows:
+            family.add_metric(labels, histogram.buckets(), histogram.total)
+        return family
+
+    def _numbers(self, declared: Declared) -> Metric:
+        kind = CounterMetricFamily if declared.kind == "counter" else GaugeMetricFamily
+        family = kind(declared.name, declared.about, labels=declared.labels)
+        for labels, value in self._rows(declared.name):
+            family.add_metric(labels, value)
+        return family
+
+    def _rows(self, name: str) -> Iterable[tuple[tuple[str, ...], float]]:
+        if name in self._readings:
+            return self._readings[name]()
+        counted: dict[str, Iterable[tuple[tuple[str, ...], float]]] = {
+            "docwarden_documents": _by_label(self.documents),
+            "docwarden_integrity_failures": self.integrity.items(),
+            "docwarden_integrity_observations": self.observations.items(),
+            "docwarden_upstream_attempts": _by_label(
+                dict.fromkeys(ATTEMPT_RESULTS, 0)
+                | {result: sum(seen.counts) for result, seen in self.attempts.items()}
+            ),
+            "docwarden_hedges": _by_label(self.hedges),
+            "docwarden_store_lookups": _by_label(self.store_lookups),
+            "docwarden_verdicts_recalled": [((), self.verdicts_recalled)],
+        }
+        return counted.get(name, ())
+
+
+def _by_label(counts: dict[str, int]) -> list[tuple[tuple[str, ...], float]]:
+    return [((label,), count) for label, count in counts.items()]
+
+
+def exposition(registry: CollectorRegistry, accept: bytes) -> tuple[bytes, bytes]:
+    """Return the metrics in the format that an Accept value asks for, and its media type.
+
+    That is Prometheus's text format where the value makes no sense.
+    """
+    try:
+        encode, media_type = choose_encoder(accept.decode("latin-1"))
+        named = media_type.encode("ascii")
+    except (TypeError, ValueError):
+        return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4.encode("ascii")
+    return encode(registry), named
+
+
+def registry_of(metrics: Metrics) -> CollectorRegistry:
+    """Return a registry with the process's own metrics beside `metrics`."""
+    registry = CollectorRegistry()
+    registry.register(metrics)
+    ProcessCollector(registry=registry)
+    return registry

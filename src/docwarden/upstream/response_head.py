@@ -1,0 +1,72 @@
+"""What an answer's head says of its body.
+
+The head has been through the parser before, so its lines are well formed: each name touches its
+colon, no line is folded, and neither a second Content-Length nor one beside Transfer-Encoding is
+left (RFC 9112 sections 5.1, 5.2 and 6.3). To look for three names in it then costs less than to be
+called for each of its lines.
+"""
+
+import re
+from typing import Final
+
+from docwarden.core.errors import Cause, Failure
+
+# Room for generous headers; nginx allows 8 x 4 or 8 KiB for upstream's, Go's client 1 MiB.
+MAX_HEAD_BYTES: Final = 64 * 1024
+MAX_HEADER_LINES: Final = 128
+MAX_REMEMBERED_BYTES: Final = 1024
+MAX_REMEMBERED_HEADS: Final = 256
+
+_LENGTH: Final = b"\ncontent-length:"
+_CODINGS: Final = re.compile(rb"\n(content|transfer)-encoding:[ \t]*([^\r\n]*)")
+
+
+class PlainHeads:
+    """Heads of documents that were judged once, each with the length that it declares.
+
+    An upstream says the same of each answer until its clock moves on. Heads that tell documents
+    apart are never met again: looking for one takes 0.15 us, and llhttp alone 0.7 (timeit, 3.11).
+    """
+
+    __slots__ = ("lengths",)
+
+    def __init__(self) -> None:
+        self.lengths: dict[bytes, int] = {}
+
+    def remember(self, head: bytes | bytearray, declared: int) -> None:
+        """Remember that after `head` a body of `declared` bytes comes on a kept connection."""
+        if len(head) <= MAX_REMEMBERED_BYTES:
+            if len(self.lengths) >= MAX_REMEMBERED_HEADS:
+                self.lengths.clear()
+            self.lengths[bytes(head)] = declared
+
+
+def framing_of(head: bytes | bytearray, status: int) -> tuple[int | None, bool]:
+    """Return the bytes that the body is declared to have, if any, and whether it comes in chunks.
+
+    Raises:
+        Failure: the head has more than `MAX_HEADER_LINES`, or a document of status 200 comes
+            compressed or in a way that nobody asked for.
+    """
+    lower = head.lower()
+    # The status line and the empty one are lines too. None is shorter than four bytes.
+    if len(lower) > 4 * MAX_HEADER_LINES and lower.count(b"\n") > MAX_HEADER_LINES + 2:
+        raise Failure(Cause.PROTOCOL, "head-too-large")
+    chunked = status == 200 and b"encoding" in lower and _is_chunked(lower)
+    at = lower.find(_LENGTH)
+    if at < 0:
+        return None, chunked
+    return int(lower[at + len(_LENGTH) : lower.find(b"\n", at + 1)]), chunked
+
+
+def _is_chunked(lower: bytes | bytearray) -> bool:
+    chunked = False
+    for kind, value in _CODINGS.findall(lower):
+        coding = value.strip()
+        if kind == b"transfer":
+            chunked = True
+            if coding != b"chunked":
+                raise Failure(Cause.PROTOCOL, "transfer-coding-unknown")
+        elif coding not in (b"", b"identity"):
+            raise Failure(Cause.CORRUPT, "content-coded")
+    return chunked

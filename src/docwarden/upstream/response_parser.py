@@ -1,0 +1,276 @@
+"""Answers out of the bytes of one connection, every byte accounted for.
+
+Framing (RFC 9112): a body ends at its Content-Length, at its last chunk, or, where neither is
+given, when the connection closes. Limits hold while the answer is read, not after: a declared
+length beyond the cap is refused before its body is read, and memory is leased before it is filled.
+
+llhttp judges every byte but those of a body of declared length, which it would copy. Of a head it
+only tells that it has ended; `head` says what that means. A head that was judged before is known.
+"""
+
+from typing import Final
+
+import httptools
+
+from docwarden.core.document import Lease
+from docwarden.core.errors import Cause, Failure
+from docwarden.net.allocator import unfilled
+from docwarden.net.heads import END, end_of_split_head
+from docwarden.upstream.read_buffer import SIZE, Arrivals
+from docwarden.upstream.response_head import MAX_HEAD_BYTES, PlainHeads, framing_of
+
+# 100 and 103 may come before the answer (RFC 9110 section 15.2); a run of them is hostile.
+MAX_INFORMATIONAL: Final = 8
+# Bytes of framing per byte of body: chunks of one byte carry six, and chunk extensions are legal.
+MAX_OVERHEAD: Final = 8
+# An error's body is read only so that its connection can be kept.
+MAX_DISCARDED_BYTES: Final = 64 * 1024
+# From here on a body of unknown length grows in one buffer.
+_ONE_BUFFER: Final = 256 * 1024
+
+
+Answer = tuple[int, bytes | bytearray]
+"""Status and body, in full; only that of a 200 is of use."""
+
+
+class AnswerReader:
+    """Reads one answer at a time.
+
+    Attributes:
+        finished: the answer once it is complete.
+        keep: whether the connection can be kept after it.
+        lacks: bytes of memory that have to be leased before anything more is read, or 0.
+        touched: whether anything of the answer has come.
+    """
+
+    __slots__ = (
+        "_arrivals", "_begun", "_body", "_bytes_read", "_chunked", "_declared", "_direct",
+        "_filled", "_head", "_head_done", "_informational", "_lease", "_max_body", "_parser",
+        "_plain", "_raw", "_size", "_status", "_stuck", "finished", "keep", "lacks",
+    )  # fmt: skip
+
+    def __init__(self, max_body: int, arrivals: Arrivals, plain: PlainHeads) -> None:
+        self._max_body = max_body
+        self._arrivals = arrivals
+        self._plain = plain
+        self._parser = httptools.HttpResponseParser(self)
+        self._head = bytearray()
+        self._filled: bytearray | None = None
+        self._body: list[bytes] = []
+        self._stuck = False
+        self._direct = False
+        self.finished: Answer | None = None
+
+    def begin(self, lease: Lease) -> None:
+        """Expect an answer; `lease` grows by what its body holds."""
+        self._lease = lease
+        if self._stuck:
+            # The last body went past it, so it does not know that its message has ended.
+            self._parser = httptools.HttpResponseParser(self)
+            self._stuck = False
+        self._raw = self._begun = self._head_done = self._chunked = self.keep = False
+        self._informational = self._bytes_read = self._size = self.lacks = 0
+        self._declared: int | None = None
+
+    def forget(self) -> None:
+        """Let go of the answer, as an idle connection holds no document."""
+        self.finished = None
+        self._filled = None
+        if self._head:
+            self._head = bytearray()
+        if self._body:
+            self._body = []
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything of the answer has come."""
+        return self._bytes_read > 0
+
+    def place(self) -> memoryview:
+        """Return where the next bytes go: the middle of a large body straight to its place.
+
+        The last byte never does, so that what follows it is seen.
+        """
+        filled = self._filled
+        self._direct = filled is not None and self._left() > SIZE
+        if filled is None or not self._direct:
+            return self._arrivals.view
+        return memoryview(filled)[self._size : -1]
+
+    def take(self, count: int) -> Failure | None:
+        """Take `count` bytes that have come to their place; return why they are refused, if so."""
+        self._bytes_read += count
+        if self._direct:
+            self._size += count
+            return None
+        try:
+            self._read(count)
+        except Failure as failure:
+            return failure
+        except httptools.HttpParserUpgrade:
+            return Failure(Cause.PROTOCOL, "upgrade-not-asked-for")
+        except httptools.HttpParserError as error:
+            return self._why(error)
+        overhead = self._bytes_read - self._size
+        if self.finished is None and overhead > MAX_HEAD_BYTES + MAX_OVERHEAD * self._size:
+            return Failure(Cause.PROTOCOL, "head-too-large")
+        return None
+
+    def make_room(self) -> None:
+        """Go on, as the memory that was lacking has been leased."""
+        self.lacks = 0
+        # What came with the head goes to its place, now that there is one.
+        early = b"".join(self._body)
+        self._body = []
+        if self._left():
+            self._filled = unfilled(self._declared or 0)
+            self._filled[: len(early)] = early
+        else:
+            self.finished = (self._status, early)
+
+    def at_close(self) -> Answer | Failure:
+        """Return what it comes to that the connection has been closed in order."""
+        if not self._head_done:
+            return Failure(Cause.RESET)
+        if self._declared is None and not self._chunked:
+            return self._status, self._gathered()
+        return Failure(Cause.CORRUPT, "body-truncated")
+
+    def _left(self) -> int:
+        """Return how much of a body taken past the parser is to come."""
+        return self._declared - self._size if self._raw and self._declared is not None else 0
+
+    def _read(self, count: int) -> None:
+        """Parse as far as the head's end; take a body of declared length past the parser."""
+        memory = self._arrivals.memory
+        start = 0
+        while not self._head_done:
+            if self._head:
+                end = end_of_split_head(self._head, memory[start:count])
+                end = start + end if end else 0
+            else:
+                at = memory.find(END, start, count)
+                end = at + len(END) if at >= 0 else 0
+            if not end:
+                self._head += memory[start:count]
+                self._parser.feed_data(memory[start:count])
+                return
+            head = memory[start:end]
+            declared = None if self._head else self._plain.lengths.get(head)
+            if declared is not None:
+                self._head_done = self.keep = True
+                self._status = 200
+                self._expect(declared)
+                start = end
+                break
+            self._parser.feed_data(head)
+            if self._begun:  # and not empty lines before the status line
+                self._take_head(self._head + head if self._head else head)
+            if self._head:
+                self._head = bytearray()
+            start = end
+        if start == count or (self.finished is not None and not self.keep):
+            return  # answered, maybe from its head alone
+        if self._raw:
+            self._take_body(start, count)
+        else:
+            self._parser.feed_data(memory[start:count])
+
+    def _take_head(self, head: bytes | bytearray) -> None:
+        """Decide on what a head says, that of an informational answer included."""
+        status = self._status = self._parser.get_status_code()
+        self._begun = False
+        if status < 200:
+            self._informational += 1
+            if self._informational > MAX_INFORMATIONAL:
+                raise Failure(Cause.PROTOCOL, "endless-informational")
+            return
+        self._head_done = True
+        if self.finished is None:
+            self.keep = self._parser.should_keep_alive()
+        declared, self._chunked = framing_of(head, status)
+        self._declared = declared
+        if status == 200:
+            if declared is not None and self.finished is None:
+                self._stuck = True
+                self._expect(declared)
+                if self.keep:
+                    self._plain.remember(head, declared)
+        elif declared is None or declared > MAX_DISCARDED_BYTES:
+            # Not worth reading: answered now, and the connection given up.
+            self.keep = False
+            self.finished = (status, b"")
+
+    def _expect(self, declared: int) -> None:
+        """Expect a body of `declared` bytes, which goes past the parser."""
+        self._declared = declared
+        self._raw = True
+        if declared > self._max_body:
+            raise Failure(Cause.TOO_LARGE)
+        if not self._lease.grow(declared):
+            self.lacks = declared
+
+    def _take_body(self, start: int, end: int) -> None:
+        """Add what arrived from `start` to `end` to a body whose length was declared."""
+        before = self._size
+        declared = self._declared or 0
+        self._size = before + end - start
+        if self._size > declared:
+            raise Failure(Cause.CORRUPT, "bytes-after-body")
+        if self.lacks:
+            self._body.append(self._arrivals.memory[start:end])
+        elif self._size == declared and before == 0:
+            self.finished = (self._status, self._arrivals.memory[start:end])
+        else:
+            if self._filled is None:
+                self._filled = unfilled(declared)
+            self._filled[before : self._size] = self._arrivals.view[start:end]
+            if self._size == declared:
+                self.finished = (self._status, self._filled)
+
+    def _gathered(self) -> bytes | bytearray:
+        """Return the body that came through the parser."""
+        if self._filled is not None:
+            return self._filled
+        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+
+    def _why(self, error: httptools.HttpParserError) -> Failure:
+        if isinstance(error.__context__, Failure):
+            return error.__context__
+        if self.finished is not None:
+            return Failure(Cause.CORRUPT, "bytes-after-body")
+        return Failure(Cause.PROTOCOL)
+
+    # --- what the parser calls; a Failure raised here comes back as the parser error's context
+
+    def on_message_begin(self) -> None:
+        self._begun = True
+        if self.finished is not None:
+            raise Failure(Cause.CORRUPT, "bytes-after-body")
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._declared is None:
+            self._grow(len(body))
+        if self._filled is None:
+            self._body.append(body)
+        else:
+            self._filled += body
+
+    def _grow(self, more: int) -> None:
+        """Lease memory for a body of unknown length as it comes."""
+        if self._size > self._max_body:
+            raise Failure(Cause.TOO_LARGE)
+        if not self._lease.grow(more):
+            raise Failure(Cause.MEMORY)
+        if self._filled is None and self._size > _ONE_BUFFER:
+            # Pieces to be joined in the end would take their memory twice.
+            self._filled = bytearray().join(self._body)
+            self._body = []
+
+    def on_message_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status >= 200:
+            # Asked later, it would tell of a message that has not begun.
+            self.keep = self._parser.should_keep_alive()
+            self.finished = (status, self._gathered())

@@ -1,0 +1,181 @@
+"""The order of the policies around an attempt, with only the attempt replaced."""
+
+import random
+
+import pytest
+
+from docwarden.core.deadline import Deadline
+from docwarden.core.document import Document
+from docwarden.core.errors import Cause, Failure
+from docwarden.core.fetch import Wanted
+from docwarden.fetching.pipeline import Fetching
+from docwarden.fetching.resilience.breaker import Breaker, State
+from docwarden.fetching.resilience.limiter import AdaptiveLimiter
+from docwarden.fetching.resilience.retry import RetryPolicy
+from docwarden.fetching.resilience.retry_budget import RetryBudget
+from docwarden.telemetry.metrics import Metrics
+
+GOOD = Document(b"%PDF", "application/pdf", b"pdf", b'"x"')
+
+
+class Clock:
+    """Time that only tests move."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class World:
+    """A `Fetching` whose attempts follow a script."""
+
+    def __init__(self, *script):
+        self.script = list(script)
+        self.clock = Clock()
+        self.timeouts = []
+        self.limiter = AdaptiveLimiter()
+        self.breaker = Breaker(random=lambda: 0.0)
+        self.transport = RetryBudget(lambda: self.limiter.in_flight)
+        self.corruption = RetryBudget.for_corruption(lambda: self.limiter.in_flight)
+        self.fetching = Fetching(
+            attempt=self.attempt,
+            limiter=self.limiter,
+            breaker=self.breaker,
+            retries=RetryPolicy(backoff_base=0.0, backoff_cap=0.0),
+            hedge=None,
+            hedge_budget=RetryBudget(lambda: 0),
+            single_flight=None,
+            copies=None,
+            metrics=Metrics(version="0", revision="0"),
+            transport_budget=self.transport,
+            corruption_budget=self.corruption,
+            attempt_timeout=3.0,
+            clock=self.clock,
+            random=random.Random(1).random,
+        )
+
+    async def attempt(self, wanted, started, timeout):
+        assert started == self.clock.now
+        self.timeouts.append(timeout)
+        assert self.limiter.in_flight == 1, "an attempt is made under the limit"
+        step = self.script.pop(0)
+        wanted.attempts.append((str(step), 0.0))
+        if isinstance(step, float):
+            self.clock.now += step
+            raise Failure(Cause.ATTEMPT_TIMEOUT)
+        if isinstance(step, Cause):
+            raise Failure(step)
+        if isinstance(step, BaseException):
+            raise step
+        return step
+
+    async def fetch(self, seconds=10.0):
+        wanted = Wanted("7", Deadline(self.clock.now + seconds))
+        try:
+            return await self.fetching.fetch(wanted)
+        finally:
+            assert self.limiter.in_flight == 0
+            assert (self.transport.retries, self.corruption.retries) == (0, 0)
+
+
+async def cause_of(world, seconds=10.0):
+    with pytest.raises(Failure) as caught:
+        await world.fetch(seconds)
+    return caught.value.cause
+
+
+async def test_first_intact_answer_ends_the_request():
+    world = World(GOOD)
+    assert await world.fetch() is GOOD
+    assert world.timeouts == [3.0]
+
+
+async def test_transport_failures_get_three_attempts():
+    world = World(Cause.RESET, Cause.CONNECT, Cause.STATUS, GOOD)
+    assert await cause_of(world) is Cause.STATUS
+    assert len(world.timeouts) == 3
+
+
+async def test_corrupt_documents_get_four_attempts():
+    world = World(*[Cause.CORRUPT] * 4, GOOD)
+    assert await cause_of(world) is Cause.CORRUPT
+    assert len(world.timeouts) == 4
+
+
+async def test_both_kinds_are_counted_apart():
+    world = World(
+        Cause.CORRUPT, Cause.RESET, Cause.CORRUPT, Cause.RESET, Cause.CORRUPT, GOOD,
+    )  # fmt: skip
+    assert await world.fetch() is GOOD
+
+
+@pytest.mark.parametrize("cause", [Cause.NOT_FOUND, Cause.TOO_LARGE, Cause.STATUS_FINAL])
+async def test_final_answers_are_not_asked_for_again(cause):
+    world = World(cause, GOOD)
+    assert await cause_of(world) is cause
+    assert len(world.timeouts) == 1
+
+
+async def test_no_attempt_reaches_past_the_deadline():
+    world = World(3.0, 3.0, GOOD)
+    assert await world.fetch(7.5) is GOOD
+    assert world.timeouts == [3.0, 3.0, 1.5]
+
+
+async def test_attempt_cut_short_by_the_deadline_says_nothing_of_the_upstream():
+    world = World(3.0, 1.0)
+    assert await cause_of(world, 4.0) is Cause.DEADLINE
+    assert world.timeouts == [3.0, 1.0]
+
+
+async def test_breaker_sees_every_attempt_and_ends_the_retries_when_it_opens():
+    world = World(*[Cause.RESET] * 9)
+    assert await cause_of(world) is Cause.RESET
+    assert await cause_of(world) is Cause.RESET
+    assert world.breaker.state(world.clock.now) is State.OPEN
+    assert len(world.timeouts) == 5, "the fifth failure opened it; the sixth attempt was not made"
+    assert await cause_of(world) is Cause.CIRCUIT_OPEN
+    assert len(world.timeouts) == 5
+
+
+async def test_corruption_never_opens_the_breaker():
+    world = World(*[Cause.CORRUPT] * 400)
+    for _ in range(100):
+        assert await cause_of(world) is Cause.CORRUPT
+    assert world.breaker.state(world.clock.now) is State.CLOSED
+
+
+async def test_empty_transport_budget_stops_retries():
+    world = World(Cause.RESET, GOOD)
+    for _ in range(3):
+        assert world.transport.try_take()
+    with pytest.raises(Failure):
+        await world.fetching.fetch(Wanted("7", Deadline(world.clock.now + 10)))
+    assert len(world.timeouts) == 1
+
+
+async def test_half_open_breaker_lets_one_probe_through_and_closes_on_success():
+    world = World(*[Cause.RESET] * 5, GOOD, GOOD)
+    await cause_of(world)
+    await cause_of(world)
+    world.clock.now += 30.0
+    assert await world.fetch() is GOOD
+    assert world.breaker.state(world.clock.now) is State.CLOSED
+
+
+@pytest.mark.parametrize("cause", [Cause.MEMORY, Cause.OVERLOADED])
+async def test_probe_for_which_something_lacks_here_neither_closes_nor_reopens(cause):
+    world = World(*[Cause.RESET] * 5, cause)
+    await cause_of(world)
+    await cause_of(world)
+    world.clock.now += 30.0
+    assert await cause_of(world) is cause
+    assert world.breaker.state(world.clock.now) is State.HALF_OPEN
+
+
+async def test_defect_in_an_attempt_leaves_nothing_held():
+    world = World(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        await world.fetch()

@@ -1,0 +1,123 @@
+"""The two ways in which the event of a request is written come to the same."""
+
+import json
+import os
+import random
+
+import pytest
+
+from docwarden.core.deadline import Deadline
+from docwarden.core.errors import Cause, Failure, Outcome
+from docwarden.core.fetch import Wanted
+from docwarden.core.request import Request, address_of
+from docwarden.gateway import request_log
+from docwarden.gateway.recent_failures import RecentFailures
+from docwarden.gateway.request_log import RequestLog
+from docwarden.telemetry.logs import open_log
+
+
+def delivered(**headers):
+    """A request whose document was delivered at the first attempt."""
+    given = {name.replace("_", "-").encode(): value for name, value in headers.items()}
+    request = Request(
+        "GET", "/7", given, client="2001:db8::1", started=5.0, wall=1.5e9, random=random.Random(1)
+    )
+    request.route = "/{id}"
+    request.outcome = Outcome.DELIVERED
+    request.media_type = "image/png"
+    request.wanted = wanted = Wanted("9223372036854775807", Deadline(15.0))
+    wanted.attempts.append(("intact", 0.0019996))
+    wanted.upstream_seconds = 0.0018
+    wanted.verify_seconds = 0.0000206
+    return request
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes the event of a request and returns the line."""
+    file = tmp_path / "log"
+
+    def write(request, **given):
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        log = open_log(format_name="json", level="info", descriptor=descriptor)
+        own = RequestLog(log, success_share=1.0, recent=RecentFailures(), random=random.Random(1))
+        own.on_finished(request, **({"status": 200, "sent": 47_647, "seconds": 0.0123456} | given))
+        log.close()
+        os.close(descriptor)
+        return file.read_text("ascii")
+
+    return write
+
+
+@pytest.mark.parametrize("given", [{}, {"status": 206, "sent": 0}, {"sent": -1, "seconds": 12.0}])
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+def test_plain_line_is_the_one_that_a_dictionary_of_fields_gives(
+    given, attempts, written, monkeypatch
+):
+    request = delivered(x_request_id=b"a.B-1_2")
+    request.wanted.attempts[:0] = [("corrupt", 0.01 * n) for n in range(1, attempts)]
+    plain = written(request, **given)
+    monkeypatch.setattr(request_log, "_plain", lambda _: None)
+    built = written(request, **given)
+    assert list(json.loads(plain).items()) == list(json.loads(built).items())
+
+
+def _failed(request):
+    request.failure = Failure(Cause.CLIENT_CLOSED)
+
+
+def _traced(request):
+    request.trace_id = "0af7651916cd43dd8448eb211c80319c"
+
+
+def _tried_twice(request):
+    request.wanted.attempts.append(("intact", 0.001))
+
+
+def _shared(request):
+    request.wanted.shared = True
+
+
+def _queued(request):
+    request.wanted.queue_seconds = 0.01
+
+
+def _stale(request):
+    request.outcome = Outcome.DELIVERED_STALE
+    request.wanted.replaced = Failure(Cause.CORRUPT)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (_failed, "error.type"),
+        (_traced, "trace_id"),
+        (_queued, "queue_ms"),
+        (_shared, "shared"),
+        (_stale, "replaced_reason"),
+    ],
+)
+def test_what_else_there_is_to_tell_is_told(change, field, written):
+    request = delivered()
+    assert field not in json.loads(written(request))
+    change(request)
+    assert field in json.loads(written(request))
+
+
+def test_each_attempt_is_told(written):
+    request = delivered()
+    _tried_twice(request)
+    assert len(json.loads(written(request))["attempts"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        (("192.0.2.1", 4711), "192.0.2.1"),
+        (('fe80::1%"x', 4711, 0, 3), "fe80::1"),
+        ("/run/socket", "unix"),
+        (None, "unix"),
+    ],
+)
+def test_address_of_a_client_needs_no_escapes(peer, address):
+    assert address_of(peer) == address

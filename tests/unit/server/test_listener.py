@@ -1,0 +1,110 @@
+"""How the listener takes connections in."""
+
+import asyncio
+import errno
+import random
+import socket
+
+import pytest
+
+from docwarden.core import responses
+from docwarden.server import listener as front
+from docwarden.server.limits import ClientLimits
+from docwarden.server.listener import Front, bind
+
+LIMITS = ClientLimits(
+    connections=999, header_bytes=999, header_timeout=5.0, idle_timeout=5.0, send_timeout=5.0
+)
+
+
+class Site:
+    async def handle(self, request):  # noqa: ARG002 - the same for all
+        return responses.page(b"", b"text/plain")
+
+    def refuse(self, request, failure):  # noqa: ARG002 - the same for all
+        return responses.page(b"", b"text/plain", status=400)
+
+    def on_finished(self, *_):
+        pass
+
+
+@pytest.fixture
+async def start():
+    """Starts a front on a listener and ends it after the test."""
+    started = []
+
+    async def begin(listener):
+        listening = Front(Site(), LIMITS, random=random.Random(1))
+        await listening.start(listener)
+        started.append(listening)
+        return listening
+
+    yield begin
+    for each in started:
+        await each.close(0)
+
+
+def connect(port):
+    client = socket.socket()
+    client.setblocking(False)
+    client.connect_ex(("127.0.0.1", port))
+    return client
+
+
+async def test_connections_that_come_together_are_taken_in_within_few_turns_of_the_loop(start):
+    listening = await start(bind("127.0.0.1", 0))
+    clients = [connect(listening.port) for _ in range(300)]
+    turns = 0
+    while len(listening.connections) < 300:
+        await asyncio.sleep(0)
+        turns += 1
+    # Five turns take them all; some more until their tasks have run.
+    assert turns < 50
+    for client in clients:
+        client.close()
+
+
+async def test_answers_do_not_wait_for_more_to_send(start):
+    listening = await start(bind("127.0.0.1", 0))
+    client = connect(listening.port)
+    while not listening.connections:
+        await asyncio.sleep(0)
+    (connection,) = listening.connections
+    sock = connection._transport.get_extra_info("socket")
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    client.close()
+
+
+class Exhausted(socket.socket):
+    """A listener of a process that has no descriptor left for a moment."""
+
+    refusals = 1
+
+    def accept(self):
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+async def test_listener_goes_on_when_there_are_descriptors_again(start, monkeypatch, until):
+    monkeypatch.setattr(front, "_RETRY_SECONDS", 0.01)
+    told = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"].errno))
+    bound = bind("127.0.0.1", 0)
+    listener = Exhausted(fileno=bound.detach())
+    listening = await start(listener)
+    client = connect(listening.port)
+    await until(lambda: len(listening.connections) == 1, "the connection")
+    assert listener.refusals == 0
+    assert told == [errno.EMFILE]
+    client.close()
+
+
+async def test_nothing_is_taken_in_once_the_listener_is_closed(start):
+    listening = await start(bind("127.0.0.1", 0))
+    port = listening.port
+    await listening.stop_accepting()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
