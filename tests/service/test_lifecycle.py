@@ -236,7 +236,7 @@ async def test_nothing_is_left_of_the_process(serve, upstream):
     await gateway.stop(signal.SIGINT)
     for pid in left:
         with contextlib.suppress(FileNotFoundError):
-            assert "deep_worker" not in Path(f"/proc/{pid}/cmdline").read_text()
+            assert "deep.worker" not in Path(f"/proc/{pid}/cmdline").read_text()
 
 
 async def test_peak_memory_stays_bounded_under_endless_bodies_and_headers(serve, upstream, ask):
