@@ -1,4 +1,4 @@
-# Every task of the project. `make` alone lists them.
+# Every task of the project. `make` alone lists those of every day, `make help-all` the rest too.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -8,13 +8,15 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 VENV := .venv
 BIN := $(VENV)/bin
+# Made when what the gateway needs is installed, and when what its tests need is too.
+RUNNABLE := $(VENV)/.runnable
 READY := $(VENV)/.ready
 
 ##@ Run
 
 .PHONY: demo
-demo: $(READY) ## Set everything up, run gateway and simulator, print what to open
-	@exec $(BIN)/docwarden demo
+demo: $(RUNNABLE) ## Set everything up, run gateway and simulator, print what to open
+	@exec $(BIN)/python -m docwarden demo
 
 ##@ Test
 
@@ -83,20 +85,46 @@ lock: $(READY) ## Renew the hash-pinned requirement files
 clean: ## Remove everything that these targets made
 	rm -rf .venv* build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis infra/cdk.out infra/node_modules
 
-# The virtual environment is made anew when the interpreter or the lock changes.
-$(READY): requirements/dev.txt pyproject.toml
+# Installs a requirement file and counts along; $(1) is the file.
+define install
+@count=$$(grep -c '^[a-z]' $(1)); \
+$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --requirement $(1) \
+| awk -v count="$$count" '/^(Collecting|Requirement already satisfied)/ {printf "\r  %d of %d packages", ++seen, count; fflush()} \
+/^Installing/ {printf "\r  installing %d packages ...", count; fflush()} END {print ""}'
+endef
+
+$(RUNNABLE): requirements/runtime.txt
 	@test -n "$(PYTHON)" || { echo "docwarden needs Python 3.11 or newer on the PATH" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "docwarden needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Say which to use: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments (on Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) -V) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	$(call install,requirements/runtime.txt)
+	@echo "$(CURDIR)/src" >"$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/docwarden-clone.pth"
+	@printf '#!%s\nimport sys\nfrom docwarden.cli.main import main\nsys.exit(main())\n' "$(CURDIR)/$(BIN)/python" >$(BIN)/docwarden
+	@chmod +x $(BIN)/docwarden
+	@touch $@
+
+# The virtual environment is renewed when the lock changes.
+$(READY): $(RUNNABLE) requirements/dev.txt pyproject.toml
+	@echo "Installing the tools of development and test ..."
+	$(call install,requirements/dev.txt)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index --editable .
 	@touch $@
 
 # The other parts of the tree bring their own targets.
 include $(wildcard charts/*.mk infra/*.mk monitoring/*.mk image/*.mk docs/*.mk bench/*.mk)
 
+EVERY_DAY := demo dev stack test check fix lint types test-corpus test-hostile test-load test-redis test-console \
+	test-chart test-cluster test-image test-infra test-observability docs bench image cluster release-check help help-all
+LIST = awk -v only="$(1)" 'BEGIN {FS = ":.*\#\# "; split(only, names, " "); for (n in names) wanted[names[n]] = 1} \
+	/^\#\#@/ {part = substr($$0, 5)} \
+	/^[a-zA-Z_-]+:.*\#\# / && (only == "" || $$1 in wanted) {if (part != "") printf "\n%s\n", part; part = ""; printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
 .PHONY: help
-help: ## List these targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z_-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## List the targets of every day
+	@$(call LIST,$(EVERY_DAY))
+
+.PHONY: help-all
+help-all: ## List every target
+	@$(call LIST,)

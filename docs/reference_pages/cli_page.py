@@ -21,30 +21,36 @@ def cli_page() -> str:
     """Return the page."""
     commands = command_table()
     rows = [
-        (f"[`docwarden {name}`](#docwarden-{name})", about) for name, (_, about) in commands.items()
+        (f"[`docwarden {name}`](#docwarden-{name})", about)
+        for name, (_, about, _) in commands.items()
     ]
     return page(
         "Commands",
         "docwarden.cli.main and the commands' modules",
         _INTRODUCTION,
         table(("command", "does"), rows),
-        *(_command(name, module, about) for name, (module, about) in commands.items()),
+        *(_command(name, *row) for name, row in commands.items()),
     )
 
 
-def command_table() -> Mapping[str, tuple[str, str]]:
-    """Return each command's module and what it does."""
-    return cli._COMMANDS  # noqa: SLF001 - the one table of commands, which only this page reads
+def command_table() -> Mapping[str, tuple[str, str, str]]:
+    """Return each command's module, what it does, and an example."""
+    return cli.COMMANDS
 
 
-def _command(name: str, module: str, about: str) -> str:
+def _command(name: str, module: str, about: str, example: str) -> str:
     parser = argparse.ArgumentParser(description=f"{about.capitalize()}.", add_help=False)
     code = importlib.import_module(module)
     code.configure(parser)
     actions = parser._actions  # noqa: SLF001 - argparse has no public list of arguments
     told = [action for action in actions if action.help != argparse.SUPPRESS]
     arguments = table(("argument", "default", "meaning"), map(_argument, told))
-    paragraphs = [f"## docwarden {name}", str(parser.description), arguments]
+    paragraphs = [
+        f"## docwarden {name}",
+        str(parser.description),
+        f"```sh\n{example}\n```",
+        arguments,
+    ]
     epilog = parser.epilog or ""
     if epilog:
         paragraphs.append(epilog)

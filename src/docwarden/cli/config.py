@@ -1,11 +1,10 @@
 """`docwarden config`: the effective settings and where each came from."""
 
 import argparse
-import sys
 
 import orjson
 
-from docwarden.cli.main import complain
+from docwarden.cli.main import complain, put
 from docwarden.settings.settings import SettingError, describe, load
 
 
@@ -22,10 +21,10 @@ def run(arguments: argparse.Namespace) -> int:
         return complain(str(error))
     if arguments.json:
         shown = {row.variable: {"value": row.value, "origin": row.origin} for row in rows}
-        sys.stdout.write(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode() + "\n")
+        put(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode() + "\n")
         return 0
     names = max(len(row.variable) for row in rows)
     values = max(len(row.value) for row in rows)
-    for row in rows:
-        sys.stdout.write(f"{row.variable:<{names}}  {row.value:<{values}}  {row.origin}\n")
+    lines = (f"{row.variable:<{names}}  {row.value:<{values}}  {row.origin}\n" for row in rows)
+    put("".join(lines))
     return 0

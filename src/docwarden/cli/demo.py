@@ -49,47 +49,50 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _demo(arguments: argparse.Namespace) -> int:
     async with contextlib.AsyncExitStack() as stack:
-        url = await stack.enter_async_context(_simulator(arguments))
+        url, control = await stack.enter_async_context(_simulator(arguments))
         given = {"upstream_url": f"{url}/{{id}}", "drain_delay": "0s", **overrides(arguments)}
         settings = load(given)
         log = open_log(format_name=settings.log_format, level=settings.log_level)
         stack.callback(log.close)
-        return await _serve(settings, log)
+        return await _serve(settings, log, control)
 
 
-async def _serve(settings: Settings, log: Log) -> int:
+async def _serve(settings: Settings, log: Log, control: str) -> int:
     app = App(settings, log)
     serving = asyncio.ensure_future(app.run())
     ready = asyncio.ensure_future(app.ready.wait())
     await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)
     if ready.done():
-        _say_what_to_try(settings, app)
+        _say_what_to_try(settings, app, control)
     ready.cancel()
     return await serving
 
 
 @contextlib.asynccontextmanager
-async def _simulator(arguments: argparse.Namespace) -> AsyncIterator[str]:
-    """Run the simulator in a process of its own; yield its URL."""
+async def _simulator(arguments: argparse.Namespace) -> AsyncIterator[tuple[str, str]]:
+    """Run the simulator in a process of its own; yield its URL and that of its control."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "docwarden", "simulate",
         "--listen", arguments.simulator_listen, "--control", arguments.simulator_control,
+        "--flag-prefix", "simulator-",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     assert process.stderr is not None  # noqa: S101 - a pipe was asked for
     try:
         try:
-            line = await asyncio.wait_for(process.stdout.readline(), _READY_SECONDS)
+            async with asyncio.timeout(_READY_SECONDS):
+                lines = [await process.stdout.readline() for _ in range(2)]
         except TimeoutError as error:
             late = f"the simulator has not started within {_READY_SECONDS:g} seconds"
             raise StartError(late) from error
-        if not line:
+        if not lines[0]:
             told = (await process.stderr.read()).decode("utf-8", "replace").strip()
             raise StartError(f"the simulator did not start: {told}")
         reading = asyncio.ensure_future(_discard(process.stderr))
         try:
-            yield line.decode().split()[-1]
+            url, control = (line.decode().split()[-1] for line in lines)
+            yield url, control
         finally:
             reading.cancel()
     finally:
@@ -103,13 +106,20 @@ async def _discard(stream: asyncio.StreamReader) -> None:
         pass
 
 
-def _say_what_to_try(settings: Settings, app: App) -> None:
+def _say_what_to_try(settings: Settings, app: App, control: str) -> None:
     public = f"http://{Address(settings.listen.host, app.public.port)}"
     admin = f"http://{Address(settings.admin_listen.host, app.admin.port)}"
-    sys.stderr.write(
-        f"\n  documents   {public}/529852\n"
-        f"  operator    {admin}/   (metrics at {admin}/metrics)\n"
-        f"  upstream    {settings.upstream_url}: half PNG, 40 % PDF, 10 % corrupt PDF\n\n"
-        f"  try         curl --head {public}/529852\n"
-        "  stop        Ctrl-C\n\n"
+    started = (
+        ("documents", f"{public}/529852"),
+        ("console", f"{admin}/   (metrics at {admin}/metrics)"),
+        ("upstream", f"{settings.upstream_url}: half PNG, 40 % PDF, 10 % corrupt PDF"),
+        ("faults", f"{control}/   (what the upstream does wrong: shown, and changed by PUT)"),
     )
+    tries = (
+        ("get one", f"curl --head {public}/529852"),
+        ("break it", f'curl -X PUT {control}/ -d \'{{"mix": {{"corrupt-pdf": 1}}}}\''),
+        ("stop", "Ctrl-C"),
+    )
+    lines = [f"  {name:<11} {what}" for name, what in started]
+    lines += ["", *(f"  {name:<11} {what}" for name, what in tries)]
+    sys.stderr.write("\n" + "\n".join(lines) + "\n\n")

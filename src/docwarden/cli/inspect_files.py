@@ -63,7 +63,8 @@ def _find(names: Iterable[str], report: Report) -> Iterator[str]:
         try:
             mode = os.stat(name).st_mode  # noqa: PTH116 - Path("") is the current folder
         except OSError as error:
-            report.complain(f"{name or repr(name)}: {error.strerror or error}")
+            why = _dangling(name) or error.strerror or error
+            report.complain(f"{name or repr(name)}: {why}")
             continue
         if stat.S_ISDIR(mode):
             yield from _walk(name, report)
@@ -74,15 +75,27 @@ def _find(names: Iterable[str], report: Report) -> Iterator[str]:
 
 
 def _walk(folder: str, report: Report) -> Iterator[str]:
+    unreadable = report.unreadable
     walk = os.walk(
         folder, onerror=lambda error: report.complain(f"{error.filename}: {error.strerror}")
     )
-    yield from sorted(
-        str(found)
-        for within, _, names in walk
-        for name in names
-        if _may_be_file(found := Path(within, name))
-    )
+    found = sorted(str(Path(within, name)) for within, _, names in walk for name in names)
+    empty = True
+    for path in found:
+        if why := _dangling(path):
+            report.complain(f"{path}: {why}")
+        elif _may_be_file(Path(path)):
+            empty = False
+            yield path
+    if empty and report.unreadable == unreadable:
+        report.complain(f"{folder}: no file in this folder")
+
+
+def _dangling(path: str) -> str:
+    """Return where a link leads that leads nowhere, else nothing."""
+    if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114 - as above
+        return f"a link to {os.readlink(path)}, which is not there"  # noqa: PTH115 - as above
+    return ""
 
 
 def _may_be_file(path: Path) -> bool:

@@ -1,24 +1,54 @@
-"""The command line: serve, simulate, demo, inspect, probe, config."""
+"""The command line: one module a command."""
 
 import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from docwarden import __version__
 
 # Each command's module has `configure(parser)` and `run(arguments) -> exit status`. Modules are
 # imported when their command is asked for, so that `probe` does not pay for `inspect`.
-_COMMANDS: Final = {
-    "serve": ("docwarden.cli.serve", "run the gateway"),
-    "simulate": ("docwarden.cli.simulate", "run an upstream that cannot be trusted"),
-    "demo": ("docwarden.cli.demo", "run gateway and simulator together"),
-    "inspect": ("docwarden.cli.inspect", "verify files with the service's own checks"),
-    "probe": ("docwarden.cli.probe", "ask a running gateway for its health"),
-    "config": ("docwarden.cli.config", "show the effective settings"),
+COMMANDS: Final = {
+    "serve": (
+        "docwarden.cli.serve",
+        "run the gateway",
+        "docwarden serve --upstream-url 'http://documents.internal:3000/{id}'",
+    ),
+    "simulate": (
+        "docwarden.cli.simulate",
+        "run an upstream that cannot be trusted",
+        "docwarden simulate --mix png=50,pdf=40,corrupt-pdf=10 --fault reset:0.05",
+    ),
+    "demo": (
+        "docwarden.cli.demo",
+        "run gateway and simulator together",
+        "docwarden demo --listen 127.0.0.1:8080",
+    ),
+    "inspect": (
+        "docwarden.cli.inspect",
+        "verify files with the service's own checks",
+        "docwarden inspect --json invoices/ scan.png",
+    ),
+    "probe": (
+        "docwarden.cli.probe",
+        "ask a running gateway for its health",
+        "docwarden probe ready --timeout 1",
+    ),
+    "config": (
+        "docwarden.cli.config",
+        "show the effective settings",
+        "DOCWARDEN_REQUEST_TIMEOUT=5s docwarden config --json",
+    ),
+    "completion": (
+        "docwarden.cli.completion",
+        "print a script that completes commands and options in a shell",
+        'eval "$(docwarden completion bash)"',
+    ),
 }
+EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
 
@@ -26,31 +56,74 @@ EXIT_INTERRUPTED: Final = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 2 for usage, 130 after Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parser = argparse.ArgumentParser(
-        prog="docwarden", description="A document gateway: what it delivers is intact."
-    )
-    parser.add_argument("--version", action="version", version=f"docwarden {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
-    asked = next((word for word in words if word in _COMMANDS), None)
-    for name, (module, about) in _COMMANDS.items():
-        command = commands.add_parser(name, help=about, description=about.capitalize() + ".")
-        if name == asked:
-            importlib.import_module(module).configure(command)
+    asked = next((word for word in words if word in COMMANDS), None)
+    parser = build_parser(() if asked is None else (asked,))
     parsed = parser.parse_args(words)
+    if parsed.command is None:
+        parser.print_help()
+        return 0
     try:
-        status: int = importlib.import_module(_COMMANDS[parsed.command][0]).run(parsed)
+        status: int = importlib.import_module(COMMANDS[parsed.command][0]).run(parsed)
         if sys.stdout is not None:
             sys.stdout.flush()  # Python's own, at exit, would tell of its failure and return 120
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, such as `head`; nothing is left to say to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        _abandon_output()
+        return EXIT_FAILED
+    except OutputError as error:
+        return complain(str(error))
     return status
+
+
+class OutputError(Exception):
+    """What a command has to say cannot be written; the message tells why."""
+
+
+def put(text: str) -> None:
+    """Write `text` to standard output, now.
+
+    Raises:
+        BrokenPipeError: its reader has gone.
+        OutputError: it cannot be written.
+    """
+    if sys.stdout is None:
+        raise OutputError("standard output is closed")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _abandon_output()
+        raise OutputError(f"cannot write to standard output: {error.strerror or error}") from error
+
+
+def build_parser(configured: Iterable[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the options of those that are `configured`."""
+    parser = argparse.ArgumentParser(
+        prog="docwarden",
+        description="A document gateway: what it delivers is intact.",
+        epilog="`docwarden COMMAND --help` tells its options and an example.",
+    )
+    parser.add_argument("--version", action="version", version=f"docwarden {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
+    for name, (module, about, example) in COMMANDS.items():
+        command = commands.add_parser(name, help=about, description=about.capitalize() + ".")
+        if name in configured:
+            importlib.import_module(module).configure(command)
+        command.epilog = " ".join(filter(None, (command.epilog, f"Example: {example}")))
+    return parser
+
+
+def _abandon_output() -> None:
+    """Keep Python from writing to standard output once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(message: str) -> int:
     """Print one line about what is wrong to standard error; return the usage exit status."""
-    print(f"docwarden: {message}", file=sys.stderr)  # noqa: T201 - the command line's voice
+    if sys.stderr is not None:
+        sys.stderr.write(f"docwarden: {message}\n")
     return EXIT_USAGE

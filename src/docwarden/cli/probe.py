@@ -4,7 +4,7 @@ import argparse
 import http.client
 import sys
 
-from docwarden.cli.main import complain
+from docwarden.cli.main import complain, put
 from docwarden.settings.settings import SettingError, load
 
 _LONGEST_SECONDS = 3600
@@ -16,7 +16,11 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not lis
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument(
-        "check", nargs="?", choices=_PATHS, default="ready", help="what to ask for: ready (default)"
+        "check",
+        nargs="?",
+        choices=tuple(_PATHS),
+        default="ready",
+        help="what to ask for: ready (default)",
     )
     parser.add_argument(
         "--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="longest wait (default: 2)"
@@ -51,5 +55,5 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     finally:
         connection.close()
-    sys.stdout.write(body + "\n")
+    put(body + "\n")
     return 0 if answer.status == http.HTTPStatus.OK else 1

@@ -65,6 +65,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--size", metavar="BYTES", help="make PNG and PDF documents of this size, such as 1MiB")
     add("--distinct", action="store_true", help="give every answer bytes of its own")
     add("--verbose", action="store_true", help="write a line for each request to stderr")
+    # `demo` has the two flags for addresses under longer names, which the advice has to give.
+    add("--flag-prefix", default="", help=argparse.SUPPRESS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,10 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
         _say(f"docwarden simulate: {problem}")
         return _USAGE
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(simulator))
+        return runner.run(_serve(simulator, arguments.flag_prefix))
 
 
-async def _serve(simulator: Simulator) -> int:
+async def _serve(simulator: Simulator, flag_prefix: str) -> int:
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[int] = loop.create_future()
     for number, status in ((signal.SIGTERM, 0), (signal.SIGINT, _INTERRUPTED)):
@@ -86,11 +88,14 @@ async def _serve(simulator: Simulator) -> int:
     try:
         await simulator.start()
     except OSError as problem:
-        _say(_explained(problem, simulator.configuration))
+        _say(_explained(problem, simulator.configuration, flag_prefix))
         return _USAGE
     _say(_introduction(simulator))
     with contextlib.suppress(OSError):  # nobody may be reading
-        print(f"listening on {simulator.url}", flush=True)  # noqa: T201 - what scripts read
+        # What scripts read.
+        sys.stdout.write(f"listening on {simulator.url}\n")
+        sys.stdout.write(f"controlled at {simulator.control_url or 'nowhere'}\n")
+        sys.stdout.flush()
     try:
         return await stopped
     finally:
@@ -134,15 +139,16 @@ def _address(flag: str, text: str) -> Address:
         raise ValueError(f"{flag} {text!r} is not {problem}") from None
 
 
-def _explained(problem: OSError, configuration: Configuration) -> str:
+def _explained(problem: OSError, configuration: Configuration, flag_prefix: str) -> str:
     ports = [configuration.port]
     if configuration.control_port is not None:
         ports.append(configuration.control_port)
     wanted = " or ".join(str(port) for port in ports if port)
     if problem.errno == errno.EADDRINUSE:
         return (
-            f"docwarden simulate: port {wanted} is in use; choose others with --listen "
-            f"{configuration.host}:PORT and --control {configuration.control_host}:PORT "
+            f"docwarden simulate: port {wanted} is in use; choose others with"
+            f" --{flag_prefix}listen {configuration.host}:PORT and"
+            f" --{flag_prefix}control {configuration.control_host}:PORT "
             "(0 takes a free port)"
         )
     return f"docwarden simulate: cannot listen on port {wanted}: {problem.strerror or problem}"

@@ -100,6 +100,21 @@ def test_the_other_files_are_inspected_when_one_is_missing(folder):
     assert b"2 intact" in done.stdout
 
 
+def test_folder_without_files_and_link_to_nowhere_are_told(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "x").symlink_to("/nowhere")
+    for name, why in (
+        ("empty", "no file in this folder"),
+        ("linked", "a link to /nowhere, which is not there"),
+        ("linked/x", "a link to /nowhere, which is not there"),
+    ):
+        done = run("--json", tmp_path / name)
+        assert (done.returncode, done.stdout) == (2, b"")
+        (line,) = done.stderr.decode().splitlines()
+        assert line.endswith(f": {why}")
+
+
 def test_file_above_the_cap_is_said_to_be(folder):
     done = run("--json", "--max-bytes", "100", folder / "a.png")
     assert done.returncode == 1

@@ -1,0 +1,19 @@
+"""`docwarden completion SHELL`: a script for the shell, made from the parsers."""
+
+import argparse
+
+import shtab
+
+from docwarden.cli import main as command_line
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell to write for")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the script; return 0."""
+    parser = command_line.build_parser(command_line.COMMANDS)
+    command_line.put(shtab.complete(parser, shell=arguments.shell) + "\n")
+    return 0
