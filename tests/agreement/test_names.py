@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from docwarden.cli.main import _COMMANDS
+from docwarden.cli.main import COMMANDS
 from docwarden.process.workers.site import _NO_CONSOLE
 from docwarden.settings.settings import variables
 from docwarden.telemetry.catalog import DECLARED
@@ -53,7 +53,7 @@ def test_commands_exist(page, code):
         for line in code(page.read_text(encoding="utf-8"))
         for word in re.findall(COMMAND + r"docwarden ([a-z]+)\b(?![/.:-])", line)
     }
-    assert called - set(_COMMANDS) == set()
+    assert called - set(COMMANDS) == set()
 
 
 def test_make_targets_exist(page, code, root):
