@@ -173,6 +173,18 @@ async def test_problem_has_every_member(gateway):
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_browser_gets_the_problem_as_a_page(gateway):
+    accept = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
+    answer = await gateway.get("/abc", X_Request_ID="r-1", Accept=accept)
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["vary"] == "Accept"
+    page = answer.body.decode()
+    for told in ("Not a document id", "invalid-document-id", "r-1", "/abc"):
+        assert f">{told}<" in page
+
+
 @pytest.mark.parametrize("sent", ["with space", "x" * 129, "<script>", "a;b", ""])
 async def test_unsafe_request_id_is_replaced(sent, gateway):
     answer = await gateway.get("/1", X_Request_ID=sent)

@@ -1,10 +1,16 @@
-"""Conditional and range requests: pure decisions on header values (RFC 9110 sections 13 and 14)."""
+"""Pure decisions on header values: conditions, ranges, and what kind of answer is preferred.
+
+RFC 9110, sections 12 to 14.
+"""
 
 import re
 from typing import Final, NamedTuple
 
 _RANGE: Final = re.compile(rb"bytes=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*", re.IGNORECASE)
 _ENTITY_TAG: Final = re.compile(rb'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+# A weight of zero means "not acceptable" (12.4.2).
+_REFUSED: Final = re.compile(rb";[ \t]*q=0(\.0{0,3})?[ \t]*$", re.IGNORECASE)
+_JSON: Final = frozenset((b"application/json", b"application/problem+json"))
 
 
 class Span(NamedTuple):
@@ -76,3 +82,13 @@ def wanted_digest(want_repr_digest: bytes) -> str | None:
         if 1 <= preference <= 10 and (best is None or preference > best[0]):
             best = (preference, text)
     return best[1] if best else None
+
+
+def prefers_html(accept: bytes) -> bool:
+    """Whether an Accept value names HTML and no kind of JSON, as browsers' do for pages."""
+    accepted = {
+        member.partition(b";")[0].strip().lower()
+        for member in accept.split(b",", 32)[:32]
+        if not _REFUSED.search(member)
+    }
+    return b"text/html" in accepted and accepted.isdisjoint(_JSON)

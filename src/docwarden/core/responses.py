@@ -6,7 +6,8 @@ lines. Every value in a block is made here or checked before it gets here.
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator
+import html
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +22,7 @@ from docwarden.net.write_batch import Bytes
 # Scripts never run; images and the viewers that browsers build in for PDF keep working.
 _DOCUMENT_POLICY: Final = (
     b"default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; object-src 'self';"
-    b" plugin-types application/pdf; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+    b" frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 )
 _DOCUMENT_HEADERS: Final = (
     b"Accept-Ranges: bytes\r\n"
@@ -40,6 +41,32 @@ _PAGE: Final = (
     b"Content-Type: %b\r\nContent-Length: %d\r\nCache-Control: no-store\r\n"
     b"X-Content-Type-Options: nosniff\r\n"
 )
+_PROBLEM_POLICY: Final = (
+    b"Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none';"
+    b" frame-ancestors 'self'\r\n"
+)
+_PROBLEM_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{detail}</p>
+<dl>
+<dt>Status</dt><dd>{status}</dd>
+<dt>Reason</dt><dd>{reason}</dd>
+<dt>Path</dt><dd>{instance}</dd>
+<dt>Attempts</dt><dd>{attempts}</dd>
+<dt>Request</dt><dd>{request_id}</dd>
+<dt>Type</dt><dd>{type}</dd>
+</dl>
+</body>
+</html>
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -118,26 +145,36 @@ def problem(  # noqa: PLR0913 - the members of a problem (RFC 9457 section 3.1) 
     attempts: int,
     retry_after: int | None = None,
     extra: bytes = b"",
+    as_html: bool = False,
 ) -> Response:
-    """Return a failure as `application/problem+json` (RFC 9457)."""
+    """Return a failure as `application/problem+json` (RFC 9457), or as a page for people."""
     rule = failure.rule
-    body = orjson.dumps(
-        {
-            "type": f"urn:docwarden:problem:{rule.slug}",
-            "title": rule.title,
-            "status": rule.status,
-            "detail": rule.detail,
-            "instance": instance,
-            "request_id": request_id,
-            "reason": failure.reason,
-            "attempts": attempts,
-        }
-    )
-    fields = _PAGE % (b"application/problem+json", len(body))
-    fields += b"X-Request-ID: %b\r\n" % request_id.encode()
+    members = {
+        "type": f"urn:docwarden:problem:{rule.slug}",
+        "title": rule.title,
+        "status": rule.status,
+        "detail": rule.detail,
+        "instance": instance,
+        "request_id": request_id,
+        "reason": failure.reason,
+        "attempts": attempts,
+    }
+    if as_html:
+        body = _problem_page(members)
+        fields = _PAGE % (b"text/html; charset=utf-8", len(body)) + _PROBLEM_POLICY
+    else:
+        body = orjson.dumps(members)
+        fields = _PAGE % (b"application/problem+json", len(body))
+    fields += b"Vary: Accept\r\nX-Request-ID: %b\r\n" % request_id.encode()
     if retry_after is not None:
         fields += b"Retry-After: %d\r\n" % retry_after
     return Response(rule.status, fields + extra, body)
+
+
+def _problem_page(members: Mapping[str, object]) -> bytes:
+    """Return the members of a problem as HTML, each value escaped."""
+    shown = {name: html.escape(str(value)) for name, value in members.items()}
+    return _PROBLEM_PAGE.format_map(shown).encode()
 
 
 def page(body: bytes, media_type: bytes, *, status: int = 200, extra: bytes = b"") -> Response:

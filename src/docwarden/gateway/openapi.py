@@ -20,6 +20,20 @@ _HEADERS: Final = {
     "X-Request-ID": "The request's id: the client's own if it was sane.",
     "X-Content-Type-Options": "nosniff",
 }
+_RETRY_AFTER: Final = {
+    "description": "Seconds after which to ask again, with jitter.",
+    "schema": {"type": "integer", "minimum": 1},
+}
+_BUSY: Final = 503
+_REQUEST_HEADERS: Final = {
+    "If-None-Match": "Entity tags that the client holds; 304 if the document is one of them.",
+    "If-Match": "Entity tags of which the document has to be one; else 412.",
+    "Range": "One range of bytes, such as bytes=0-1023.",
+    "If-Range": "The entity tag for which Range holds; for any other the whole document comes.",
+    "Want-Repr-Digest": "sha-256 or sha-512, with a preference from 1 to 10 (RFC 9530).",
+    "X-Request-ID": "An id for this request, 1 to 128 letters, digits, dots, dashes, underscores.",
+    "traceparent": "The client's trace context (W3C Trace Context).",
+}
 
 
 def _problems() -> dict[str, Any]:
@@ -29,12 +43,12 @@ def _problems() -> dict[str, Any]:
         rule = RULES[cause]
         if rule.slug not in slugs.setdefault(rule.status, []):
             slugs[rule.status].append(rule.slug)
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
         str(status): {
             "description": ", ".join(names),
-            "content": {
-                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-            },
+            "content": {"application/problem+json": problem, "text/html": {}},
+            **({"headers": {"Retry-After": _RETRY_AFTER}} if status == _BUSY else {}),
         }
         for status, names in sorted(slugs.items())
     }
@@ -63,7 +77,11 @@ def _document_operation(method: str) -> dict[str, Any]:
                 "in": "path",
                 "required": True,
                 "schema": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,18})$"},
-            }
+            },
+            *(
+                {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+                for name, text in _REQUEST_HEADERS.items()
+            ),
         ],
         "responses": {**answers, **_problems()},
     }
@@ -92,6 +110,7 @@ def _description() -> dict[str, Any]:
             "title": "docwarden",
             "version": __version__,
             "summary": "Intact documents from an upstream that cannot be trusted.",
+            "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
             "/{id}": {"get": _document_operation("get"), "head": _document_operation("head")},

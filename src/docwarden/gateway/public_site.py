@@ -119,6 +119,7 @@ class PublicSite:
             attempts=len(request.wanted.attempts) if request.wanted else 0,
             retry_after=retry_after,
             extra=extra,
+            as_html=conditional.prefers_html(request.headers.get(b"accept", b"")),
         )
 
     def on_finished(self, request: Request, response: Response | None, sent: int) -> None:

@@ -9,6 +9,7 @@ from docwarden.core.conditional import (
     Unsatisfiable,
     matches,
     parse_range,
+    prefers_html,
     range_applies,
     wanted_digest,
 )
@@ -123,3 +124,23 @@ def test_wanted_digest(value, expected):
 @given(st.binary(max_size=300))
 def test_wanted_digest_never_raises(value):
     assert wanted_digest(value) in (None, "sha-256", "sha-512")
+
+
+@pytest.mark.parametrize(
+    ("accept", "html"),
+    [
+        (b"", False),
+        (b"*/*", False),
+        (b"application/json", False),
+        (b"text/html", True),
+        (b"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", True),
+        (b"TEXT/HTML;q=0.9", True),
+        (b"text/html, application/problem+json", False),
+        (b"text/html;q=0", False),
+        (b"text/html;q=0.000, */*", False),
+        (b"text/html;q=0.001", True),
+        (b"image/png," * 40 + b"text/html", False),
+    ],
+)
+def test_page_for_people_is_for_who_names_html_and_no_json(accept, html):
+    assert prefers_html(accept) is html
