@@ -1,9 +1,10 @@
 """Keeps the chart's schema and its reference page in step with values.yaml and the settings.
 
-Writes two files, or with `--check` only says which of them are out of date:
+Writes three files, or with `--check` only says which of them are out of date:
 - `env` in charts/docwarden/values.schema.json gets the names of all settings that an installation
   may set, so that a misspelt one is refused before anything reaches the cluster;
-- docs/reference/chart.md lists every value with its type, default and the comment above it.
+- docs/reference/chart.md lists every value with its type, default and the comment above it;
+- charts/docwarden/README.md does so beside the chart, for those who only have the package.
 """
 
 import json
@@ -20,6 +21,7 @@ REPOSITORY: Final = Path(__file__).parent.parent
 VALUES: Final = REPOSITORY / "charts/docwarden/values.yaml"
 SCHEMA: Final = REPOSITORY / "charts/docwarden/values.schema.json"
 PAGE: Final = REPOSITORY / "docs/reference/chart.md"
+README: Final = REPOSITORY / "charts/docwarden/README.md"
 
 # Settings that other values decide. In `env` they could contradict these.
 DECIDED_ELSEWHERE: Final = frozenset(
@@ -42,6 +44,35 @@ Every value of `charts/docwarden`, with what it is unless you say otherwise. Key
 are refused, as are values of another type.
 [Deploy to Kubernetes](../how-to/deploy-to-kubernetes.md) shows them at work.
 
+"""
+
+README_HEAD: Final = """\
+# docwarden
+
+<!-- Generated from values.yaml and values.schema.json by `make chart-files`. -->
+
+A fail-safe document gateway: `GET /<id>` fetches a document from an upstream that cannot be
+trusted, proves that it is intact, and delivers it with the media type of its bytes. This chart
+installs it on Kubernetes 1.30 or newer, with Helm 4.
+
+```console
+$ helm upgrade --install docwarden oci://ghcr.io/docwarden/charts/docwarden \\
+    --namespace docwarden --create-namespace --set simulator.enabled=true --wait
+$ helm test docwarden --namespace docwarden --logs
+```
+
+This tries it with the simulator, a faulty upstream from the same image. For a real one, set
+`upstream.url` instead, `image.digest`, and `networkPolicy.clients` to whoever may fetch documents.
+[Deploy to Kubernetes](https://github.com/docwarden/docwarden/blob/main/docs/how-to/deploy-to-kubernetes.md)
+goes through an installation step by step.
+
+## Values
+
+Keys that are not here are refused, as are values of another type.
+
+"""
+
+COLUMNS: Final = """\
 | value | type | default | meaning |
 | --- | --- | --- | --- |
 """
@@ -98,7 +129,7 @@ def _type(schema: Mapping[str, Any], path: tuple[str, ...]) -> str:
     for part in path:
         node = _resolved(schema, node["properties"][part])
     if "enum" in node:
-        return " or ".join(f"`{each}`" for each in node["enum"])
+        return " or ".join(f"`{each}`" if each else "empty" for each in node["enum"])
     kind = node["type"]
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
@@ -111,22 +142,24 @@ def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str
     return found
 
 
-def page(values: Iterable[Value], schema: Mapping[str, Any]) -> str:
-    """Return the reference page."""
+def table(values: Iterable[Value], schema: Mapping[str, Any]) -> str:
+    """Return the values as a table in Markdown."""
     rows = (
         f"| `{'.'.join(each.path)}` | {_type(schema, each.path)} "
         f"| `{json.dumps(each.default)}` | {each.comment.replace('|', '&#124;')} |\n"
         for each in values
     )
-    return HEAD + "".join(rows)
+    return COLUMNS + "".join(rows)
 
 
 def main(arguments: list[str]) -> int:
     """Write what is out of date, or with `--check` name it and return 1."""
     schema = with_settings(json.loads(SCHEMA.read_text()), variables())
+    rows = table(documented(VALUES.read_text()), schema)
     wanted = {
         SCHEMA: json.dumps(schema, indent=2) + "\n",
-        PAGE: page(documented(VALUES.read_text()), schema),
+        PAGE: HEAD + rows,
+        README: README_HEAD + rows,
     }
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     for path in stale:

@@ -11,7 +11,9 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 CHART = REPOSITORY / "charts/docwarden"
-VALUE_FILES = sorted((REPOSITORY / "charts/tests/values").glob("*.yaml"))
+VALUE_FILES = sorted(
+    (*(REPOSITORY / "charts/tests/values").glob("*.yaml"), *CHART.glob("ci/*-values.yaml"))
+)
 NAMESPACE = "docwarden"
 
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -30,7 +32,9 @@ class NoDuplicates(yaml.CSafeLoader):
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "values_file" in metafunc.fixturenames:
-        metafunc.parametrize("values_file", VALUE_FILES, ids=lambda path: path.stem)
+        metafunc.parametrize(
+            "values_file", VALUE_FILES, ids=lambda path: path.stem.removesuffix("-values")
+        )
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,7 @@ def test_the_chart_installs_the_version_that_it_lies_beside(chart, known):
     assert yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"] == known["version"]
 
 
-def test_schema_and_reference_page_are_up_to_date(repository):
+def test_schema_page_and_readme_are_up_to_date(repository):
     done = subprocess.run(
         [os.environ["GATEWAY_PYTHON"], repository / "charts/reference.py", "--check"],
         capture_output=True,
@@ -104,6 +104,14 @@ def test_schema_and_reference_page_are_up_to_date(repository):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_an_annotation_names_the_image_that_the_chart_installs_by_itself(render, chart):
+    annotation = yaml.safe_load((chart / "Chart.yaml").read_text())["annotations"]
+    (listed,) = yaml.safe_load(annotation["artifacthub.io/images"])
+    objects = render(values={"simulator": {"enabled": True}})
+    (container,) = objects["Deployment", "r-docwarden"]["spec"]["template"]["spec"]["containers"]
+    assert listed["image"] == container["image"]
 
 
 def test_every_value_has_a_comment(repository):
@@ -118,7 +126,7 @@ def test_values_and_schema_have_the_same_keys(chart):
     schema = json.loads((chart / "values.schema.json").read_text())["properties"]
     assert set(schema) - {"global"} == set(values)
     for name, node in schema.items():
-        if name not in ("global", "env", "resources") and "properties" in node:
+        if name not in ("global", "env", "affinity") and "properties" in node:
             assert set(node["properties"]) == set(values[name]), name
 
 

@@ -9,6 +9,9 @@ GATEWAY = {
     "app.kubernetes.io/instance": "r",
     "app.kubernetes.io/component": "gateway",
 }
+LET_IN = {
+    "clients": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "edge"}}}]
+}
 DNS_RULE = {
     "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
     "to": [
@@ -69,8 +72,22 @@ def external(render):
             {"serviceAccount": {"create": True}},
         ),
         ("Secret", {}, {"store": {"url": "redis://redis:6379/0"}}),
-        ("Ingress", {}, {"ingress": {"enabled": True, "hosts": ["a.example.com"]}}),
-        ("HTTPRoute", {}, {"httpRoute": {"enabled": True, "parentRefs": [{"name": "edge"}]}}),
+        (
+            "Ingress",
+            {},
+            {
+                "ingress": {"enabled": True, "hosts": ["a.example.com"]},
+                "networkPolicy": LET_IN,
+            },
+        ),
+        (
+            "HTTPRoute",
+            {},
+            {
+                "httpRoute": {"enabled": True, "parentRefs": [{"name": "edge"}]},
+                "networkPolicy": LET_IN,
+            },
+        ),
         ("ServiceMonitor", {}, {"serviceMonitor": {"enabled": True}}),
         ("PrometheusRule", {}, {"prometheusRule": {"enabled": True}}),
     ],
@@ -118,7 +135,89 @@ def test_pull_secrets_reach_every_pod(simulated):
     assert objects["Pod", "r-docwarden-test"]["spec"]["imagePullSecrets"] == [{"name": "registry"}]
 
 
+def test_name_override_renames_and_relabels_and_the_rules_still_find_their_job(external):
+    objects = external(nameOverride="gate", serviceMonitor={"enabled": True})
+    assert ("Deployment", "r-gate") in objects
+    service = objects["Service", "r-gate-metrics"]["metadata"]["labels"]
+    assert service["app.kubernetes.io/name"] == "gate"
+    assert service[objects["ServiceMonitor", "r-gate"]["spec"]["jobLabel"]] == "docwarden"
+
+
+def test_common_labels_are_on_every_object_and_in_no_selector(simulated):
+    on = {"enabled": True}
+    objects = simulated(
+        commonLabels={"release": "prometheus"},
+        serviceMonitor={**on, "labels": {"release": "other"}},
+        prometheusRule=on,
+        dashboards=on,
+        store={"url": "redis://redis"},
+    )
+    assert len(objects) > 15
+    for (kind, _), each in objects.items():
+        wanted = "other" if kind == "ServiceMonitor" else "prometheus"
+        assert each["metadata"]["labels"]["release"] == wanted, kind
+    assert "release" not in pod(objects)["metadata"]["labels"]
+    same = simulated()["Deployment", "r-docwarden"]["spec"]
+    same["template"]["metadata"]["annotations"] |= {
+        "checksum/store": pod(objects)["metadata"]["annotations"]["checksum/store"]
+    }
+    assert objects["Deployment", "r-docwarden"]["spec"]["selector"] == same["selector"]
+    assert pod(objects)["metadata"] == same["template"]["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("image", "policy"),
+    [
+        ({}, "Always"),
+        ({"digest": "sha256:" + "a" * 64}, "IfNotPresent"),
+        ({"digest": "sha256:" + "a" * 64, "pullPolicy": "Always"}, "Always"),
+        ({"tag": "1.2.3", "pullPolicy": "Never"}, "Never"),
+    ],
+)
+def test_a_registry_is_asked_for_tags_only_unless_said_otherwise(simulated, image, policy):
+    objects = simulated(image=image)
+    for name in ("r-docwarden", "r-docwarden-simulator"):
+        assert container(objects, name)["imagePullPolicy"] == policy
+
+
 # Settings
+
+
+def test_settings_from_elsewhere_come_before_the_chart_s_own_which_win(external):
+    own = {"secretRef": {"name": "more", "optional": True}}
+    assert container(external(extraEnvFrom=[own]))["envFrom"] == [
+        own,
+        {"configMapRef": {"name": "r-docwarden"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "volume"),
+    [
+        ({"configMap": "company"}, {"configMap": {"name": "company"}}),
+        ({"secret": "company", "key": "all.pem"}, {"secret": {"secretName": "company"}}),
+    ],
+)
+def test_authorities_of_one_s_own_are_what_the_process_trusts(external, said, volume):
+    objects = external(certificateAuthority=said)
+    folder = "/etc/docwarden/certificate-authority"
+    name = "certificate-authority"
+    assert pod(objects)["spec"]["volumes"][1:] == [{"name": name, **volume}]
+    assert container(objects)["volumeMounts"][1:] == [
+        {"name": name, "mountPath": folder, "readOnly": True}
+    ]
+    assert container(objects)["env"] == [
+        {"name": "SSL_CERT_FILE", "value": f"{folder}/{said.get('key', 'ca.crt')}"}
+    ]
+    assert "env" not in container(external())
+
+
+def test_the_collector_s_headers_come_from_a_secret(external):
+    (variable,) = container(external(otlpHeaders={"existingSecret": "collector"}))["env"]
+    assert variable == {
+        "name": "OTEL_EXPORTER_OTLP_HEADERS",
+        "valueFrom": {"secretKeyRef": {"name": "collector", "key": "OTEL_EXPORTER_OTLP_HEADERS"}},
+    }
 
 
 def test_settings_are_text_whatever_they_are_written_as(external):
@@ -199,13 +298,16 @@ def test_the_three_probes_ask_three_questions_on_the_admin_port(external):
     }
 
 
-def test_readiness_gives_up_sooner_than_liveness(external):
+def patience(probe):
+    """Return after how many seconds at most a process that stands still has failed the probe."""
+    return probe["periodSeconds"] * probe["failureThreshold"] + probe["timeoutSeconds"]
+
+
+def test_a_process_that_stands_still_is_out_of_the_endpoints_in_8_s_and_ended_in_38(external):
     gateway = container(external())
-
-    def patience(kind):
-        return gateway[kind]["periodSeconds"] * gateway[kind]["failureThreshold"]
-
-    assert patience("readinessProbe") < patience("livenessProbe")
+    assert patience(gateway["readinessProbe"]) == 8
+    live = gateway["livenessProbe"]
+    assert patience(live) + live["terminationGracePeriodSeconds"] == 38
 
 
 def test_drain_and_grace_period_come_from_the_same_values(external):
@@ -228,6 +330,14 @@ def test_tmp_is_the_only_writable_place_and_lies_in_memory(external):
     assert container(external())["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
     (volume,) = pod(external())["spec"]["volumes"]
     assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": "16Mi"}
+
+
+def test_volumes_of_one_s_own_come_after_tmp(external):
+    volume = {"name": "client", "secret": {"secretName": "redis-client"}}
+    mount = {"name": "client", "mountPath": "/etc/redis", "readOnly": True}
+    objects = external(extraVolumes=[volume], extraVolumeMounts=[mount])
+    assert pod(objects)["spec"]["volumes"][1:] == [volume]
+    assert container(objects)["volumeMounts"][1:] == [mount]
 
 
 @pytest.mark.parametrize(
@@ -255,10 +365,39 @@ def test_placement_values_reach_the_pods_and_are_absent_otherwise(external):
         "nodeSelector": {"kubernetes.io/arch": "arm64"},
         "tolerations": [{"key": "dedicated", "operator": "Exists"}],
         "priorityClassName": "high",
+        "readinessGates": [{"conditionType": "target-health.example.com/documents"}],
     }
     spec = pod(external(**placed))["spec"]
     assert {name: spec[name] for name in placed} == placed
     assert not placed.keys() & pod(external())["spec"].keys()
+
+
+def test_an_affinity_of_one_s_own_replaces_the_chart_s(external):
+    term = {"matchExpressions": [{"key": "pool", "operator": "In", "values": ["edge"]}]}
+    own = {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}
+        }
+    }
+    assert pod(external(affinity=own))["spec"]["affinity"] == own
+    assert pod(external())["spec"]["affinity"].keys() == {"podAntiAffinity"}
+
+
+def test_pod_labels_are_added_to_the_chart_s_own_and_select_nothing(external):
+    objects = external(podLabels={"a": "b"})
+    assert pod(objects)["metadata"]["labels"].items() >= {"a": "b", **GATEWAY}.items()
+    assert objects["Deployment", "r-docwarden"]["spec"]["selector"] == {"matchLabels": GATEWAY}
+
+
+def test_simulator_and_test_pod_get_the_resources_that_their_values_say(simulated):
+    resources = {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}}
+    objects = simulated(
+        simulator={"enabled": True, "resources": resources}, tests={"resources": resources}
+    )
+    (tester,) = objects["Pod", "r-docwarden-test"]["spec"]["containers"]
+    for each in (container(objects, "r-docwarden-simulator"), tester):
+        assert each["resources"]["requests"]["cpu"] == 1
+        assert each["resources"]["limits"]["memory"] == "1Gi"
 
 
 def test_pod_annotations_are_added_to_the_chart_s_own(external):
@@ -330,27 +469,32 @@ def test_without_a_scaler_neither_request_nor_target_matters(external):
     assert "cpu" not in container(objects)["resources"]["requests"]
 
 
-def test_replicas_are_stated_only_without_a_scaler(external):
-    def replicas(**values):
-        return external(**values)["Deployment", "r-docwarden"]["spec"].get("replicas")
-
-    assert replicas(replicaCount=4) is None
-    assert replicas(replicaCount=4, autoscaling={"enabled": False}) == 4
+@pytest.mark.parametrize(
+    ("scaling", "replicas"),
+    [
+        ({"enabled": False}, 4),
+        ({}, 2),
+        ({"minReplicas": 3}, 3),
+        ({"handOver": False}, None),
+    ],
+)
+def test_a_first_deployment_has_as_many_pods_as_the_values_say(external, scaling, replicas):
+    # tests/cluster upgrades releases: what is stated there depends on who scaled last.
+    spec = external(replicaCount=4, autoscaling=scaling)["Deployment", "r-docwarden"]["spec"]
+    assert spec.get("replicas") == replicas
 
 
 # Network
 
 
 def test_documents_are_for_clients_and_the_admin_port_for_monitoring_only(external):
-    policy = external()["NetworkPolicy", "r-docwarden"]["spec"]
+    clients = [{"namespaceSelector": {"matchLabels": {"a": "b"}}}]
+    policy = external(networkPolicy={"clients": clients})["NetworkPolicy", "r-docwarden"]["spec"]
     documents, admin = policy["ingress"]
     test_pod = {"podSelector": {"matchLabels": {**GATEWAY, "app.kubernetes.io/component": "test"}}}
     namespace = "kubernetes.io/metadata.name"
     assert documents == {
-        "from": [
-            {"namespaceSelector": {"matchLabels": {namespace: "ingress-nginx"}}},
-            test_pod,
-        ],
+        "from": [*clients, test_pod],
         "ports": [{"port": 8080, "protocol": "TCP"}],
     }
     assert admin == {
@@ -360,7 +504,7 @@ def test_documents_are_for_clients_and_the_admin_port_for_monitoring_only(extern
 
 
 def test_nobody_listed_means_nobody_and_not_everybody(external):
-    policy = external(networkPolicy={"clients": [], "monitoring": []})
+    policy = external(networkPolicy={"monitoring": []})
     (documents,) = policy["NetworkPolicy", "r-docwarden"]["spec"]["ingress"]
     assert len(documents["from"]) == 1
     assert documents["ports"] == [{"port": 8080, "protocol": "TCP"}]
@@ -440,7 +584,8 @@ def test_the_metrics_service_shows_pods_that_are_not_ready(external):
 
 
 def test_the_service_for_documents_does_not_open_the_admin_port(external):
-    objects = external(service={"type": "LoadBalancer", "port": 8000, "annotations": {"a": "b"}})
+    service = {"type": "LoadBalancer", "port": 8000, "annotations": {"a": "b"}}
+    objects = external(service=service, networkPolicy=LET_IN)
     service = objects["Service", "r-docwarden"]
     assert [port["port"] for port in service["spec"]["ports"]] == [8000]
     assert service["spec"]["type"] == "LoadBalancer"
@@ -450,7 +595,8 @@ def test_the_service_for_documents_does_not_open_the_admin_port(external):
 def test_an_ingress_has_tls_only_with_a_certificate(external):
     def spec(**values):
         ingress = {"enabled": True, "hosts": ["a.example.com"], **values}
-        return external(ingress=ingress)["Ingress", "r-docwarden"]["spec"]
+        objects = external(ingress=ingress, networkPolicy=LET_IN)
+        return objects["Ingress", "r-docwarden"]["spec"]
 
     assert "tls" not in spec()
     assert spec(tlsSecretName="cert")["tls"] == [{"secretName": "cert", "hosts": ["a.example.com"]}]
@@ -460,7 +606,7 @@ def test_an_ingress_has_tls_only_with_a_certificate(external):
 def test_a_route_attaches_to_its_gateways(external):
     parents = [{"name": "edge", "namespace": "gateways", "sectionName": "https"}]
     route = {"enabled": True, "parentRefs": parents, "hostnames": ["a.example.com"]}
-    spec = external(httpRoute=route)["HTTPRoute", "r-docwarden"]["spec"]
+    spec = external(httpRoute=route, networkPolicy=LET_IN)["HTTPRoute", "r-docwarden"]["spec"]
     assert spec.keys() == {"parentRefs", "hostnames", "rules"}
     assert spec["parentRefs"] == parents
     assert spec["hostnames"] == ["a.example.com"]
@@ -559,10 +705,16 @@ def test_helm_test_runs_the_script_as_it_is(external, chart):
         ({"env": {"DOCWARDEN_WORKERS": 4}}, "Health and metrics (DOCWARDEN_WORKERS is 4, so there"),
         ({"env": {"DOCWARDEN_WORKERS": "1"}}, "Operator console, health and metrics:"),
         ({"simulator": {"enabled": True}}, "WARNING: the simulator stands in"),
+        ({}, "NOTE: nobody but the pod of `helm test` may fetch documents"),
+        ({}, "--wait waits: 2 (autoscaling between 2 and 10)."),
+        ({"autoscaling": {"enabled": False}, "replicaCount": 3}, "--wait waits: 3."),
         ({"networkPolicy": {"enabled": False}}, "WARNING: networkPolicy.enabled is false"),
         ({"env": {"DOCWARDEN_STALE_IF_ERROR": "1h"}}, "each pod remembers its own documents"),
         (
-            {"ingress": {"enabled": True, "hosts": ["a.example.com"], "tlsSecretName": "c"}},
+            {
+                "ingress": {"enabled": True, "hosts": ["a.example.com"], "tlsSecretName": "c"},
+                "networkPolicy": LET_IN,
+            },
             "curl -i https://a.example.com/1",
         ),
     ],

@@ -1,6 +1,7 @@
 """Policy: checkov's Kubernetes rules, kube-score's list, Pod Security "restricted"."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,10 @@ SUPPRESSED = {
     ),
 }
 # Rules that a value file breaks because it turns the feature off.
-TURNED_OFF = {"plain": {"CKV2_K8S_6"}}  # network policies
+OPEN_FILES = {"plain", "fixed-replicas-values"}
+TURNED_OFF = {name: {"CKV2_K8S_6"} for name in OPEN_FILES}  # network policies
+# Pod Security "restricted" knows these kinds of volumes.
+VOLUMES = {"configMap", "csi", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 
 
 def pods(objects):
@@ -33,6 +37,12 @@ def pods(objects):
                 at = at[part]
             found[key] = (at["metadata"]["labels"], at["spec"])
     return found
+
+
+def amount(quantity):
+    """Return CPUs or bytes."""
+    number, unit = re.fullmatch("([0-9.]+)([A-Za-z]*)", str(quantity)).groups()
+    return float(number) * {"": 1, "m": 1e-3, "Mi": 2**20}[unit]
 
 
 def selects(selector, labels):
@@ -90,10 +100,8 @@ def test_every_pod_is_restricted_in_full(objects):
         assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & spec.keys(), key
         assert spec["securityContext"]["runAsNonRoot"] is True, key
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, key
-        assert {kind for volume in spec.get("volumes", ()) for kind in volume} <= {
-            "name",
-            "emptyDir",
-        }, key
+        kinds = {kind for volume in spec.get("volumes", ()) for kind in volume}
+        assert kinds <= {"name"} | VOLUMES, key
         for container in spec["containers"]:
             context = container["securityContext"]
             assert context["allowPrivilegeEscalation"] is False, key
@@ -118,6 +126,25 @@ def test_a_made_service_account_has_no_token_either(objects):
 # kube-score's list, by its names.
 
 
+def test_no_limit_is_more_than_eight_times_its_request(objects):
+    # What a LimitRange's maxLimitRequestRatio asks of every container in the namespace.
+    for key, (_, spec) in pods(objects).items():
+        for container in spec["containers"]:
+            for name, limit in container["resources"]["limits"].items():
+                request = amount(container["resources"]["requests"][name])
+                assert amount(limit) <= 8 * request, (key, name)
+
+
+def test_every_pod_may_run_where_the_others_may(render, chart):
+    production = chart.parent / "tests/values/production.yaml"
+    values = {"simulator": {"enabled": True}, "upstream": {"url": ""}}
+    placed = ("nodeSelector", "tolerations", "priorityClassName", "imagePullSecrets")
+    specs = [spec for _, spec in pods(render(production, values=values)).values()]
+    assert len(specs) == 3
+    for spec in specs:
+        assert {name: spec[name] for name in placed} == {name: specs[0][name] for name in placed}
+
+
 def test_container_resources_have_requests_and_limits(objects):
     wanted = {"cpu", "memory", "ephemeral-storage"}
     for key, (_, spec) in pods(objects).items():
@@ -133,9 +160,11 @@ def test_container_image_tag_is_never_latest_and_never_missing(objects):
             assert "@sha256:" in name or name.partition(":")[2] not in ("", "latest"), key
 
 
-def test_container_image_pull_policy_is_always(objects):
+def test_container_image_is_pulled_each_time_unless_its_digest_says_what_it_is(objects):
     for key, (_, spec) in pods(objects).items():
-        assert {each["imagePullPolicy"] for each in spec["containers"]} == {"Always"}, key
+        for container in spec["containers"]:
+            known = "@sha256:" in container["image"]
+            assert container["imagePullPolicy"] == ("IfNotPresent" if known else "Always"), key
 
 
 def test_container_security_context_is_a_high_user_on_a_read_only_root(objects):
@@ -156,7 +185,7 @@ def test_pod_probes_are_there_and_differ(deployments):
 
 
 def test_deployment_has_a_disruption_budget_or_one_replica(objects, deployments, values_file):
-    if values_file.stem == "plain":  # turned off on purpose
+    if values_file.stem in OPEN_FILES:  # turned off on purpose
         assert not [key for key in objects if key[0] == "PodDisruptionBudget"]
         return
     budgets = [each for (kind, _), each in objects.items() if kind == "PodDisruptionBudget"]
@@ -191,7 +220,7 @@ def test_deployment_selects_its_own_pods_and_no_other_deployment_s(objects, depl
 
 def test_pod_network_policies_cover_every_pod_both_ways(objects, values_file):
     policies = [each["spec"] for (kind, _), each in objects.items() if kind == "NetworkPolicy"]
-    if values_file.stem == "plain":  # turned off on purpose
+    if values_file.stem in OPEN_FILES:  # turned off on purpose
         assert policies == []
         return
     for key, (labels, _) in pods(objects).items():
@@ -240,11 +269,9 @@ def test_ingress_and_route_target_the_service_for_documents(objects):
             ]
 
 
-def test_scaler_targets_the_deployment_which_states_no_replicas(objects):
+def test_scaler_targets_the_deployment(objects):
     deployment = objects["Deployment", "r-docwarden"]
-    scalers = [each for (kind, _), each in objects.items() if kind == "HorizontalPodAutoscaler"]
-    assert ("replicas" in deployment["spec"]) is (not scalers)
-    for each in scalers:
+    for each in (each for (kind, _), each in objects.items() if kind == "HorizontalPodAutoscaler"):
         assert each["spec"]["scaleTargetRef"] == {
             "apiVersion": deployment["apiVersion"],
             "kind": "Deployment",
@@ -259,7 +286,9 @@ def test_label_values_are_valid(objects):
             assert value[-1:].isalnum(), key
 
 
-def test_at_least_two_pods_serve(objects):
+def test_at_least_two_pods_serve(objects, values_file):
+    if values_file.stem == "fixed-replicas-values":  # one on purpose
+        return
     deployment = objects["Deployment", "r-docwarden"]["spec"]
     scaler = objects.get(("HorizontalPodAutoscaler", "r-docwarden"), {"spec": {}})["spec"]
     assert deployment.get("replicas", scaler.get("minReplicas")) >= 2

@@ -8,6 +8,8 @@ import yaml
 
 UPSTREAM = {"upstream": {"url": "http://documents:3000/{id}"}}
 OPEN = {"#/properties/global"}  # belongs to the parent chart
+CLOSED_OFF = {"networkPolicy": {"enabled": False}}
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def resources(kind, request, limit):
@@ -24,6 +26,21 @@ def resources(kind, request, limit):
         ({"resources": {"limits": {"ephemeralStorage": "1Gi"}}}, "ephemeralStorage"),
         ({"networkPolicy": {"clients": [{"podSelectors": {}}]}}, "podSelectors"),
         ({"tolerations": [{"keys": "a"}]}, "keys"),
+        ({"affinity": {"podAntiAffinities": {}}}, "podAntiAffinities"),
+        (
+            {"affinity": {"podAffinity": {REQUIRED: [{"topologyKeys": "zone"}]}}},
+            "topologyKeys",
+        ),
+        ({"extraEnvFrom": [{"secretReference": {"name": "a"}}]}, "secretReference"),
+        ({"extraVolumes": [{"name": "a", "hostPath": {"path": "/"}}]}, "hostPath"),
+        ({"extraVolumes": [{"name": "a", "secret": {"name": "b"}}]}, "secretName"),
+        ({"extraVolumes": [{"name": "tmp", "emptyDir": {}}]}, "extraVolumes/0/name"),
+        ({"extraVolumeMounts": [{"name": "a", "mountPath": "/tmp/a"}]}, "mountPath"),
+        ({"extraVolumeMounts": [{"name": "a", "path": "/a"}]}, "path"),
+        ({"readinessGates": ["a"]}, "readinessGates/0"),
+        ({"certificateAuthority": {"configmap": "a"}}, "configmap"),
+        ({"otlpHeaders": {"secret": "a"}}, "secret"),
+        ({"podLabels": {"a": 1}}, "podLabels/a"),
         # A setting that is misspelt, decided by another value, or nobody's
         ({"env": {"DOCWARDEN_REQUEST_TIMOUT": "8s"}}, "DOCWARDEN_REQUEST_TIMOUT"),
         ({"env": {"DOCWARDEN_DRAIN_DELAY": "1s"}}, "DOCWARDEN_DRAIN_DELAY"),
@@ -89,8 +106,39 @@ def resources(kind, request, limit):
             {**resources("cpu", 1, "1500m"), "autoscaling": {"targetCPUUtilization": 151}},
             "at most 150",
         ),
-        ({"ingress": {"enabled": True}}, "ingress.hosts"),
-        ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs"),
+        ({"ingress": {"enabled": True}, **CLOSED_OFF}, "ingress.hosts"),
+        ({"httpRoute": {"enabled": True}, **CLOSED_OFF}, "httpRoute.parentRefs"),
+        (
+            {"ingress": {"enabled": True, "hosts": ["a.example.com"]}},
+            "ingress.enabled needs networkPolicy.clients",
+        ),
+        (
+            {"httpRoute": {"enabled": True, "parentRefs": [{"name": "edge"}]}},
+            "httpRoute.enabled needs networkPolicy.clients",
+        ),
+        (
+            {"service": {"type": "LoadBalancer"}},
+            "service.type=LoadBalancer needs networkPolicy.clients",
+        ),
+        (
+            {"tests": {"resources": {"requests": {"cpu": 2}}}},
+            "tests.resources.requests.cpu (2) is above tests.resources.limits.cpu (1)",
+        ),
+        (
+            {"certificateAuthority": {"configMap": "a", "secret": "b"}},
+            "certificateAuthority.configMap and certificateAuthority.secret",
+        ),
+        (
+            {
+                "otlpHeaders": {"existingSecret": "a"},
+                "env": {"OTEL_EXPORTER_OTLP_HEADERS": "b"},
+            },
+            "otlpHeaders.existingSecret and env.OTEL_EXPORTER_OTLP_HEADERS",
+        ),
+        (
+            {"extraVolumeMounts": [{"name": "a", "mountPath": "/etc/a"}]},
+            "extraVolumeMounts names the volume a",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_by_name(template, values, named):
@@ -114,6 +162,14 @@ def test_a_value_that_cannot_be_meant_is_refused_by_name(template, values, named
         (
             {"podAnnotations": {"checksum/store": "a"}, "store": {"url": "redis://redis"}},
             "podAnnotations names checksum/store",
+        ),
+        (
+            {"podLabels": {"app.kubernetes.io/component": "a"}},
+            "podLabels names app.kubernetes.io/component",
+        ),
+        (
+            {"commonLabels": {"helm.sh/chart": "a"}},
+            "commonLabels names helm.sh/chart",
         ),
         (
             {"serviceMonitor": {"enabled": True, "labels": {"app.kubernetes.io/name": "a"}}},

@@ -8,7 +8,7 @@ import yaml
 
 # kubernetes-validate carries no schemas of custom resources; test_features.py looks at these.
 CUSTOM = ("gateway.networking.k8s.io", "monitoring.coreos.com")
-RELEASES = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
+RELEASES = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 
 
 def test_lint_finds_nothing_in_strict_mode(helm, chart, values_file):

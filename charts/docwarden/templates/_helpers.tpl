@@ -5,8 +5,13 @@ admin: 8081
 simulator: 3000
 {{- end }}
 
+{{- define "docwarden.name" -}}
+{{ .Values.nameOverride | default .Chart.Name }}
+{{- end }}
+
 {{- define "docwarden.fullname" -}}
-{{- $named := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) }}
+{{- $name := include "docwarden.name" . }}
+{{- $named := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
 {{- /* 63 is the limit of a DNS label; the longest suffix here takes 11. */ -}}
 {{- regexReplaceAll "-+$" (.Values.fullnameOverride | default $named | trunc 52) "" }}
 {{- end }}
@@ -14,7 +19,7 @@ simulator: 3000
 {{/* Takes (list context component). */}}
 {{- define "docwarden.selectorLabels" -}}
 {{- $context := index . 0 -}}
-app.kubernetes.io/name: {{ $context.Chart.Name }}
+app.kubernetes.io/name: {{ include "docwarden.name" $context }}
 app.kubernetes.io/instance: {{ $context.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
@@ -29,13 +34,22 @@ app.kubernetes.io/managed-by: {{ $context.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $context.Chart.Name $context.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Takes (list context component suffix): the metadata of every object. */}}
+{{/* Takes (list context component suffix), and after these more labels: the metadata of an object. */}}
 {{- define "docwarden.metadata" -}}
 {{- $context := index . 0 -}}
 name: {{ include "docwarden.fullname" $context }}{{ index . 2 }}
+{{ include "docwarden.place" (concat (list $context (index . 1)) (slice . 3)) }}
+{{- end }}
+
+{{/* Takes (list context component), and after these more labels: metadata without the name. */}}
+{{- define "docwarden.place" -}}
+{{- $context := index . 0 -}}
 namespace: {{ $context.Release.Namespace }}
 labels:
-  {{- include "docwarden.labels" (list $context (index . 1)) | nindent 2 }}
+  {{- include "docwarden.labels" (slice . 0 2) | nindent 2 }}
+  {{- with merge dict (index (append . dict) 2) $context.Values.commonLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{- define "docwarden.image" -}}
@@ -93,11 +107,50 @@ http://{{ include "docwarden.fullname" . }}-simulator:{{ (include "docwarden.por
 {{- mulf (toString . | trimSuffix $unit | float64) (get $units $unit) }}
 {{- end }}
 
-{{/* What every pod says: Pod Security "restricted", and more: no token, no service links. */}}
+{{/* A tag may have moved, so the registry is asked; a digest is what it is. */}}
+{{- define "docwarden.pullPolicy" -}}
+{{- .Values.image.pullPolicy | default (ternary "IfNotPresent" "Always" (not (empty .Values.image.digest))) }}
+{{- end }}
+
+{{/*
+What the Deployment says of replicas, or nothing. A scaler takes the field over when it first changes
+it. Until then it is Helm's, and to leave it out would set it to 1.
+*/}}
+{{- define "docwarden.replicas" -}}
+{{- if not .Values.autoscaling.enabled -}}
+{{ .Values.replicaCount }}
+{{- else if .Values.autoscaling.handOver }}
+{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (include "docwarden.fullname" .) }}
+{{- $scaled := false }}
+{{- range dig "metadata" "managedFields" list $live }}
+{{- if and (eq (.subresource | default "") "scale") (dig "fieldsV1" "f:spec" "f:replicas" nil . | kindIs "map") }}
+{{- $scaled = true }}
+{{- end }}
+{{- end }}
+{{- if not $live -}}
+{{ .Values.autoscaling.minReplicas }}
+{{- else if not $scaled -}}
+{{ int $live.spec.replicas }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What every pod says: where it may run; Pod Security "restricted", and more: no token, no service links. */}}
 {{- define "docwarden.everyPod" -}}
 serviceAccountName: {{ include "docwarden.serviceAccountName" . }}
 automountServiceAccountToken: false
 enableServiceLinks: false
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
@@ -116,7 +169,7 @@ securityContext:
 {{/* What every container says: the one image, and Pod Security "restricted" again. */}}
 {{- define "docwarden.everyContainer" -}}
 image: {{ include "docwarden.image" . | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+imagePullPolicy: {{ include "docwarden.pullPolicy" . }}
 securityContext:
   allowPrivilegeEscalation: false
   privileged: false

@@ -16,7 +16,7 @@
 {{- end }}
 {{- $labels := include "docwarden.labels" (list . "any") | fromYaml | keys }}
 {{- $annotations := list "kubectl.kubernetes.io/default-container" "checksum/config" (ternary "checksum/store" "" (not (empty $v.store.url))) }}
-{{- range list (list "podAnnotations" $v.podAnnotations $annotations) (list "serviceMonitor.labels" $v.serviceMonitor.labels $labels) (list "prometheusRule.labels" $v.prometheusRule.labels $labels) (list "dashboards.labels" $v.dashboards.labels $labels) }}
+{{- range list (list "podAnnotations" $v.podAnnotations $annotations) (list "podLabels" $v.podLabels $labels) (list "commonLabels" $v.commonLabels $labels) (list "serviceMonitor.labels" $v.serviceMonitor.labels $labels) (list "prometheusRule.labels" $v.prometheusRule.labels $labels) (list "dashboards.labels" $v.dashboards.labels $labels) }}
 {{- $name := index . 0 }}
 {{- $taken := index . 2 }}
 {{- range $key, $_ := index . 1 }}
@@ -29,11 +29,35 @@
 {{- if lt (int $v.drain.gracePeriodSeconds) (int $least) }}
 {{- fail (printf "drain.gracePeriodSeconds is %v: it has to be at least %v, that is drain.delaySeconds + drain.timeoutSeconds + 5, or the kubelet kills requests in flight" (int $v.drain.gracePeriodSeconds) $least) }}
 {{- end }}
+{{- range $name, $resources := dict "resources" $v.resources "simulator.resources" $v.simulator.resources "tests.resources" $v.tests.resources }}
 {{- range $kind := list "cpu" "memory" "ephemeral-storage" }}
-{{- $request := get $v.resources.requests $kind }}
-{{- $limit := get $v.resources.limits $kind }}
+{{- $request := get $resources.requests $kind }}
+{{- $limit := get $resources.limits $kind }}
 {{- if and $request $limit (gt (include "docwarden.amount" $request | float64) (include "docwarden.amount" $limit | float64)) }}
-{{- fail (printf "resources.requests.%s (%s) is above resources.limits.%s (%s), which Kubernetes refuses: change both" $kind (include "docwarden.text" $request) $kind (include "docwarden.text" $limit)) }}
+{{- fail (printf "%s.requests.%s (%s) is above %s.limits.%s (%s), which Kubernetes refuses: change both" $name $kind (include "docwarden.text" $request) $name $kind (include "docwarden.text" $limit)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and $v.certificateAuthority.configMap $v.certificateAuthority.secret }}
+{{- fail "certificateAuthority.configMap and certificateAuthority.secret exclude each other: say in one place who is trusted" }}
+{{- end }}
+{{- if and $v.otlpHeaders.existingSecret (hasKey $v.env "OTEL_EXPORTER_OTLP_HEADERS") }}
+{{- fail "otlpHeaders.existingSecret and env.OTEL_EXPORTER_OTLP_HEADERS exclude each other: say the headers in one place" }}
+{{- end }}
+{{- $volumes := list }}
+{{- range $v.extraVolumes }}
+{{- $volumes = append $volumes .name }}
+{{- end }}
+{{- range $v.extraVolumeMounts }}
+{{- if not (has .name $volumes) }}
+{{- fail (printf "extraVolumeMounts names the volume %s, which extraVolumes does not have: add it there" .name) }}
+{{- end }}
+{{- end }}
+{{- if and $v.networkPolicy.enabled (not $v.networkPolicy.clients) }}
+{{- range $name, $on := dict "ingress.enabled" $v.ingress.enabled "httpRoute.enabled" $v.httpRoute.enabled "service.type=LoadBalancer" (eq $v.service.type "LoadBalancer") }}
+{{- if $on }}
+{{- fail (printf "%s needs networkPolicy.clients: say where its requests come from, such as the namespace of the ingress controller, or the network policy lets nobody in" $name) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if and $v.autoscaling.enabled (gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas)) }}
