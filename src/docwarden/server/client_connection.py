@@ -1,6 +1,8 @@
 """One client connection: HTTP/1.1 with keep-alive and pipelining, answered in order."""
 
 import asyncio
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -17,6 +19,8 @@ from docwarden.server.request_parser import CLOSE, Pending, RequestReader
 
 # Above this the memory of a body counts as held until the client has read it.
 _WRITE_HIGH: Final = 64 * 1024
+# On, for no time: closing resets the connection (socket(7)).
+_RESET: Final = struct.pack("ii", 1, 0)
 # How long a refused client may go on sending before it is cut off.
 LINGER_SECONDS: Final = 2.0
 _STATUS_LINES: Final = {
@@ -314,5 +318,16 @@ class ClientConnection(Runner[Response]):
             self._transport.close()
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once; the kernel goes on sending what it holds."""
+        self._transport.abort()
+
+    def reset(self) -> None:
+        """Close at once and tell the client so.
+
+        Where the network goes with the process, as a pod's does, nobody would send what the kernel
+        holds, nor that it is all: the client would wait for the rest.
+        """
+        connected = self._transport.get_extra_info("socket")
+        if connected is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()

@@ -133,7 +133,7 @@ class Front:
         in_time = not self.connections
         left = list(self.connections)
         for connection in left:
-            connection.abort()
+            connection.reset()
         # Cancelled requests still take note of their end.
         if self.connections:
             self._empty = self.loop.create_future()

@@ -18,8 +18,10 @@ LIMITS = ClientLimits(
 
 
 class Site:
+    body = b""
+
     async def handle(self, request):  # noqa: ARG002 - the same for all
-        return responses.page(b"", b"text/plain")
+        return responses.page(self.body, b"text/plain")
 
     def refuse(self, request, failure):  # noqa: ARG002 - the same for all
         return responses.page(b"", b"text/plain", status=400)
@@ -108,3 +110,19 @@ async def test_nothing_is_taken_in_once_the_listener_is_closed(start):
     await listening.stop_accepting()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_a_download_that_outlasts_the_drain_is_reset(start, monkeypatch, until):
+    # More than the kernel holds: otherwise the client would be sent the end of it after all.
+    monkeypatch.setattr(Site, "body", bytes(32 << 20))
+    listening = await start(bind("127.0.0.1", 0))
+    reader, writer = await asyncio.open_connection("127.0.0.1", listening.port, limit=1024)
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    (connection,) = listening.connections
+    await until(lambda: connection._paused, "the client to be too slow")
+    assert not await listening.close(0)
+    # An orderly end would let it read what the kernel holds, and then the end.
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    writer.close()
