@@ -64,6 +64,7 @@ class Parts:
             connect_timeout=settings.connect_timeout,
         )
         self.deep = DeepChecker() if settings.integrity_tier >= _DEEP_TIER else None
+        self.verifier = Verifier(policy=settings.policy(), deep=self.deep)
         self._build_policies(settings)
         self.copies = self._build_copies(settings)
         self.fetching = self._build_fetching(settings, clock)
@@ -128,7 +129,7 @@ class Parts:
     def _build_fetching(self, settings: Settings, clock: Callable[[], float]) -> Fetching:
         attempts = Attempts(
             pool=self.pool,
-            verifier=Verifier(policy=settings.policy(), deep=self.deep),
+            verifier=self.verifier,
             memory=self.memory,
             metrics=self.metrics,
             clock=clock,

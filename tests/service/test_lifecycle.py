@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 import time
@@ -10,6 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from docwarden.integrity.checks import MediaType
+from docwarden.integrity.deep.supervisor import DeepChecker
+from docwarden.integrity.reasons import Reason
+from docwarden.integrity.specimens import specimens
+from docwarden.integrity.verdict import Finding
+from docwarden.process import lifecycle
 from docwarden.process.lifecycle import StartError
 
 PDF = "document/pdf/{id}"
@@ -25,15 +32,22 @@ def events(process):
 
 
 async def test_idle_process_is_small_and_starts_fast(serve, upstream, ask):
-    started = time.monotonic()
     gateway = await serve(f"{upstream}/{PDF}")
     assert (await ask(gateway.port, "/1")).status == 200
-    assert time.monotonic() - started < 2
-    assert gateway.memory() + sum(child_memory(gateway.process.pid)) < 80 * 2**20
+    # Processor time, as a busy host says little about the other.
+    pid = gateway.process.pid
+    assert sum(map(processor_seconds, (pid, *children(pid)))) < 2
+    assert gateway.memory() + sum(child_memory(pid)) < 80 * 2**20
 
 
 def children(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def processor_seconds(pid):
+    """Return what a process has used since it began (proc(5): fields 14 and 15 of stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def child_memory(pid):
@@ -157,6 +171,35 @@ async def test_ready_event_names_ipv6_addresses_as_urls_do(start_gateway, upstre
     (event,) = await gateway.events("process.ready", 1)
     assert event["listen"] == f"http://[::1]:{gateway.port}"
     assert event["admin_listen"] == f"http://[::1]:{gateway.admin_port}"
+
+
+async def test_every_type_has_been_through_every_check_before_it_is_ready(start_gateway, upstream):
+    gateway = await start_gateway(upstream)
+    for media_type, document in specimens():
+        _, verdict = gateway.app.parts.verifier.recall(document)
+        assert verdict is not None, media_type
+        assert verdict.intact
+
+
+async def test_an_installation_that_refuses_intact_documents_does_not_start(
+    monkeypatch, start_gateway, upstream
+):
+    broken = ((MediaType.PNG, next(specimens())[1][:-7]),)
+    monkeypatch.setattr(lifecycle, "specimens", lambda: broken)
+    with pytest.raises(StartError, match=r"an intact image/png is refused as .*: the installation"):
+        await start_gateway(upstream)
+
+
+async def test_a_host_too_slow_for_the_deep_checks_starts_and_says_so(
+    monkeypatch, start_gateway, upstream
+):
+    async def too_slow(*_):
+        return (Finding.of(Reason.DEEP_CHECK_TIMEOUT, "took more than 2 s"),)
+
+    monkeypatch.setattr(DeepChecker, "check", too_slow)
+    gateway = await start_gateway(upstream)
+    events = await gateway.events("process.not_warm", len(MediaType))
+    assert {event["media_type"] for event in events} == set(MediaType)
 
 
 async def test_deep_checks_that_do_not_start_are_said_in_one_line(

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Final, cast
 from docwarden import __version__
 from docwarden.composition import Parts
 from docwarden.fetching.store.redis import RedisMissingError
+from docwarden.integrity.checks import Check
 from docwarden.integrity.deep.process import WorkerFailedError
+from docwarden.integrity.specimens import specimens
 from docwarden.net.allocator import tune_collector
 from docwarden.net.units import Address
 from docwarden.process.descriptors import RESERVED, clients_within, raise_limit
@@ -104,11 +106,31 @@ class App:
                 await parts.deep.start()
             except WorkerFailedError as error:
                 raise StartError(f"the process of the deep checks: {error}") from error
+        await self._warm_up()
         shared = self._channel is not None
         await self.public.start(listen(settings.listen, "LISTEN", shared=shared))
         parts.health.phase = Phase.READY
         self.ready.set()
         self._tell_ready()
+
+    async def _warm_up(self) -> None:
+        """Try every check on an intact document of each type, so that no client waits for that.
+
+        Raises:
+            StartError: when one is refused, since every document of its type would be.
+        """
+        for media_type, document in specimens():
+            verdict = await self.parts.verifier.verify(document)
+            rejected = verdict.rejected
+            if rejected is None:
+                continue
+            if rejected.check is not Check.DEEP_CHECK:
+                raise StartError(
+                    f"an intact {media_type} is refused as {rejected.reason}: the installation is"
+                    " broken"
+                )
+            # A busy host may be too slow for it; the process of the deep checks was replaced.
+            self._log.event("warning", "process.not_warm", media_type=media_type)
 
     def _tell_ready(self) -> None:
         settings = self._settings
