@@ -18,4 +18,4 @@ cluster: $(HELM) ## Bring up a cluster with the chart, Prometheus, Alertmanager,
 
 .PHONY: cluster-down
 cluster-down: $(HELM) ## Take away what `make cluster` brought (YES=1)
-	$(CLUSTER_TOOLS) YES=$(YES) charts/cluster/down.sh
+	$(CLUSTER_TOOLS) ENGINE=$(ENGINE) YES=$(YES) charts/cluster/down.sh
