@@ -1,7 +1,9 @@
 """What a namespace and a pod may use."""
 
 from tests.cluster import kube
+from tests.cluster.documents import served
 
+LARGE = ("--size=24MiB", "--distinct", "--mix=png=50,pdf=50")
 DOCUMENTS = 48
 AT_ONCE = 12
 PEAK = """
@@ -42,41 +44,13 @@ def test_quota_and_limit_range_are_kept_by_every_pod(running, figure):
 def test_large_documents_that_are_all_different_fit_into_the_memory_limit(
     running, namespaces, clients, image, figure
 ):
-    serve = ["simulate", "--listen=0.0.0.0:3000", "--control=off", "--size=24MiB", "--distinct"]
-    container = {
-        "command": ["docwarden", *serve, "--mix=png=50,pdf=50"],
-        "args": [],
-        "resources": {"requests": {"cpu": "50m"}, "limits": {"memory": "1Gi"}},
-    }
-    pod = kube.script_pod(
-        "documents",
-        image=image,
-        script="reach",
-        arguments=[],
-        labels={"app": "documents"},
-        container=container,
-    )
-    at = namespaces["archive"]
-    kube.start(at, pod)
-    spec = {"selector": {"app": "documents"}, "ports": [{"port": 80, "targetPort": 3000}]}
-    metadata = {"name": "documents", "namespace": at}
-    kube.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
-    kube.kubectl("wait", "--for=condition=Ready", "pod/documents", f"--namespace={at}")
-    label = {"matchLabels": {"kubernetes.io/metadata.name": at}}
-    peers = {"peers": [{"namespaceSelector": label}], "port": 3000}
-    running.be(
-        {
-            "simulator": {"enabled": False},
-            "upstream": {"url": f"http://documents.{at}/{{id}}"},
-            "networkPolicy": {"upstream": peers},
-        }
-    )
-    seen = clients.fetch(running.url, DOCUMENTS, at_once=AT_ONCE)
-    peaks = [
-        int(kube.python(running.namespace, kube.name(each), PEAK)) // 2**20
-        for each in running.gateways()
-    ]
-    kube.kubectl("delete", "pod/documents", "service/documents", f"--namespace={at}")
+    with served(namespaces["archive"], image, *LARGE) as values:
+        running.be(values)
+        seen = clients.fetch(running.url, DOCUMENTS, at_once=AT_ONCE)
+        peaks = [
+            int(kube.python(running.namespace, kube.name(each), PEAK)) // 2**20
+            for each in running.gateways()
+        ]
     figure(f"{seen}, {AT_ONCE} at once of 24 MiB; peak {max(peaks)} of 512 MiB")
     assert {kube.restarts(each) for each in running.gateways()} == {0}
     assert {what for what in seen if not what.startswith("200 ")} <= {"503"}
