@@ -12,7 +12,7 @@ console-images: $(READY) console-tools ## Take the pictures of the console that 
 console-tools:
 	@for tool in chromium chromedriver; do \
 		command -v $$tool >/dev/null && continue; \
-		echo "Installing Chromium and its driver ..."; \
+		echo "Installing from Debian: chromium, chromium-driver, fonts-dejavu-core"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core >/dev/null || \
 			{ echo "The console's tests need Debian's chromium and chromium-driver" >&2; exit 1; }; \
 		break; \

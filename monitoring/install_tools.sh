@@ -2,7 +2,7 @@
 # Installs the programs of Debian's packages without letting their services start.
 set -eu
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-    echo "prometheus, promtool, prometheus-alertmanager and amtool are needed on the PATH" >&2
+    echo "Needed on the PATH: prometheus, promtool, prometheus-alertmanager, amtool, curl, jq, redis-cli" >&2
     exit 1
 fi
 # invoke-rc.d asks this file; 101 is "not allowed" (Debian policy, section 9.3.3.1).
@@ -14,4 +14,4 @@ if [ ! -e "$policy" ]; then
 fi
 apt-get update -qq
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    prometheus prometheus-alertmanager >/dev/null
+    prometheus prometheus-alertmanager curl jq redis-tools >/dev/null

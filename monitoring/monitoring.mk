@@ -10,9 +10,9 @@ monitoring: $(READY) ## Renew rules, dashboards and the alerts' page (RUNBOOKS_U
 
 .PHONY: monitoring-tools
 monitoring-tools:
-	@for tool in prometheus promtool prometheus-alertmanager amtool; do \
+	@for tool in prometheus promtool prometheus-alertmanager amtool curl jq redis-cli; do \
 		command -v $$tool >/dev/null && continue; \
-		echo "Installing Prometheus and Alertmanager, whose services are left alone ..."; \
+		echo "Installing from Debian: prometheus (with promtool), prometheus-alertmanager (with amtool), curl, jq, redis-tools; no service is started"; \
 		monitoring/install_tools.sh; break; \
 	done
 

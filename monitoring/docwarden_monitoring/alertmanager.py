@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from docwarden_monitoring.causes import CAUSES, UNNAMED
+from docwarden_monitoring.causes import CAUSES, HEARTBEAT, RECENT, UNNAMED
 from docwarden_monitoring.objectives import BURNS
 from docwarden_monitoring.spans import Scale
 
@@ -44,7 +44,7 @@ def _route(scale: Scale) -> dict[str, Any]:
         "repeat_interval": "12h",
         "routes": [
             {
-                "matchers": ['severity="none"'],
+                "matchers": [f'alertname="{HEARTBEAT}"'],
                 "receiver": "heartbeat",
                 "group_wait": "0s",
                 # A call each of these; the watcher raises the alarm after three without one.
@@ -59,6 +59,8 @@ def _route(scale: Scale) -> dict[str, Any]:
                 "receiver": "pager",
                 # Long enough for both alerts of one evaluation, short enough for a night.
                 "group_wait": scale("15s"),
+                # An end is told with the next interval of its group.
+                "group_interval": scale("15s"),
                 "repeat_interval": "4h",
             },
         ],
@@ -67,11 +69,12 @@ def _route(scale: Scale) -> dict[str, Any]:
 
 def _inhibit_rules() -> list[dict[str, Any]]:
     critical, warning = 'severity="critical"', 'severity="warning"'
-    rules = []
+    # It holds others back and is of no interest itself; what always fires silences it.
+    rules = [_inhibit_rule([f'alertname="{HEARTBEAT}"'], [f'alertname="{RECENT}"'], [])]
     for cause in CAUSES:
         if not cause.explains:
             continue
-        source = [f'alertname="{cause.alert}"', critical]
+        source = [f'alertname="{RECENT}"', f'cause="{cause.alert}"']
         target = [f'alertname=~"{"|".join(cause.explains)}"']
         rules.append(_inhibit_rule(source, target, _INSTALLATION))
         if cause.alert == UNNAMED:

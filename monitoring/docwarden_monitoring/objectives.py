@@ -6,11 +6,8 @@ This is the description that recording rules, alerts, dashboards and the referen
 from dataclasses import dataclass
 from typing import Final
 
-JOB: Final = 'job="docwarden"'
-"""Selects the gateway's targets; the chart's ServiceMonitor gives every release this job."""
-
-BY: Final = "by (namespace, job)"
-"""One verdict per installation. Without Kubernetes there is no namespace, and the job suffices."""
+from docwarden_monitoring.selection import BY, JOB
+from docwarden_monitoring.wording import dominant, measured
 
 PERIOD: Final = "30d"
 GOOD_OUTCOMES: Final = ("delivered", "delivered_stale", "not_modified", "not_found")
@@ -32,7 +29,8 @@ class Objective:
         target: share of good events that is promised, from 0 to 1.
         failed: PromQL for the rate of bad events over `$window`, by installation.
         total: PromQL for the rate of all events over `$window`, by installation.
-        blame: PromQL for the rates of the commonest bad outcomes over `$window`, if it can tell.
+        blame: template text on where the bad events come from, over `${short}`.
+        panel: title of the service dashboard's panel that shows it.
     """
 
     slo: str
@@ -42,7 +40,8 @@ class Objective:
     target: float
     failed: str
     total: str
-    blame: str = ""
+    blame: str
+    panel: str
 
     @property
     def budget(self) -> float:
@@ -58,7 +57,7 @@ class Burn:
         factor: how many times faster than the budget allows.
         long: window that tells that enough was lost to matter.
         short: window that tells that it goes on.
-        now: a third, shorter window where `short` would keep a page alive long after the end.
+        now: a third, shorter window, which ends a page soon after its fault.
         wait: how long the condition has to hold (kube-prometheus has the same waits).
         outlast: how long it goes on firing, so that a slower page that it silences ends first.
         severity: `critical` wakes somebody, `warning` is a ticket.
@@ -74,16 +73,25 @@ class Burn:
     severity: str
     least: int = 0
 
+    @property
+    def windows(self) -> tuple[str, ...]:
+        """All of its windows, the longest first."""
+        return tuple(each for each in (self.long, self.short, self.now) if each)
+
 
 BURNS: Final = (
-    Burn(factor=14.4, long="1h", short="5m", wait="2m", outlast="1m", severity="critical", least=5),
-    Burn(factor=6, long="6h", short="30m", now="5m", wait="15m", severity="critical", least=5),
+    Burn(
+        factor=14.4, long="1h", short="5m", now="2m", wait="2m", outlast="30s",
+        severity="critical", least=5,
+    ),
+    Burn(factor=6, long="6h", short="30m", now="2m", wait="15m", severity="critical", least=5),
     Burn(factor=3, long="1d", short="2h", wait="1h", severity="warning"),
     Burn(factor=1, long="3d", short="6h", wait="3h", severity="warning"),
-)
+)  # fmt: skip
 FASTEST: Final = BURNS[0]
 
-_BAD: Final = f'{JOB},outcome!~"{"|".join((*GOOD_OUTCOMES, NOT_COUNTED))}"'
+_BAD_OUTCOME: Final = f'outcome!~"{"|".join((*GOOD_OUTCOMES, NOT_COUNTED))}"'
+_BAD: Final = f"{JOB},{_BAD_OUTCOME}"
 _COUNTED: Final = f'{JOB},outcome!="{NOT_COUNTED}"'
 _DELIVERIES: Final = f'{JOB},http_route="/{{id}}",http_response_status_code=~"{DELIVERY_STATUSES}"'
 _SECONDS: Final = "http_server_request_duration_seconds"
@@ -97,9 +105,10 @@ OBJECTIVES: Final = (
         target=0.999,
         failed=f"sum {BY} (rate(docwarden_documents_total{{{_BAD}}}[$window]))",
         total=f"sum {BY} (rate(docwarden_documents_total{{{_COUNTED}}}[$window]))",
-        blame=(
-            f"topk(3, sum by (outcome) (rate(docwarden_documents_total{{{_BAD}}}[$window])) > 0)"
-        ),
+        blame="Of the failures: "
+        + dominant("docwarden_documents_total", "outcome", _BAD_OUTCOME, most=3, window="short")
+        + ".",
+        panel="Failed share by outcome",
     ),
     Objective(
         slo="latency",
@@ -113,5 +122,12 @@ OBJECTIVES: Final = (
             f'{{{_DELIVERIES},le="{LATENCY_BOUND}"}}[$window]))'
         ),
         total=f"sum {BY} (rate({_SECONDS}_count{{{_DELIVERIES}}}[$window]))",
+        blame=measured(
+            "histogram_quantile(0.5, sum by (le)"
+            f' (rate(docwarden_upstream_attempt_duration_seconds_bucket{{{JOB},namespace="%s",'
+            'result="intact"}[${short}])))',
+            "The upstream's median answer takes {{ humanizeDuration $value }}.",
+        ),
+        panel="Slow share of deliveries",
     ),
 )

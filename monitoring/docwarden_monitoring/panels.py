@@ -1,26 +1,22 @@
-"""Grafana dashboards as data: rows of panels, each with its queries, unit and thresholds.
+"""Panels of Grafana dashboards: each with its queries, unit, thresholds and way to the logs."""
 
-The JSON follows the dashboard model of Grafana 10 and newer (schemaVersion 39).
-"""
-
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from docwarden_monitoring.queries import INSTALLATIONS
+from docwarden_monitoring.explore import explore_url
 
 GREEN: Final = "green"
 YELLOW: Final = "yellow"
 ORANGE: Final = "orange"
 RED: Final = "red"
 
-_COLUMNS: Final = 24
-_SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
+METRICS: Final = {"type": "prometheus", "uid": "${datasource}"}
+LOGS: Final = {"type": "loki", "uid": "${logs}"}
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One PromQL expression and the legend of its series; `per_second` etc. is the panel's unit."""
+    """One query, PromQL or in panels of logs LogQL, and the legend of its series."""
 
     expr: str
     legend: str
@@ -43,6 +39,8 @@ class Panel:
         stacked: whether series add up.
         least: lower end of the scale.
         most: upper end of the scale, by the data where None.
+        logs: LogQL for the log lines behind what is drawn: a link from the panel's series, or
+            `queries` themselves in a panel of the kind `logs`.
     """
 
     title: str
@@ -57,34 +55,38 @@ class Panel:
     stacked: bool = False
     least: float | None = 0
     most: float | None = None
+    logs: str | None = None
+
+    @property
+    def source(self) -> dict[str, str]:
+        """Where its queries are asked."""
+        return LOGS if self.kind == "logs" else METRICS
 
     def model(self, number: int, x: int, y: int) -> dict[str, Any]:
         """Return the panel as Grafana reads it."""
-        instant = self.kind in ("stat", "gauge", "table")
+        targets = enumerate(self.queries)
         return {
             "id": number,
             "type": self.kind,
             "title": self.title,
             "description": self.about,
-            "datasource": _SOURCE,
+            "datasource": self.source,
             "gridPos": {"h": self.height, "w": self.width, "x": x, "y": y},
-            "targets": [
-                {
-                    "refId": chr(ord("A") + index),
-                    "datasource": _SOURCE,
-                    "editorMode": "code",
-                    "expr": query.expr,
-                    "legendFormat": query.legend,
-                    "instant": instant,
-                    "range": not instant,
-                    **({"format": "table"} if self.kind == "table" else {}),
-                    **({"format": "heatmap"} if self.kind == "heatmap" else {}),
-                }
-                for index, query in enumerate(self.queries)
-            ],
+            "targets": [self._target(chr(ord("A") + index), query) for index, query in targets],
             "fieldConfig": {"defaults": self._defaults(), "overrides": []},
             "options": _OPTIONS[self.kind],
         }
+
+    def _target(self, name: str, query: Query) -> dict[str, Any]:
+        target = {
+            "refId": name, "datasource": self.source, "editorMode": "code", "expr": query.expr,
+            "legendFormat": query.legend,
+        }  # fmt: skip
+        if self.kind == "logs":
+            return {**target, "queryType": "range", "maxLines": 500}
+        instant = self.kind in ("stat", "gauge", "table")
+        shape = {"format": self.kind} if self.kind in ("table", "heatmap") else {}
+        return {**target, "instant": instant, "range": not instant, **shape}
 
     def _defaults(self) -> dict[str, Any]:
         steps: list[dict[str, Any]] = [{"color": self.below, "value": None}]
@@ -98,6 +100,12 @@ class Panel:
             defaults["min"] = self.least
         if self.most is not None:
             defaults["max"] = self.most
+        if self.logs:
+            defaults["links"] = [
+                {"title": "Log lines", "url": explore_url(self.logs), "targetBlank": True}
+            ]
+        if self.kind == "state-timeline":
+            defaults["custom"] = {"fillOpacity": 80, "lineWidth": 0}
         if self.kind == "timeseries":
             defaults["custom"] = {
                 "lineWidth": 1,
@@ -123,6 +131,20 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     },
     "gauge": {"reduceOptions": {"calcs": ["lastNotNull"]}, "showThresholdMarkers": True},
     "table": {"showHeader": True},
+    "state-timeline": {
+        "mergeValues": True,
+        "showValue": "never",
+        "alignValue": "left",
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False},
+        "tooltip": {"mode": "single"},
+    },
+    "logs": {
+        "showTime": True,
+        "wrapLogMessage": True,
+        "enableLogDetails": True,
+        "sortOrder": "Descending",
+        "dedupStrategy": "none",
+    },
     "heatmap": {
         "calculate": False,
         "color": {"mode": "scheme", "scheme": "Spectral", "steps": 64, "reverse": True},
@@ -132,93 +154,3 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
         "legend": {"show": True},
     },
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Panels under one heading."""
-
-    title: str
-    panels: tuple[Panel, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dashboard:
-    """One dashboard; `name` is its file, `docwarden-<name>` its uid."""
-
-    name: str
-    title: str
-    about: str
-    rows: tuple[Row, ...]
-
-    @property
-    def uid(self) -> str:
-        """What links lead to."""
-        return f"docwarden-{self.name}"
-
-    def model(self, *, runbooks: str) -> dict[str, Any]:
-        """Return the dashboard as Grafana reads it."""
-        return {
-            "uid": self.uid,
-            "title": self.title,
-            "description": self.about,
-            "tags": ["docwarden"],
-            "schemaVersion": 39,
-            "editable": False,
-            "graphTooltip": 1,
-            "refresh": "30s",
-            "time": {"from": "now-1h", "to": "now"},
-            "timezone": "browser",
-            "links": [
-                {"type": "link", "title": "Runbooks", "url": runbooks, "targetBlank": True},
-                {
-                    "type": "dashboards", "title": "docwarden", "tags": ["docwarden"],
-                    "asDropdown": False, "includeVars": True, "keepTime": True,
-                },
-            ],
-            "templating": {"list": _variables()},
-            "annotations": {"list": []},
-            "panels": list(self._panels()),
-        }  # fmt: skip
-
-    def _panels(self) -> Iterator[dict[str, Any]]:
-        number, y = 1, 0
-        for row in self.rows:
-            yield {
-                "id": number, "type": "row", "title": row.title, "collapsed": False, "panels": [],
-                "gridPos": {"h": 1, "w": _COLUMNS, "x": 0, "y": y},
-            }  # fmt: skip
-            number, y, x, tallest = number + 1, y + 1, 0, 0
-            for panel in row.panels:
-                if x + panel.width > _COLUMNS:
-                    x, y, tallest = 0, y + tallest, 0
-                yield panel.model(number, x, y)
-                number, x, tallest = number + 1, x + panel.width, max(tallest, panel.height)
-            y += tallest
-
-
-def _variables() -> list[dict[str, Any]]:
-    def of_label(name: str, label: str, query: str, *, many: bool) -> dict[str, Any]:
-        return {
-            "type": "query", "name": name, "label": label, "datasource": _SOURCE,
-            "query": {"query": query, "refId": name}, "definition": query, "refresh": 2,
-            "multi": many, "includeAll": many, "sort": 1,
-            **({"allValue": ".*", "current": {"text": "All", "value": "$__all"}} if many else {}),
-        }  # fmt: skip
-
-    return [
-        {"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus"},
-        of_label("job", "Job", "label_values(docwarden_build_info, job)", many=False),
-        of_label(
-            "namespace",
-            "Installation",
-            'label_values(docwarden_build_info{job=~"$job"}, namespace)',
-            many=True,
-        ),
-        of_label(
-            "instance",
-            "Process",
-            f"label_values(docwarden_build_info{{{INSTALLATIONS}}}, instance)",
-            many=True,
-        ),
-    ]

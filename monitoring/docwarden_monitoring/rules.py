@@ -5,16 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from docwarden_monitoring.causes import CAUSES, Cause
+from docwarden_monitoring.cause import Cause
+from docwarden_monitoring.causes import CAUSES
 from docwarden_monitoring.objectives import BURNS, OBJECTIVES, PERIOD, Burn, Objective
+from docwarden_monitoring.recorded import BUDGET, ERRORS, RATIO, REQUESTS
+from docwarden_monitoring.service_dashboard import SERVICE
 from docwarden_monitoring.spans import Scale, read_duration
 
 Rule = dict[str, Any]
-
-RATIO: Final = "docwarden:slo_errors:ratio_rate"
-ERRORS: Final = "docwarden:slo_errors:rate5m"
-REQUESTS: Final = "docwarden:slo_requests:rate5m"
-BUDGET: Final = "docwarden:slo_error_budget:remaining_ratio"
 
 _SHORTEST: Final = "5m"
 # Longer windows add up the recorded 5-minute rates: one sample each evaluation instead of all raw
@@ -85,8 +83,7 @@ class RuleFile:
 
     def _burn(self, objective: Objective, burn: Burn) -> Rule:
         threshold = round(burn.factor * objective.budget, 9)
-        windows = [each for each in (burn.long, burn.short, burn.now) if each]
-        terms = [f'{RATIO}{each}{{slo="{objective.slo}"}} > {threshold}' for each in windows]
+        terms = [f'{RATIO}{each}{{slo="{objective.slo}"}} > {threshold}' for each in burn.windows]
         if burn.least:
             failed = objective.failed.replace("$window", self._scale(burn.long))
             seconds = round(self._scale.seconds(burn.long), 3)
@@ -108,7 +105,7 @@ class RuleFile:
                 " that is allowed."
             ),
             "description": self._burn_description(objective, burn),
-            **self._links(objective.alert),
+            **self._links(objective.alert, objective.panel),
         }
         return rule
 
@@ -119,24 +116,16 @@ class RuleFile:
             f" {burn.factor:g} times that, the budget of {PERIOD} is gone in"
             f" {read_duration(PERIOD) / read_duration('1h') / burn.factor:.0f} hours."
         )
-        if not objective.blame:
-            return text
-        query = objective.blame.replace("$window", self._scale(burn.short)).replace('"', '\\"')
-        return (
-            f"{text} Commonest outcomes:"
-            f'{{{{ range query "{query}" }}}} {{{{ .Labels.outcome }}}}'
-            " ({{ .Value | humanize }}/s){{ end }}."
-        )
+        return f"{text} {self._scaled(objective.blame.replace('${short}', f'${{{burn.short}}}'))}"
 
     def _cause(self, cause: Cause) -> Rule:
-        expr = _SPAN.sub(lambda match: self._scale(match[1]), cause.expr)
-        rule = self._alert(cause.alert, cause.severity, expr, cause.wait)
+        rule = self._alert(cause.alert, cause.severity, self._scaled(cause.expr), cause.wait)
         if cause.outlast:
             rule["keep_firing_for"] = self._scale(cause.outlast)
         rule["annotations"] = {
             "summary": cause.summary,
-            "description": cause.description,
-            **self._links(cause.alert),
+            "description": self._scaled(cause.description),
+            **self._links(cause.alert, cause.panel),
         }
         return rule
 
@@ -147,10 +136,17 @@ class RuleFile:
         rule["labels"] = {"severity": severity, **labels}
         return rule
 
-    def _links(self, alert: str) -> dict[str, str]:
+    def _scaled(self, text: str) -> str:
+        return _SPAN.sub(lambda match: self._scale(match[1]), text)
+
+    def _links(self, alert: str, panel: str) -> dict[str, str]:
+        """Return where the alert leads: its runbook, and the panel that shows it."""
         return {
             "runbook_url": f"{self._places.runbooks}{alert}.html",
-            "dashboard_url": f"{self._places.dashboards}d/docwarden-service",
+            "dashboard_url": (
+                f"{self._places.dashboards}d/{SERVICE.uid}?viewPanel={SERVICE.panel_id(panel)}"
+                "&var-namespace={{ $labels.namespace }}"
+            ),
         }
 
 
@@ -159,6 +155,6 @@ def _record(name: str, objective: Objective, expr: str) -> Rule:
 
 
 def _windows(*, long: bool) -> list[str]:
-    used = {window for burn in BURNS for window in (burn.long, burn.short)} | {PERIOD}
+    used = {each for burn in BURNS for each in burn.windows} | {PERIOD}
     wanted = [each for each in used if (read_duration(each) > _LONGEST_RAW) is long]
     return sorted(wanted, key=read_duration)

@@ -1,9 +1,9 @@
-"""The dashboard for whoever runs docwarden: from the promise down to the process."""
+"""The dashboard for the people who run docwarden: from the objective down to the process."""
 
 from typing import Final
 
 from docwarden_monitoring import service_inside, service_traffic
-from docwarden_monitoring.panels import Dashboard
+from docwarden_monitoring.dashboard import Dashboard
 
 SERVICE: Final = Dashboard(
     name="service",
@@ -16,5 +16,6 @@ SERVICE: Final = Dashboard(
         service_inside.integrity(),
         service_inside.resilience(),
         service_inside.processes(),
+        service_inside.logs(),
     ),
 )

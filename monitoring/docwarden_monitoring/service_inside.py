@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from docwarden_monitoring.causes import (
+from docwarden_monitoring import explore
+from docwarden_monitoring.attempts import (
     ANSWERED,
     CORRUPTION_PAGE,
     CORRUPTION_TICKET,
@@ -10,7 +11,8 @@ from docwarden_monitoring.causes import (
     REFUSED,
     STALL_SECONDS,
 )
-from docwarden_monitoring.panels import RED, YELLOW, Panel, Query, Row
+from docwarden_monitoring.dashboard import Row
+from docwarden_monitoring.panels import RED, YELLOW, Panel, Query
 from docwarden_monitoring.queries import SELECTED, level, rate
 
 _ATTEMPTS: Final = "docwarden_upstream_attempts_total"
@@ -32,6 +34,7 @@ def integrity() -> Row:
             Panel(
                 title="Refused documents by reason", unit="ops", stacked=True,
                 about="What was found wrong; the reference page on integrity checks explains it.",
+                logs=explore.BY_REASON,
                 queries=(
                     Query(rate("docwarden_integrity_failures_total", "reason"), "{{reason}}"),
                 ),
@@ -48,7 +51,7 @@ def integrity() -> Row:
             ),
             Panel(
                 title="Findings that were only observed", unit="ops", stacked=True,
-                about="Delivered all the same. What is never seen here can be enforced.",
+                about="Delivered all the same. A check that never shows up here can be enforced.",
                 queries=(
                     Query(
                         f"{rate('docwarden_integrity_observations_total', 'reason')} or vector(0)",
@@ -94,7 +97,7 @@ def resilience() -> Row:
             ),
             Panel(
                 title="Retry budget", unit="none",
-                about="Transport retries that may start now. At 0 failures are passed on at once.",
+                about="Transport retries that may start now. At 0, failures are passed on at once.",
                 queries=(Query(f"min (docwarden_retry_budget_remaining{{{SELECTED}}})", "least"),),
             ),
             Panel(
@@ -157,7 +160,7 @@ def processes() -> Row:
             ),
             Panel(
                 title="Event loop stalls", unit="s", width=6,
-                about="Longest stall within the last minute or two.",
+                about="Longest time that the event loop was blocked within the last minute or two.",
                 queries=(
                     Query(f"docwarden_event_loop_stall_seconds{{{SELECTED}}}", "{{instance}}"),
                 ),
@@ -184,7 +187,7 @@ def processes() -> Row:
             ),
             Panel(
                 title="Log lines dropped", unit="ops", width=6,
-                about="Lost because whoever reads the log is too slow.",
+                about="Lost because the reader of the log is too slow.",
                 queries=(Query(rate("docwarden_log_lines_dropped_total"), "dropped"),),
                 steps=((0.01, RED),),
             ),
@@ -206,6 +209,33 @@ def processes() -> Row:
                         "{{version}}",
                     ),
                 ),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def logs() -> Row:
+    """What the gateway wrote, for the time that is shown."""
+    return Row(
+        "Logs",
+        (
+            Panel(
+                title="Requests that failed", unit="none", kind="logs", width=24, height=10,
+                about="One line a request: the problem, the reason, the document, the attempts."
+                " Set *Log stream* above to the labels that your collector gives the gateway.",
+                queries=(
+                    Query(
+                        explore.FAILED + " | line_format"
+                        ' "{{.http_response_status_code}} {{.error_type}} {{.reason}}'
+                        ' /{{.document_id}} {{.total_ms}} ms {{.request_id}}"',
+                        "failures",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Events", unit="none", kind="logs", width=24, height=8,
+                about="Starts, drains, lost workers, defects: everything but requests.",
+                queries=(Query(explore.EVENTS, "events"),),
             ),
         ),
     )  # fmt: skip

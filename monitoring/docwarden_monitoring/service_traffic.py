@@ -2,18 +2,23 @@
 
 from typing import Final
 
+from docwarden_monitoring import explore
+from docwarden_monitoring.attempts import ANSWERED, NORMAL_CORRUPTION, TOO_LATE
+from docwarden_monitoring.dashboard import Row
 from docwarden_monitoring.objectives import (
     BURNS,
     DELIVERY_STATUSES,
+    FASTEST,
     GOOD_OUTCOMES,
     LATENCY_BOUND,
     NOT_COUNTED,
     OBJECTIVES,
     PERIOD,
 )
-from docwarden_monitoring.panels import GREEN, ORANGE, RED, YELLOW, Panel, Query, Row
+from docwarden_monitoring.pages import FAST_SHARE, any_of
+from docwarden_monitoring.panels import GREEN, ORANGE, RED, YELLOW, Panel, Query
 from docwarden_monitoring.queries import INSTALLATIONS, SELECTED, level, quantile, rate
-from docwarden_monitoring.rules import BUDGET, RATIO
+from docwarden_monitoring.recorded import BUDGET, RATIO
 
 _DURATION: Final = "http_server_request_duration_seconds"
 _DELIVERIES: Final = (
@@ -22,11 +27,19 @@ _DELIVERIES: Final = (
 _BAD: Final = f'outcome!~"{"|".join((*GOOD_OUTCOMES, NOT_COUNTED))}"'
 _COUNTED: Final = f'outcome!="{NOT_COUNTED}"'
 _ATTEMPTS: Final = "docwarden_upstream_attempts_total"
+_ATTEMPT_SECONDS: Final = "docwarden_upstream_attempt_duration_seconds"
+
+_FAILING: Final = (
+    f'max by (namespace, job) ({RATIO}{FASTEST.now}{{{INSTALLATIONS},slo="documents"}})'
+)
+# A recorded share of no requests is no number, which is not above the threshold.
+_NONE_UP: Final = f"sum by (namespace, job) (up{{{INSTALLATIONS}}}) == 0"
+_UNAVAILABLE: Final = f"({_NONE_UP}) + 1 or {_FAILING} > bool {FAST_SHARE}"
 
 
 def promises() -> Row:
     """Whether the promises are kept, and how much budget is left."""
-    panels = []
+    panels = [_firing(), _available(), _over_time()]
     for each in OBJECTIVES:
         slo = f'{{{INSTALLATIONS},slo="{each.slo}"}}'
         panels += [
@@ -68,6 +81,47 @@ def promises() -> Row:
     return Row("Promises", tuple(panels))
 
 
+def _firing() -> Panel:
+    def firing(severity: str) -> str:
+        return (
+            f'count(ALERTS{{{INSTALLATIONS},alertstate="firing",severity="{severity}"}})'
+            " or vector(0)"
+        )
+
+    return Panel(
+        title="Alerts firing", unit="none", kind="stat", width=4, height=5,
+        about="Pages and tickets that Prometheus fires now.",
+        queries=(Query(firing("critical"), "pages"), Query(firing("warning"), "tickets")),
+        steps=((1, RED),),
+    )  # fmt: skip
+
+
+def _available() -> Panel:
+    return Panel(
+        title="Available time", unit="percentunit", kind="stat", width=4, height=5,
+        about="Share of the time shown in which documents were delivered: an outage counts by its"
+        f" length, however few requests it met. Unavailable is when more than {FAST_SHARE:.2%} of"
+        " the requests of two minutes failed, or no process was up.",
+        least=None, below=RED,
+        queries=(
+            Query(f"1 - avg_over_time(({_UNAVAILABLE})[$__range:15s])", "{{namespace}}"),
+        ),
+        steps=((0.99, YELLOW), (OBJECTIVES[0].target, GREEN)),
+    )  # fmt: skip
+
+
+def _over_time() -> Panel:
+    return Panel(
+        title="Documents delivered, over time", unit="percentunit", kind="state-timeline",
+        width=16, height=5, least=None, below=RED,
+        about="Share of the requests of two minutes that brought an intact document. The normal"
+        f" {NORMAL_CORRUPTION:.0%} of corrupt answers costs 0.01 %, which is green.",
+        queries=(Query(f"({_NONE_UP}) or 1 - {_FAILING}", "{{namespace}}"),),
+        steps=((0.5, ORANGE), (0.9, YELLOW), (1 - FAST_SHARE, GREEN)),
+        logs=explore.FAILED,
+    )  # fmt: skip
+
+
 def requests() -> Row:
     """Rate, errors and duration of what clients ask."""
     bad, counted = (
@@ -80,17 +134,20 @@ def requests() -> Row:
             Panel(
                 title="Documents by outcome", unit="reqps", stacked=True,
                 about="Requests for a document, by how they ended.",
+                logs=explore.BY_OUTCOME,
                 queries=(Query(rate("docwarden_documents_total", "outcome"), "{{outcome}}"),),
             ),
             Panel(
                 title="Failed share by outcome", unit="percentunit", stacked=True,
                 about="Which failures use up the budget. The line is what is promised.",
+                logs=explore.BY_OUTCOME,
                 queries=(Query(f"{bad} / on () group_left () {counted}", "{{outcome}}"),),
                 steps=((OBJECTIVES[0].budget, RED),),
             ),
             Panel(
                 title="Answers by status", unit="reqps", stacked=True,
                 about="Every answer of the public listener, health checks included.",
+                logs=explore.BY_STATUS,
                 queries=(
                     Query(
                         rate(f"{_DURATION}_count", "http_response_status_code"),
@@ -101,6 +158,7 @@ def requests() -> Row:
             Panel(
                 title="Time to deliver", unit="s",
                 about="From a request's last header to the end of its answer, deliveries only.",
+                logs=explore.SLOW,
                 queries=tuple(
                     Query(quantile(share, _DURATION, _DELIVERIES), label)
                     for share, label in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %"))
@@ -121,6 +179,7 @@ def requests() -> Row:
             Panel(
                 title="Slow share of deliveries", unit="percentunit",
                 about=f"Deliveries that took longer than {LATENCY_BOUND} s.",
+                logs=explore.SLOW,
                 queries=(
                     Query(
                         f"1 - {rate(f'{_DURATION}_bucket', more=_tail(LATENCY_BOUND))}"
@@ -147,21 +206,23 @@ def upstream() -> Row:
             Panel(
                 title="Attempts by result", unit="reqps", stacked=True,
                 about="Attempts to fetch a document. `intact` ones were delivered.",
+                logs=explore.BY_RESULT,
                 queries=(Query(rate(_ATTEMPTS, "result"), "{{result}}"),),
             ),
             Panel(
                 title="Time of one attempt", unit="s",
-                about="Verification included. Others are attempts that did not end intact.",
+                about="Verification included. Attempts that time out are counted with the others"
+                " that were answered: the difference tells a slow upstream from one that hangs.",
+                logs=explore.SLOW,
                 queries=tuple(
-                    Query(
-                        quantile(
-                            share, "docwarden_upstream_attempt_duration_seconds",
-                            f'{SELECTED},result="intact"',
-                        ),
-                        label,
+                    Query(quantile(share, _ATTEMPT_SECONDS, f"{SELECTED},{results}"), label)
+                    for share, results, label in (
+                        (0.5, 'result="intact"', "intact, median"),
+                        (0.99, 'result="intact"', "intact, 99 %"),
+                        (0.5, any_of((*ANSWERED, TOO_LATE)), "answered or timed out, median"),
                     )
-                    for share, label in ((0.5, "intact, median"), (0.99, "intact, 99 %"))
                 ),
+                steps=((float(LATENCY_BOUND), RED),),
             ),
             Panel(
                 title="Attempts per document", unit="none", least=1,
@@ -184,14 +245,14 @@ def upstream() -> Row:
                 ),
             ),
             Panel(
-                title="Kept-alive connections found closed", unit="ops",
-                about="Replaced at once, at no cost to the client. Many of them: the upstream's"
-                " idle timeout is shorter than docwarden's.",
+                title="Keep-alive connections found closed", unit="ops",
+                about="Replaced at once, at no cost to the client. If there are many, the"
+                " upstream's idle timeout is shorter than docwarden's.",
                 queries=(Query(rate("docwarden_upstream_stale_connections_total"), "replaced"),),
             ),
             Panel(
                 title="Circuit breakers", unit="none", stacked=True,
-                about="Processes by state of their breaker. Open: the upstream is left alone.",
+                about="Processes by the state of their breaker. Open: no requests go upstream.",
                 queries=(
                     Query(level("docwarden_breaker_state", "state"), "{{state}}"),
                 ),

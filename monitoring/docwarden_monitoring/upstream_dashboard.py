@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from docwarden_monitoring.causes import (
+from docwarden_monitoring import explore
+from docwarden_monitoring.attempts import (
     ANSWERED,
     CORRUPTION_PAGE,
     CORRUPTION_TICKET,
@@ -10,7 +11,8 @@ from docwarden_monitoring.causes import (
     REFUSED,
     TRANSPORT,
 )
-from docwarden_monitoring.panels import GREEN, ORANGE, RED, YELLOW, Dashboard, Panel, Query, Row
+from docwarden_monitoring.dashboard import Dashboard, Row
+from docwarden_monitoring.panels import GREEN, ORANGE, RED, YELLOW, Panel, Query
 from docwarden_monitoring.queries import SELECTED, level, quantile, rate
 
 _ATTEMPTS: Final = "docwarden_upstream_attempts_total"
@@ -31,9 +33,23 @@ def _summary() -> Row:
         "At a glance",
         (
             Panel(
+                title="Available time", unit="percentunit", kind="stat", width=6, height=5,
+                about="Share of the time shown in which at least one gateway's circuit breaker was"
+                " closed. An outage counts by its length: while it lasts, few requests are sent.",
+                least=None, below=RED,
+                queries=(
+                    Query(
+                        "avg_over_time((max by (namespace, job)"
+                        f' (docwarden_breaker_state{{{SELECTED},state="closed"}}))[$__range:15s])',
+                        "{{namespace}}",
+                    ),
+                ),
+                steps=((0.99, YELLOW), (0.999, GREEN)),
+            ),
+            Panel(
                 title="Requests answered", unit="percentunit", kind="stat", width=6, height=5,
-                about="Share of requests that were answered with a document or with the"
-                " information that there is none, over the time shown.",
+                about="Share of the requests sent that were answered with a document or with 404,"
+                " over the time shown.",
                 least=None, below=RED,
                 queries=(
                     Query(f"1 - {_over_range(_BROKEN)} / {_over_range(theirs)}", "answered"),
@@ -42,26 +58,19 @@ def _summary() -> Row:
             ),
             Panel(
                 title="Documents intact", unit="percentunit", kind="stat", width=6, height=5,
-                about="Share of the documents sent that were intact, over the time shown.",
+                about="Share of the documents sent that were intact, over the time shown."
+                f" {1 - NORMAL_CORRUPTION:.0%} is normal.",
                 least=None, below=RED,
                 queries=(
                     Query(f"1 - {_over_range(_REFUSED)} / {_over_range(_ANSWERED)}", "intact"),
                 ),
-                steps=(
-                    (1 - CORRUPTION_PAGE, ORANGE),
-                    (1 - CORRUPTION_TICKET, YELLOW),
-                    (0.999, GREEN),
-                ),
+                steps=((1 - CORRUPTION_PAGE, ORANGE), (1 - CORRUPTION_TICKET, GREEN)),
             ),
             Panel(
-                title="Requests sent to you", unit="reqps", kind="stat", width=6, height=5,
-                about="Retries included.",
-                queries=(Query(rate(_ATTEMPTS), "requests"),),
-            ),
-            Panel(
-                title="Processes that hold you for down", unit="none", kind="stat", width=6,
+                title="Gateways with an open breaker", unit="none", kind="stat", width=6,
                 height=5,
-                about="They ask again every half minute to five minutes, one request at a time.",
+                about="Each sends a single probe, after half a minute at first, later after up to"
+                " five minutes.",
                 queries=(
                     Query(
                         level("docwarden_breaker_state", more='state!="closed"'), "not closed"
@@ -79,14 +88,17 @@ def _availability() -> Row:
         (
             Panel(
                 title="Requests by result", unit="reqps", stacked=True, width=12,
-                about="`intact` is what clients want. connect-failed, connection-lost,"
+                about="`intact` documents were delivered. connect-failed, connection-lost,"
                 " protocol-violation, attempt-timeout and upstream-status (5xx, 408, 425, 429) are"
                 " failures of the service.",
+                logs=explore.BY_RESULT,
                 queries=(Query(rate(_ATTEMPTS, "result"), "{{result}}"),),
             ),
             Panel(
                 title="Failed share of requests", unit="percentunit", stacked=True, width=12,
-                about="At 85 % in ten seconds, or five failures in a row, requests stop.",
+                about="At 85 % within ten seconds, or after five failures in a row, a gateway stops"
+                " sending requests.",
+                logs=explore.BY_RESULT,
                 queries=(
                     Query(
                         f"{rate(_ATTEMPTS, 'result', _BROKEN)}"
@@ -126,7 +138,7 @@ def _integrity() -> Row:
         (
             Panel(
                 title="Corrupt share of documents", unit="percentunit", width=8,
-                about=f"{NORMAL_CORRUPTION:.0%} is what it has always been.",
+                about=f"{NORMAL_CORRUPTION:.0%} is normal.",
                 queries=(
                     Query(
                         f"{rate(_ATTEMPTS, more=_REFUSED)} / {rate(_ATTEMPTS, more=_ANSWERED)}",
@@ -137,7 +149,7 @@ def _integrity() -> Row:
             ),
             Panel(
                 title="Corrupt documents by type", unit="ops", stacked=True, width=8,
-                about="By the type that the bytes are of; unknown where they are of none.",
+                about="By the type of their bytes.",
                 queries=(
                     Query(
                         rate("docwarden_integrity_failures_total", "media_type"), "{{media_type}}"
@@ -147,6 +159,7 @@ def _integrity() -> Row:
             Panel(
                 title="Corrupt documents by finding", unit="ops", stacked=True, width=8,
                 about="What was found wrong. `docwarden inspect FILE` finds the same in a file.",
+                logs=explore.BY_REASON,
                 queries=(
                     Query(rate("docwarden_integrity_failures_total", "reason"), "{{reason}}"),
                 ),
@@ -161,7 +174,7 @@ def _load() -> Row:
         (
             Panel(
                 title="Requests and documents", unit="reqps", width=8,
-                about="The distance between the two is retries and hedges.",
+                about="The difference is retries and hedges.",
                 queries=(
                     Query(rate(_ATTEMPTS), "requests to you"),
                     Query(rate("docwarden_documents_total"), "requests of clients"),
@@ -169,7 +182,7 @@ def _load() -> Row:
             ),
             Panel(
                 title="Connections", unit="none", stacked=True, width=8,
-                about="Kept alive and reused.",
+                about="Connections are kept alive and reused.",
                 queries=(
                     Query(
                         level("docwarden_upstream_connections", "state"), "{{state}}"
@@ -177,8 +190,8 @@ def _load() -> Row:
                 ),
             ),
             Panel(
-                title="Kept-alive connections you had closed", unit="ops", width=8,
-                about="A longer idle timeout on your side saves these.",
+                title="Keep-alive connections that you closed", unit="ops", width=8,
+                about="A longer idle timeout on your side avoids these.",
                 queries=(Query(rate("docwarden_upstream_stale_connections_total"), "closed"),),
             ),
         ),

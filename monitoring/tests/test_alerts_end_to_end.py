@@ -4,7 +4,9 @@ Prometheus and Alertmanager are the real ones; windows, waits and intervals are 
 production divided by sixty, from the same generator.
 """
 
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +20,26 @@ OUTAGE = {"listening": False}
 CORRUPTION = {"mix": {"png": 3, "corrupt-pdf": 7}}
 # Eight requests in flight, 150 ms each: about 50 a second are served of the 180 that are asked.
 OVERLOAD = {"latency": "150ms"}
+# Above the objective's 500 ms; and above the attempt's timeout, as of an upstream that hangs.
+SLOW = {"latency": "600ms"}
+HANGING = {"latency": "2s"}
 MENDED = {
     "listening": True,
     "mix": {"png": 50, "pdf": 40, "corrupt-pdf": 10},
     "latency": "0s",
 }
 BURN = "DocwardenDocumentsBudgetBurn"
+LATENCY = "DocwardenLatencyBudgetBurn"
 # Half an hour, scaled, at one sample each evaluation: with no past, any failure is all there is.
 PAST = 'count_over_time(docwarden:slo_requests:rate5m{slo="documents"}[1m]) > 120'
 
 
 @pytest.fixture
-def watch(tmp_path: Path) -> Iterator[Watch]:
+def watch(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Watch]:
     settings = {
         "DOCWARDEN_BREAKER_OPEN": "500ms",  # 30 s, scaled
-        "DOCWARDEN_MAX_CONCURRENCY": "8",
+        "DOCWARDEN_ATTEMPT_TIMEOUT": "1s",
+        **getattr(request, "param", {}),
     }
     with (
         running_gateway(tmp_path, **settings) as gateway,
@@ -48,13 +55,14 @@ def page(watch: Watch, alert: str) -> dict[str, Any]:
     return dict(first)
 
 
-def assert_says_what_to_do(page: dict[str, Any], alert: str) -> None:
+def assert_says_what_to_do(page: dict[str, Any], alert: str, named: str = "") -> None:
     assert page["labels"]["severity"] == "critical"
     assert page["labels"]["job"] == "docwarden"
     assert page["annotations"]["summary"]
-    assert page["annotations"]["description"]
+    assert re.search(named, page["annotations"]["description"]), page["annotations"]
     assert page["annotations"]["runbook_url"] == f"{PLACES.runbooks}{alert}.html"
-    assert page["annotations"]["dashboard_url"] == f"{PLACES.dashboards}d/docwarden-service"
+    panel = rf"{PLACES.dashboards}d/docwarden-service\?viewPanel=\d+&var-namespace="
+    assert re.fullmatch(panel, page["annotations"]["dashboard_url"])
 
 
 def resolved(watch: Watch, alert: str) -> None:
@@ -63,37 +71,58 @@ def resolved(watch: Watch, alert: str) -> None:
         f"{alert} to resolve",
         lambda: [each for each in watch.pages("resolved") if each["labels"]["alertname"] == alert],
     )
-    until("the burn to end", lambda: not watch.firing(BURN, severity="critical"))
+    for burn in (BURN, LATENCY):
+        until(f"{burn} to end", lambda burn=burn: not watch.firing(burn, severity="critical"))
+    # By now Alertmanager would have told of what was held back until the end.
+    until("the inhibitor to end", lambda: not watch.firing("DocwardenInhibitor"))
     assert {each["labels"]["alertname"] for each in watch.pages()} == {alert}
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What is done to the upstream, the page that has to come, and what its text says."""
+
+    alert: str
+    wishes: dict[str, Any]
+    says: str
+    crowd: int = 0
+
+
+FAULTS = {
+    "dead": ({}, Fault("DocwardenUpstreamDown", OUTAGE, r"conn\w+-\w+ [\d.]+%")),
+    "slow": ({}, Fault("DocwardenUpstreamSlow", SLOW, r"^[\d.]+% of .* median attempt took")),
+    "hanging": ({}, Fault("DocwardenUpstreamSlow", HANGING, r"^[\d.]+% of .* or hangs")),
+    "corrupt": ({}, Fault("DocwardenCorruptionHigh", CORRUPTION, r"startxref-wrong [\d.]+%")),
+    "overload": (
+        {"DOCWARDEN_MAX_CONCURRENCY": "8"},
+        Fault("DocwardenShedding", OVERLOAD, "limit stands at [4-8] requests in flight", 30),
+    ),
+}
+
+
 @pytest.mark.parametrize(
-    ("alert", "fault", "crowd"),
-    [
-        ("DocwardenUpstreamDown", OUTAGE, 0),
-        ("DocwardenCorruptionHigh", CORRUPTION, 0),
-        ("DocwardenShedding", OVERLOAD, 30),
-    ],
+    ("watch", "fault"), list(FAULTS.values()), ids=list(FAULTS), indirect=["watch"]
 )
 def test_a_fault_brings_one_page_that_names_it_and_resolves_when_mended(
-    watch: Watch, clients: Callable[..., Any], alert: str, fault: dict[str, Any], crowd: int
+    watch: Watch, clients: Callable[..., Any], fault: Fault
 ):
     clients(watch.gateway.url, threads=8, rate=60)
     until("half an hour of traffic", lambda: watch.query(PAST))
     assert watch.pages() == []
 
-    watch.gateway.upstream(**fault)
-    more = clients(watch.gateway.url, threads=crowd, rate=120)
-    assert_says_what_to_do(page(watch, alert), alert)
+    watch.gateway.upstream(**fault.wishes)
+    more = clients(watch.gateway.url, threads=fault.crowd, rate=120)
+    assert_says_what_to_do(page(watch, fault.alert), fault.alert, fault.says)
     # The budget burns as well, and is not said twice.
-    until(f"{BURN} to fire", lambda: watch.firing(BURN, severity="critical"))
-    until(f"{BURN} to be held back", lambda: watch.held_back(BURN, severity="critical"))
-    assert {each["labels"]["alertname"] for each in watch.pages()} == {alert}
+    burn = LATENCY if fault.wishes is SLOW else BURN
+    until(f"{burn} to fire", lambda: watch.firing(burn, severity="critical"))
+    until(f"{burn} to be held back", lambda: watch.held_back(burn, severity="critical"))
+    assert {each["labels"]["alertname"] for each in watch.pages()} == {fault.alert}
     assert watch.pages("resolved") == []
 
     watch.gateway.upstream(**MENDED)
     more.stop()
-    resolved(watch, alert)
+    resolved(watch, fault.alert)
 
 
 def test_a_dead_gateway_brings_one_page_that_says_so(watch: Watch, clients: Callable[..., Any]):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from docwarden_monitoring.alertmanager import Receivers
-from docwarden_monitoring.causes import CAUSES, Cause
+from docwarden_monitoring.cause import Cause
+from docwarden_monitoring.causes import CAUSES, HEARTBEAT, RECENT
 from docwarden_monitoring.documents import generate
 from docwarden_monitoring.spans import Scale
 from trial.alertmanager import Alertmanager, running_alertmanager
@@ -44,24 +45,40 @@ def page(alertmanager: Alertmanager, alert: str, *namespaces: str) -> None:
         alertmanager.fire(alert, severity="critical", job="docwarden", **labels)
 
 
+def explain(alertmanager: Alertmanager, cause: str, **labels: str) -> None:
+    """Fire what goes along with a page, and outlasts it."""
+    alertmanager.fire(RECENT, severity="none", job="docwarden", cause=cause, **labels)
+
+
 @pytest.mark.parametrize("cause", EXPLAINING, ids=lambda each: each.alert)
 def test_a_page_holds_back_what_it_explains_of_its_own_installation_only(
     alertmanager: Alertmanager, cause: Cause
 ):
     page(alertmanager, BURN, "one", "two", "")
-    page(alertmanager, cause.alert, "one")
+    explain(alertmanager, cause.alert, namespace="one")
     until("the burn to be held back", lambda: alertmanager.held_back(BURN, namespace="one"))
     assert not alertmanager.held_back(BURN, namespace="two")
 
 
 def test_no_target_at_all_holds_back_what_remains_of_every_installation(alertmanager: Alertmanager):
     page(alertmanager, BURN, "one", "two", "")
-    page(alertmanager, "DocwardenDown", "")
+    explain(alertmanager, "DocwardenDown")
     until("every burn to be held back", lambda: alertmanager.held_back(BURN))
 
 
+def test_what_holds_others_back_is_told_to_nobody(alertmanager: Alertmanager, receiver: Receiver):
+    alertmanager.fire(HEARTBEAT, severity="none")
+    explain(alertmanager, "DocwardenDown")
+    until("it to be held back", lambda: alertmanager.held_back(RECENT))
+    alertmanager.fire("DocwardenNoTraffic", severity="warning")
+    # Tickets wait longer than what would be told of the other.
+    until("a ticket", lambda: receiver.alerts("/tickets"))
+    told = {each["labels"]["alertname"] for _, call in receiver.calls for each in call["alerts"]}
+    assert told == {HEARTBEAT, "DocwardenNoTraffic"}
+
+
 def test_the_dead_mans_switch_calls_once_a_minute(alertmanager: Alertmanager, receiver: Receiver):
-    alertmanager.fire("DocwardenDeadMansSwitch", severity="none")
+    alertmanager.fire(HEARTBEAT, severity="none")
     until("a call", lambda: receiver.alerts("/heartbeat"))
     began, minutes = time.monotonic(), 4
     until("more calls", lambda: receiver.alerts("/heartbeat")[minutes:])

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from docwarden_monitoring.objectives import BURNS, OBJECTIVES
+from docwarden_monitoring.service_dashboard import SERVICE
 from trial.burn_cases import burn_cases, few_cases
 from trial.cause_cases import cause_cases
 from trial.programs import tool
@@ -79,6 +80,7 @@ def test_amtool_finds_the_configuration_valid(tmp_path: Path, generated: dict[st
 
 
 def test_a_page_says_how_much_failed_and_what(tmp_path: Path, generated: dict[str, str]):
+    panel = SERVICE.panel_id("Failed share by outcome")
     series = documents(
         timeout=[(70, 20)],
         circuit_open=[(70, 30)],
@@ -103,11 +105,11 @@ def test_a_page_says_how_much_failed_and_what(tmp_path: Path, generated: dict[st
                             " 14.4 times the speed that is allowed.",
                             "description": "5% of the requests of 1h brought no intact document;"
                             " the promise allows 0.1%. At 14.4 times that, the budget of 30d is"
-                            " gone in 50 hours. Commonest outcomes: circuit_open (500m/s)"
-                            " timeout (333.3m/s).",
+                            " gone in 50 hours. Of the failures: circuit_open 60%, timeout 40%.",
                             "runbook_url": "https://docwarden.example/runbooks/"
                             "DocwardenDocumentsBudgetBurn.html",
-                            "dashboard_url": "https://grafana.example/d/docwarden-service",
+                            "dashboard_url": "https://grafana.example/d/docwarden-service"
+                            f"?viewPanel={panel}&var-namespace=docs",
                         },
                     }
                 ],

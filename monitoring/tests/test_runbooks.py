@@ -15,7 +15,7 @@ from docwarden.telemetry.catalog import DECLARED
 
 from docwarden_monitoring.causes import CAUSES
 from docwarden_monitoring.objectives import OBJECTIVES
-from docwarden_monitoring.rules import BUDGET, ERRORS, RATIO, REQUESTS
+from docwarden_monitoring.recorded import BUDGET, ERRORS, RATIO, REQUESTS
 from trial.clients import Clients
 from trial.gateway import running_gateway
 from trial.waiting import until

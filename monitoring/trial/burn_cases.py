@@ -54,11 +54,10 @@ def burn_cases(objective: Objective, burn: Burn) -> Iterator[Case]:
     # Well above: how long it has to hold, and when it ends.
     broken = failing(objective, (long, 0), (60, 1), (60, 0))
     reached = max(1.0, long * threshold)
-    last = minutes_of("5m") + (minutes_of(burn.outlast) if burn.outlast else 0)
     yield case("before its wait", broken, long + reached + wait - 1, fires=False)
     yield case("after its wait", broken, long + reached + wait + 2, fires=True)
-    yield case("just mended", broken, long + 60 + last - 2, fires=True)
-    yield case("mended for a while", broken, long + 60 + last + 1, fires=False)
+    yield case("just mended", broken, long + 60, fires=True)
+    yield case("mended for 3 m", broken, long + 60 + 3, fires=False)
     # One minute that loses less than the long window allows, however bad it looks in the short.
     brief = failing(objective, (long, 0), (1, min(1, threshold * long * 0.9)), (60, 0))
     for minutes in (2, 4):
@@ -69,9 +68,9 @@ def few_cases(objective: Objective) -> Iterator[Case]:
     """Next to no traffic: so many minutes with so many bad requests, then good ones again."""
     fast, slow = (burn for burn in BURNS if burn.least)
     for burn, minutes, each, after, fires in (
-        (fast, 4, 1, 8, False),
-        (fast, 5, 1, 8, True),
-        (slow, 16, 0.25, 18, False),
+        (fast, 20, 0.5, 9, False),
+        (fast, 20, 0.5, 14, True),
+        (slow, 60, 0.25, 18, False),
         (slow, 60, 0.25, 45, True),
     ):
         long = minutes_of(burn.long)

@@ -8,6 +8,7 @@ from trial.series import (
     Case,
     Phase,
     Series,
+    attempt_times,
     attempts,
     breaker,
     build,
@@ -26,6 +27,7 @@ def cause_cases() -> Iterator[Case]:
     yield from _shedding_cases()
     yield from _traffic_cases()
     yield from _process_cases()
+    yield from _machinery_cases()
 
 
 def _down_cases() -> Iterator[Case]:
@@ -36,8 +38,8 @@ def _down_cases() -> Iterator[Case]:
     yield case("every target up", up((5, 1)), 4, fires=False)
     yield case("no target up for 45 s", down, 5.75, fires=False)
     yield case("no target up for 75 s", down, 6.25, fires=True)
-    yield case("up again for 6 m", down, 16, fires=True)
-    yield case("up again for 8 m", down, 18, fires=False)
+    yield case("up again for 45 s", down, 10.75, fires=True)
+    yield case("up again for 75 s", down, 11.25, fires=False)
     yield case("no target known", {'up{job="other"}': "1x40"}, 5, fires=True)
     both = {**up((5, 1)), **up((5, 0), instance="b")}
     yield case("one of two up", both, 4, fires=False)
@@ -70,11 +72,11 @@ def _vanished_cases() -> Iterator[Case]:
     yield case("no target of one of two for 45 s", others, 5.75, fires=False)
     yield case("no target of one of two for 75 s", others, 6.25, fires=True, namespace="docs")
     yield case("no target of one of two for 59 m", others, 64, fires=True, namespace="docs")
-    yield case("no target of one of two for 69 m", others, 74, fires=False)
+    yield case("no target of one of two for 63 m", others, 68, fires=False)
     back = {**others, **up((70, 1), instance="c")}
     yield case("one of two with new targets", back, 30, fires=False)
     yield case("no target of the only one for 75 s", alone, 6.25, fires=True, namespace="docs")
-    yield case("no target of the only one for 69 m", alone, 74, fires=True, namespace="")
+    yield case("no target of the only one for 63 m", alone, 68, fires=True, namespace="")
 
 
 def _upstream_cases() -> Iterator[Case]:
@@ -84,17 +86,38 @@ def _upstream_cases() -> Iterator[Case]:
     def process(about: str, series: Series, at: float, *, fires: bool) -> Case:
         return Case(about, "DocwardenBreakerOpen", "warning", series, at, fires, step=0.25)
 
+    def slow(about: str, series: Series, at: float, *, fires: bool) -> Case:
+        return Case(about, "DocwardenUpstreamSlow", "critical", series, at, fires, step=0.25)
+
     broken = [(5, 1), (10, 0), (15, 1)]
     everywhere = {**breaker(broken), **breaker(broken, "b")}
     yield case("every breaker closed", everywhere, 4, fires=False)
     yield case("no breaker closed for 45 s", everywhere, 5.75, fires=False)
     yield case("no breaker closed for 75 s", everywhere, 6.25, fires=True)
-    yield case("closed again for 6 m", everywhere, 21, fires=True)
-    yield case("closed again for 8 m", everywhere, 23, fires=False)
+    yield case("closed again for 15 s", everywhere, 15.25, fires=True)
+    yield case("closed again for 45 s", everywhere, 15.75, fires=False)
+    # An outage in which attempts time out is told by DocwardenUpstreamSlow.
+    for share, fires in ((0.48, True), (0.52, False)):
+        failing = {"attempt-timeout": share, "connect-failed": 1 - share}
+        mixed = attempts(0.25, **{name: [(30, 10 * part)] for name, part in failing.items()})
+        yield case(f"{share:.0%} time out", {**everywhere, **mixed}, 8, fires=fires)
+        yield slow(f"{share:.0%} time out", {**everywhere, **mixed}, 8, fires=not fires)
     here = {**breaker(broken), **breaker([(30, 1)], "b")}
     yield case("one of two closed", here, 14, fires=False)
     yield process("one breaker not closed for 4.75 m", here, 9.75, fires=False)
     yield process("one breaker not closed for 5.25 m", here, 10.25, fires=True)
+    for share, fires in ((0.48, False), (0.52, True)):
+        late = attempt_times([(10, 0), (20, 60 * share)], [(10, 60), (20, 60 * (1 - share))])
+        yield slow(f"{share:.0%} take longer", late, 15, fires=fires)
+    late = attempt_times([(10, 0), (10, 60), (10, 0)], [(10, 60), (10, 0), (10, 60)])
+    yield slow("slow for 1 m", late, 11, fires=False)
+    yield slow("slow for 3 m", late, 13, fires=True)
+    yield slow("fast again for 30 s", late, 20.5, fires=True)
+    yield slow("fast again for 3 m", late, 23, fires=False)
+    few = attempt_times([(30, 9.9)], [(30, 0)])
+    yield slow("19.8 attempts in 2 m", few, 15, fires=False)
+    enough = attempt_times([(30, 10.1)], [(30, 0)])
+    yield slow("20.2 attempts in 2 m", enough, 15, fires=True)
 
 
 def _corruption_cases() -> Iterator[Case]:
@@ -122,8 +145,8 @@ def _corruption_cases() -> Iterator[Case]:
     )
     yield case("a storm's third minute", "critical", storm, 32, fires=False)
     yield case("a storm's fifth minute", "critical", storm, 34, fires=True)
-    yield case("after a storm", "critical", storm, 42 + 7, fires=True)
-    yield case("long after a storm", "critical", storm, 45 + 8, fires=False)
+    yield case("after a storm", "critical", storm, 40, fires=True)
+    yield case("3 m after a storm", "critical", storm, 43, fires=False)
     wrong_type = attempts(**{"unsupported-type": [(60, 900)], "intact": [(60, 100)]})
     yield case("90 % error pages", "critical", wrong_type, 50, fires=True)
     down = attempts(**{"connect-failed": [(60, 900)], "intact": [(60, 100)]})
@@ -147,8 +170,8 @@ def _shedding_cases() -> Iterator[Case]:
     surge = shed((60, 0), (10, 0.8), (30, 0))
     yield case("80 % refused for two minutes", surge, 62, fires=False)
     yield case("80 % refused for four minutes", surge, 64, fires=True)
-    yield case("over for 10 m", surge, 80, fires=True)
-    yield case("over for 14 m", surge, 84, fires=False)
+    yield case("over for 1 m", surge, 71, fires=True)
+    yield case("over for 3 m", surge, 73, fires=False)
     other = documents(timeout=[(90, 500)], delivered=[(90, 500)])
     yield case("failures of another kind", other, 80, fires=False)
 
@@ -209,3 +232,16 @@ def _process_cases() -> Iterator[Case]:
     yield case("one build twice", "BuildDrift", same, 90, fires=False)
     yield case("two builds for 59 m", "BuildDrift", drift, 59, fires=False)
     yield case("two builds for 61 m", "BuildDrift", drift, 61, fires=True)
+
+
+def _machinery_cases() -> Iterator[Case]:
+    """What holds burn-rate alerts back goes on for a while after the page has ended."""
+
+    def case(about: str, at: float, *, fires: bool) -> Case:
+        return Case(about, "DocwardenInhibitor", "none", pages, at, fires, step=0.25)
+
+    pages = {**up((30, 1)), **breaker([(5, 1), (10, 0), (15, 1)])}
+    yield case("the page is pending", 5.5, fires=False)
+    yield case("the page fires", 10, fires=True)
+    yield case("the page ended 3 m ago", 15.5 + 3, fires=True)
+    yield case("the page ended 5 m ago", 15.5 + 5, fires=False)

@@ -30,9 +30,21 @@ def documents(instance: str = "a", step: float = 1, **phases: Sequence[Phase]) -
     return {name % outcome: counter(*each, step=step) for outcome, each in phases.items()}
 
 
-def attempts(**phases: Sequence[Phase]) -> Series:
+def attempts(step: float = 1, **phases: Sequence[Phase]) -> Series:
     name = f'docwarden_upstream_attempts_total{{{TARGET},instance="a",result="%s"}}'
-    return {name % result: counter(*each) for result, each in phases.items()}
+    return {name % result: counter(*each, step=step) for result, each in phases.items()}
+
+
+def attempt_times(slow: Sequence[Phase], fast: Sequence[Phase]) -> Series:
+    """Intact attempts that took longer than the objective, and such as did not."""
+    labels = f'{TARGET},instance="a",result="intact"'
+    together = [(minutes, a + b) for (minutes, a), (_, b) in zip(slow, fast, strict=True)]
+    name = "docwarden_upstream_attempt_duration_seconds"
+    return {
+        f"{name}_count{{{labels}}}": counter(*together, step=0.25),
+        f'{name}_bucket{{{labels},le="0.5"}}': counter(*fast, step=0.25),
+        **attempts(0.25, intact=together),
+    }
 
 
 def deliveries(slow: Sequence[Phase], fast: Sequence[Phase]) -> Series:

@@ -87,8 +87,8 @@ def _start_prometheus(
     rules = folder / "rules.later"
     configuration = {
         "global": {
-            "scrape_interval": "1s",
-            "scrape_timeout": "1s",
+            "scrape_interval": SCALE("30s"),
+            "scrape_timeout": SCALE("30s"),
             "evaluation_interval": SCALE("15s"),
         },
         "rule_files": [f"{folder}/rules*.yaml"],
