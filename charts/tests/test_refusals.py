@@ -76,9 +76,9 @@ def resources(kind, request, limit):
             {"serviceMonitor": {"enabled": True, "interval": "10m"}},
             "serviceMonitor.interval is 10m",
         ),
-        ({"serviceMonitor": {"enabled": True, "interval": "121s"}}, "at most 2m"),
-        ({"serviceMonitor": {"enabled": True, "interval": "120001ms"}}, "at most 2m"),
-        ({"serviceMonitor": {"enabled": True, "interval": f"{10**30}s"}}, "at most 2m"),
+        ({"serviceMonitor": {"enabled": True, "interval": "61s"}}, "at most 1m"),
+        ({"serviceMonitor": {"enabled": True, "interval": "60001ms"}}, "at most 1m"),
+        ({"serviceMonitor": {"enabled": True, "interval": f"{10**30}s"}}, "at most 1m"),
         # Values that contradict each other
         ({"upstream": {"url": ""}}, "upstream.url is empty"),
         ({"simulator": {"enabled": True}}, "simulator.enabled"),

@@ -85,8 +85,8 @@
 {{- end }}
 {{- with $v.serviceMonitor.interval }}
 {{- $milliseconds := get (dict "ms" 1 "s" 1000 "m" 60000) (regexFind "[a-z]+$" .) | mulf (regexFind "^[0-9]+" . | float64) }}
-{{- if gt $milliseconds 120000.0 }}
-{{- fail (printf "serviceMonitor.interval is %s: it has to be at most 2m, as the rules take rates over 5m, which are empty without two scrapes in them" .) }}
+{{- if gt $milliseconds 60000.0 }}
+{{- fail (printf "serviceMonitor.interval is %s: it has to be at most 1m, as the rules take rates over 2m, which are empty without two scrapes in them" .) }}
 {{- end }}
 {{- end }}
 {{- if and $v.prometheusRule.enabled (not (.Files.Get "files/rules.yaml")) }}
