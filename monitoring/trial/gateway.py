@@ -6,7 +6,7 @@ import json
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,13 +50,22 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def running_gateway(folder: Path, **settings: str) -> Iterator[Gateway]:
-    """Run simulator and gateway."""
+def running_gateway(
+    folder: Path, *, simulate: Sequence[str] = (), **settings: str
+) -> Iterator[Gateway]:
+    """Run simulator and gateway.
+
+    Args:
+        folder: Where they write their output.
+        simulate: Further flags of the simulator.
+        **settings: Environment of the gateway.
+    """
     docwarden = [sys.executable, "-m", "docwarden"]
     free = "127.0.0.1:0"
     with contextlib.ExitStack() as stack:
         simulator = Program(
-            folder / "simulator.log", [*docwarden, "simulate", "--listen", free, "--control", free]
+            folder / "simulator.log",
+            [*docwarden, "simulate", "--listen", free, "--control", free, *simulate],
         )
         stack.callback(simulator.stop)
         upstream = simulator.find(r"listening on (\S+)")[1]

@@ -34,6 +34,9 @@ class Receiver:
         return [alert for where, call in self.calls if where == path for alert in call["alerts"]]
 
     def close(self) -> None:
+        """Take nothing any more; closing again does nothing."""
+        if not self._thread.is_alive():
+            return
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

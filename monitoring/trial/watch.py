@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -61,8 +61,14 @@ class Watch:
 
 
 @contextlib.contextmanager
-def running_watch(folder: Path, gateway: Gateway) -> Iterator[Watch]:
-    """Run Prometheus and Alertmanager on what the generator writes for short windows."""
+def running_watch(folder: Path, gateway: Gateway, targets: Sequence[str] = ()) -> Iterator[Watch]:
+    """Run Prometheus and Alertmanager on what the generator writes for short windows.
+
+    Args:
+        folder: Where they keep what they write.
+        gateway: What is watched.
+        targets: URLs to scrape where it is not that gateway alone.
+    """
     with contextlib.ExitStack() as stack:
         receiver = Receiver()
         stack.callback(receiver.close)
@@ -77,12 +83,12 @@ def running_watch(folder: Path, gateway: Gateway) -> Iterator[Watch]:
         )
         (folder / "rules.later").write_text(files["rules.yaml"])
         alertmanager = stack.enter_context(running_alertmanager(folder, files["alertmanager.yaml"]))
-        prometheus = _start_prometheus(folder, stack, alertmanager.url, gateway.admin)
+        prometheus = _start_prometheus(folder, stack, alertmanager.url, targets or [gateway.admin])
         yield Watch(prometheus, alertmanager, receiver, gateway)
 
 
 def _start_prometheus(
-    folder: Path, stack: contextlib.ExitStack, alertmanager: str, admin: str
+    folder: Path, stack: contextlib.ExitStack, alertmanager: str, targets: Sequence[str]
 ) -> str:
     rules = folder / "rules.later"
     configuration = {
@@ -93,7 +99,10 @@ def _start_prometheus(
         },
         "rule_files": [f"{folder}/rules*.yaml"],
         "scrape_configs": [
-            {"job_name": "docwarden", "static_configs": [{"targets": [admin.split("//")[1]]}]}
+            {
+                "job_name": "docwarden",
+                "static_configs": [{"targets": [each.split("//")[1] for each in targets]}],
+            }
         ],
         "alerting": {
             "alertmanagers": [{"static_configs": [{"targets": [alertmanager.split("//")[1]]}]}]
