@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # The gateway, its simulator and its tools. docs/decisions/0031-image.md says why it is made so.
 
-# image/base.txt holds the name with its digest, from where the make targets take it.
+# image/base/Dockerfile holds the name with its digest, from where image/build.sh takes it.
 ARG BASE_IMAGE=debian:trixie-slim
 
 FROM ${BASE_IMAGE} AS build

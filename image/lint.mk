@@ -3,8 +3,7 @@
 LINT_VENV := .venv-lint
 LINT_BIN := $(LINT_VENV)/bin
 LINT_READY := $(LINT_VENV)/.ready
-ACTIONLINT_VERSION := v1.7.12
-ACTIONLINT := .cache/actionlint-$(ACTIONLINT_VERSION)/actionlint
+ACTIONLINT := .cache/actionlint/actionlint
 # Programs for awk or for a shell elsewhere stand in single quotes on purpose.
 NOT_EXPANDED := --exclude=SC2016
 SCRIPTS = $(shell git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
@@ -36,6 +35,7 @@ $(LINT_READY): image/lint-requirements.txt
 	@touch $@
 
 # Its package on PyPI downloads a binary from elsewhere while it installs; Go checks what it builds.
-$(ACTIONLINT):
+$(ACTIONLINT): image/tools/actionlint/go.mod image/tools/actionlint/go.sum
 	@command -v go >/dev/null || { echo "actionlint is built with Go, which is not on the PATH" >&2; exit 1; }
-	GOBIN=$(CURDIR)/$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+	cd image/tools/actionlint && GOBIN=$(CURDIR)/$(@D) go install github.com/rhysd/actionlint/cmd/actionlint
+	@touch $@

@@ -1,19 +1,28 @@
 #!/usr/bin/env bash
 # Refuse a release whose parts do not agree.
 #
-#   image/release_check.sh TAG VERSION BASE
+#   image/release_check.sh TAG
+#
+# An empty TAG stands for the one that comes next, so that every commit can be checked: a release
+# is never more than a tag away.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
-tag=$1
-version=$2
-base=$3
+version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/docwarden/__init__.py)
+tag=${1:-v$version}
+base=$(image/base.sh)
+chart=$(sed -n 's/^\(version\|appVersion\): //p' charts/docwarden/Chart.yaml | sort -u)
 
 refuse() {
     echo "no release: $1" >&2
     exit 1
 }
 
+[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || refuse "the code's version is '$version', not of the form 1.2.3"
 [[ $tag == "v$version" ]] || refuse "the tag is '$tag', the code is version $version"
-grep -qF "## [$version]" CHANGELOG.md || refuse "CHANGELOG.md has no section [$version]"
-[[ $base =~ @sha256:[0-9a-f]{64}$ ]] ||
-    refuse "image/base.txt names '$base', which may be another image tomorrow: make pin-base"
+[[ $chart == "$version" ]] || refuse "charts/docwarden/Chart.yaml has version or appVersion '${chart//$'\n'/, }', the code is $version"
+grep -qE "^## \[${version//./\\.}\]( - [0-9]{4}-[0-9]{2}-[0-9]{2})?$" CHANGELOG.md || refuse "CHANGELOG.md has no section [$version]"
+[[ -n $(image/release_notes.sh "$version") ]] || refuse "CHANGELOG.md says nothing of version $version"
+[[ $base =~ ^[^[:space:]]+@sha256:[0-9a-f]{64}$ ]] ||
+    refuse "image/base/Dockerfile names '$base', which may be another image tomorrow: make pin-base"
+echo "v$version can be released"

@@ -8,14 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from docwarden import __version__
 
 ROOT = Path(__file__).parents[2]
 DIGEST = "sha256:" + "ab" * 32
+COMMIT = "c0" * 20
 REPOSITORY = "registry.example/docwarden"
 ECR = "account.example/docwarden"
-# Neither is what is tested here, and both would be installed.
-HERE = ["HELM=Makefile", "INFRA_READY=Makefile"]
 
 
 @pytest.fixture
@@ -25,7 +23,7 @@ def tools(tmp_path):
     calls.touch()
     bin_ = tmp_path / "bin"
     bin_.mkdir()
-    for name in ("aws", "cosign", "curl", "helm", "kubectl"):
+    for name in ("aws", "cosign", "curl", "docker", "helm", "kubectl"):
         tool = bin_ / name
         tool.write_text(f'#!/bin/sh\necho "{name} $*" >>"{calls}"\n')
         tool.chmod(0o755)
@@ -35,6 +33,10 @@ def tools(tmp_path):
 @pytest.fixture
 def make(tools):
     """Run a target of image/release.mk as a workflow does."""
+
+    # Neither is what is tested here, and both would be installed.
+    ready = tools.parent / "ready"
+    ready.touch()
 
     def run(target, *arguments, **variables):
         path = f"{tools.parent}/bin:{os.environ['PATH']}"
@@ -46,7 +48,8 @@ def make(tools):
                 f"REPOSITORY={REPOSITORY}",
                 f"TO={ECR}",
                 *arguments,
-                *HERE,
+                f"HELM={ready}",
+                f"INFRA_READY={ready}",
             ],
             cwd=ROOT,
             env={**os.environ, "PATH": path, **variables},
@@ -60,7 +63,10 @@ def make(tools):
     return run
 
 
-USERS_OF_DIGEST = ["sign-image", "verify-image", "copy-image", "rollout", "smoke"]
+USERS_OF_DIGEST = [
+    *("try-image", "sign-image", "verify-image", "tag-image", "copy-image"),
+    *("package-chart", "push-chart", "rollout", "smoke"),
+]
 
 
 @pytest.mark.parametrize("target", USERS_OF_DIGEST)
@@ -88,23 +94,49 @@ def test_what_is_no_digest_is_refused_and_not_run(make, tmp_path, target, given,
 
 
 @pytest.mark.parametrize("given", ["argument", "environment"])
+@pytest.mark.parametrize("text", ["$(shell touch {mark})", "';touch {mark};'", "main", ""])
+def test_what_is_no_commit_is_refused_and_not_run(make, tmp_path, given, text):
+    mark = tmp_path / "was-run"
+    commit = text.format(mark=mark)
+    if given == "argument":
+        status, calls = make("verify-image", f"COMMIT={commit}", DIGEST=DIGEST)
+    else:
+        status, calls = make("verify-image", DIGEST=DIGEST, COMMIT=commit)
+    assert not mark.exists()
+    assert status != 0
+    assert calls == []
+
+
+@pytest.mark.parametrize("given", ["argument", "environment"])
 def test_signing_and_verifying_name_the_image_by_digest(make, given):
-    digest = [f"DIGEST={DIGEST}"] if given == "argument" else []
-    environment = {} if digest else {"DIGEST": DIGEST}
+    values = {"DIGEST": DIGEST, "COMMIT": COMMIT}
+    arguments = [f"{name}={value}" for name, value in values.items() if given == "argument"]
+    environment = {} if arguments else values
     for target in ("sign-image", "verify-image"):
         status, calls = make(
-            target, "SIGNER=https://forge.example/release.yml", *digest, **environment
+            target,
+            "SIGNER=https://forge.example/deploy.yml@refs/heads/main",
+            *arguments,
+            **environment,
         )
         assert status == 0
         assert calls[-1].startswith(f"cosign {target.removesuffix('-image')} ")
         assert calls[-1].endswith(f"{REPOSITORY}@{DIGEST}")
 
 
+def test_verifying_asks_for_one_workflow_at_one_place_and_for_the_commit(make):
+    signer = "https://forge.example/deploy.yml@refs/heads/main"
+    _, calls = make("verify-image", f"SIGNER={signer}", DIGEST=DIGEST, COMMIT=COMMIT)
+    asked = calls[-1].split()
+    assert asked[asked.index("--certificate-identity") + 1] == signer
+    assert asked[asked.index("--certificate-github-workflow-sha") + 1] == COMMIT
+
+
 def test_copying_an_image_leaves_tags_alone_that_are_there(make):
     # With --force, nobody but the registry would refuse to give a tag another meaning.
-    status, calls = make("copy-image", DIGEST=DIGEST)
+    status, calls = make("copy-image", f"TAG=sha-{COMMIT}", DIGEST=DIGEST)
     assert status == 0
-    assert calls == [f"cosign copy {REPOSITORY}@{DIGEST} {ECR}:v{__version__}"]
+    assert calls == [f"cosign copy {REPOSITORY}@{DIGEST} {ECR}:sha-{COMMIT}"]
 
 
 def pod(name, image, **metadata):
