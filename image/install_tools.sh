@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Install the programs that building and testing the image needs, where that is possible.
 #
-#   image/install_tools.sh [--names]
+#   image/install_tools.sh [--names|--registry]
 #
-# --names   containers shall find each other by name, too
+# --names     containers shall find each other by name, too
+# --registry  a container registry is needed, and openssl for its certificate
 #
 # What is there is used as it is. Above all no runtime is installed beside one that is there: the
 # containerd of Docker's packages conflicts with the package runc, so that apt would remove Docker
@@ -27,6 +28,11 @@ fi
 if [[ ${1:-} == --names && ! -e /usr/lib/cni/dnsname ]] &&
     { ! there podman || [[ $(podman info --format '{{.Host.NetworkBackend}}') == cni ]]; }; then
     packages+=(golang-github-containernetworking-plugin-dnsname)
+fi
+if [[ ${1:-} == --registry ]]; then
+    for command in docker-registry openssl; do
+        there "$command" || packages+=("$command")
+    done
 fi
 wanted=$(sed -n 's/^runtime = "\(.*\)"$/\1/p' "${CONTAINERS_CONF:-/dev/null}")
 if [[ -n $wanted ]]; then

@@ -39,3 +39,18 @@ $(ACTIONLINT): image/tools/actionlint/go.mod image/tools/actionlint/go.sum
 	@command -v go >/dev/null || { echo "actionlint is built with Go, which is not on the PATH" >&2; exit 1; }
 	cd image/tools/actionlint && GOBIN=$(CURDIR)/$(@D) go install github.com/rhysd/actionlint/cmd/actionlint
 	@touch $@
+
+# As root, since steps are run as an ordinary user and some by sudo.
+TEST_WORKFLOWS = image/install_tools.sh --registry && $(BIN)/pytest -c image/workflow_tests/pytest.ini image/workflow_tests
+
+.PHONY: test-workflows
+test-workflows: $(READY) ## Run the steps of the workflows in a clean clone, as an ordinary user
+	$(TEST_WORKFLOWS)
+
+.PHONY: test-workflows-whole
+test-workflows-whole: $(READY) ## Likewise, with the steps that take minutes (half an hour)
+	$(TEST_WORKFLOWS) --whole
+
+.PHONY: pipeline-page
+pipeline-page: $(READY) ## Renew docs/reference/pipeline.md, which lists these steps
+	$(BIN)/python image/workflow_tests/workflows.py

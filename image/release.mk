@@ -110,15 +110,12 @@ helm-version: .cache/helm/helm ## Print the version of the packaged helm, for ho
 ecr-login: ## Sign docker in to the registry of the account that you are signed in to (ECR=host)
 	@aws ecr get-login-password | docker login --username AWS --password-stdin '$(ECR)'
 
+# The cloud's side: infra/docwarden_cloud/rollout.py. It refuses an empty upstream before it changes
+# anything, and goes back to the release before when the new one does not hold.
 .PHONY: rollout
-rollout: check-digest $(HELM) $(INFRA_READY) ## Upgrade a release by digest, wait, roll back on failure, run its test (ENV=, DIGEST=, UPSTREAM_URL=)
-	@mkdir -p build
-	aws eks update-kubeconfig --name 'docwarden-$(ENV)'
-	$(MAKE) infra-values ENV='$(ENV)' UPSTREAM_URL='$(UPSTREAM_URL)' > build/values.yaml
-	$(MAKE) infra-binding ENV='$(ENV)' | kubectl apply --namespace $(NAMESPACE) --filename -
-	$(HELM) upgrade --install docwarden charts/docwarden --namespace $(NAMESPACE) \
-		--values build/values.yaml --wait --rollback-on-failure --timeout 10m
-	$(HELM) test docwarden --namespace $(NAMESPACE) --logs --timeout 5m
+rollout: check-digest $(HELM) $(INFRA_READY) ## Roll an image out, judge it, go back if it does not hold (ENV=, DIGEST=, UPSTREAM_URL=)
+	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.rollout '$(ENV)' --digest "$$DIGEST" \
+		--region "$${AWS_REGION:?}" --upstream-url '$(UPSTREAM_URL)' --helm '$(abspath $(HELM))'
 
 .PHONY: smoke
 smoke: check-digest ## Check that every pod runs this image, and that documents arrive (DIGEST=, URL=)

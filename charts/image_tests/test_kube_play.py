@@ -7,6 +7,7 @@ themselves.
 
 import json
 import os
+import socket
 import subprocess
 import time
 import urllib.error
@@ -68,6 +69,11 @@ def find_pod(workload):
     return found[0] if isinstance(found, list) else found
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
 def address(pod):
     infra = json.loads(podman("inspect", pod["InfraContainerID"]))[0]
     return next(each["IPAddress"] for each in infra["NetworkSettings"]["Networks"].values())
@@ -104,8 +110,12 @@ class Played:
             for kind in ("startupProbe", "readinessProbe", "livenessProbe")
             if kind in self.spec
         }
-        # Some releases of podman would publish them on the host, where they may be taken.
-        self.ports = {each["name"]: each["containerPort"] for each in self.spec.pop("ports")}
+        # The host does not reach a pod by its address where podman runs without root, so the ports
+        # are published: https://docs.podman.io/en/latest/markdown/podman-kube-play.1.html
+        self.ports = {each["name"]: each["containerPort"] for each in self.spec["ports"]}
+        self.published = {name: free_port() for name in self.ports}
+        for each in self.spec["ports"]:
+            each |= {"hostIP": "127.0.0.1", "hostPort": self.published[each["name"]]}
         podman("kube", "play", "-", given=yaml.safe_dump_all((workload, *others)))
         pod = find_pod(workload)
         self.pod = pod["Name"]
@@ -115,6 +125,10 @@ class Played:
         )
 
     def url(self, port, path):
+        """Where the host reaches it."""
+        return f"http://127.0.0.1:{self.published[port]}{path}"
+
+    def url_for_pods(self, port, path):
         return f"http://{self.address}:{self.ports[port]}{path}"
 
     def remove(self):
@@ -137,7 +151,7 @@ def simulator(release, tmp_path_factory):
 @pytest.fixture(scope="module")
 def gateway(release, simulator, tmp_path_factory):
     # Podman has no Services: the simulator is named by its address instead of its Service.
-    url = simulator.url("http", "/{id}")
+    url = simulator.url_for_pods("http", "/{id}")
     objects = rendered(release, tmp_path_factory.mktemp("values"), {"upstream": {"url": url}})
     name = f"{release}-docwarden"
     played = Played(objects["Deployment", name], objects["ConfigMap", name])
@@ -181,7 +195,7 @@ def test_the_script_of_helm_test_passes_inside_the_image(gateway, release, tmp_p
     objects = rendered(release, tmp_path, {"simulator": {"enabled": True}})
     (delivery,) = objects["Pod", f"{release}-docwarden-test"]["spec"]["containers"]
     # Exec does not share the image's entry point: this is the pod's own command.
-    command = [*delivery["command"], gateway.url("http", ""), *delivery["args"][1:]]
+    command = [*delivery["command"], gateway.url_for_pods("http", ""), *delivery["args"][1:]]
     assert "5 of 5 documents arrived intact" in podman("exec", gateway.container, *command)
 
 

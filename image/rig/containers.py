@@ -6,6 +6,7 @@ import subprocess
 import time
 import uuid
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 IMAGE = os.environ["IMAGE"]
@@ -78,16 +79,33 @@ class Container:
 
     def memory(self):
         """Return bytes: the most that was used with file cache, and what is used without it now."""
-        groups = Path(f"/proc/{self.inspect()['State']['Pid']}/cgroup").read_text().splitlines()
-        paths = {kind: path for _, kind, path in (line.split(":", 2) for line in groups)}
-        if "memory" in paths:  # cgroups version 1
-            folder = Path("/sys/fs/cgroup/memory") / paths["memory"].lstrip("/")
-            peak, now = "memory.max_usage_in_bytes", "total_rss"
-        else:
-            folder = Path("/sys/fs/cgroup") / paths[""].lstrip("/")
-            peak, now = "memory.peak", "anon"
+        folder, old = self._group("memory")
+        peak, now = ("memory.max_usage_in_bytes", "total_rss") if old else ("memory.peak", "anon")
         stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
         return int((folder / peak).read_text()), int(stat[now])
+
+    def limits(self):
+        """Return bytes and processors that the kernel grants; infinite where it sets no limit."""
+        folder, old = self._group("memory")
+        most = (folder / ("memory.limit_in_bytes" if old else "memory.max")).read_text().strip()
+        folder, old = self._group("cpu")
+        if old:
+            quota, period = (
+                (folder / f"cpu.cfs_{kind}_us").read_text().strip() for kind in ("quota", "period")
+            )
+        else:
+            quota, period = (folder / "cpu.max").read_text().split()
+        processors = inf if quota in {"max", "-1"} else int(quota) / int(period)
+        return inf if most == "max" else int(most), processors
+
+    def _group(self, controller):
+        """Return the folder of its control group, and whether that is of version 1."""
+        groups = Path(f"/proc/{self.inspect()['State']['Pid']}/cgroup").read_text().splitlines()
+        paths = {kind: path for _, kind, path in (line.split(":", 2) for line in groups)}
+        for kinds, path in paths.items():
+            if controller in kinds.split(","):
+                return Path("/sys/fs/cgroup") / controller / path.lstrip("/"), True
+        return Path("/sys/fs/cgroup") / paths[""].lstrip("/"), False
 
 
 class Host:

@@ -1,7 +1,6 @@
 """The collector of the stack, where its program is at hand: make test-stack OTELCOL=..."""
 
 from conftest import WHOLE
-
 from containers import until
 from load import get
 

@@ -1,4 +1,4 @@
-"""What only the whole stack has, with the images that others publish: make test-stack STACK=whole."""
+"""What only the whole stack has, with the images of others: make test-stack STACK=whole."""
 
 from urllib.parse import quote
 

@@ -18,8 +18,18 @@ DOCUMENTS = 400
 @pytest.fixture(scope="module")
 def gateway(host, ready):
     upstream = host.start_simulator()  # half PNG, a tenth corrupt
-    gateway = host.start_gateway(upstream + "/{id}", *SMALL, DRAIN_DELAY="0s")
-    return ready(gateway)
+    gateway = ready(host.start_gateway(upstream + "/{id}", *SMALL, DRAIN_DELAY="0s"))
+    assert_small(gateway)
+    return gateway
+
+
+def assert_small(gateway):
+    """Fail where the limits are ignored, as podman does for users without cgroups of their own."""
+    assert gateway.limits() == (128 * 1024 * 1024, 0.5), (
+        "the limits of memory and CPU are not in force, so nothing measured here would count: "
+        "run this as root, or delegate cgroups to this user "
+        "(https://rootlesscontaine.rs/getting-started/common/cgroup2/)"
+    )
 
 
 def process_status(gateway):
@@ -101,6 +111,8 @@ def test_gateway_writes_no_file_even_where_it_could(host, ready):
 )
 def test_gateway_is_ready_soon(host, ready, figure, processor, options):
     gateway = ready(host.start_gateway("http://127.0.0.1:9/{id}", *options))
+    if options:
+        assert_small(gateway)
     event = until(lambda: event_of(gateway, "process.ready"), limit=10, what="the event")
     seconds = seconds_to_start(gateway, event)
     figure(f"start-up: {seconds:.2f} s on {processor}")
