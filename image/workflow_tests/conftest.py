@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -57,14 +59,16 @@ def registry(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def runner(tmp_path_factory, registry):
+def runner(registry):
     place, certificate = registry
-    folder = tmp_path_factory.mktemp("runner")
-    for each in (folder, *folder.parents):
-        if each.owner() == "root" and str(each).startswith("/tmp/"):
-            each.chmod(0o755)
-    trusted = folder / "trusted.pem"
-    system = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
-    trusted.write_text(system.read_text() + certificate.read_text())
-    os.environ["SSL_CERT_FILE"] = str(trusted)
-    return Runner(folder, place)
+    # Not in pytest's own folder, which every session of it closes to other users.
+    folder = Path(tempfile.mkdtemp(prefix="docwarden-workflows-"))
+    folder.chmod(0o755)
+    try:
+        trusted = folder / "trusted.pem"
+        system = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
+        trusted.write_text(system.read_text() + certificate.read_text())
+        os.environ["SSL_CERT_FILE"] = str(trusted)
+        yield Runner(folder, place)
+    finally:
+        shutil.rmtree(folder)
