@@ -15,10 +15,16 @@ image: ## Build the image, localhost/docwarden:test
 	ENGINE=$(ENGINE) image/build.sh $(IMAGE)
 
 .PHONY: test-image
-test-image: $(READY) .cache/helm/helm ## Build the image and run it for real: hardened, under load, replaced while serving
+test-image: $(READY) $(LINT_READY) .cache/helm/helm ## Build the image and run it for real: hardened, under load, replaced while serving
 	@image/install_tools.sh
 	$(MAKE) image ENGINE=podman
-	PATH="$$PATH:/usr/sbin:$(CURDIR)/.cache/helm" IMAGE=$(IMAGE) $(BIN)/pytest -c image/pytest.ini image/tests
+	PATH="$$PATH:/usr/sbin:$(CURDIR)/.cache/helm" IMAGE=$(IMAGE) SYFT=$(CURDIR)/$(LINT_BIN)/syft \
+		$(BIN)/pytest -c image/pytest.ini image/tests
+
+.PHONY: notice
+notice: ## Renew NOTICE, which names the licences of what the image ships
+	$(MAKE) image ENGINE=podman
+	podman run --rm --no-healthcheck --entrypoint python $(IMAGE) -c "$$(cat image/notice.py)" > NOTICE
 
 .PHONY: stack
 stack: ## Gateway, faulty upstream, Prometheus, Alertmanager, Loki and Grafana; ends with Ctrl-C

@@ -150,6 +150,10 @@ def copy_package(package: str, root: Path) -> None:
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
+    # Packages of one source share the file by a link, to a package that may not be here.
+    licence = Path("/usr/share/doc", package, "copyright").resolve(strict=True)
+    below(root, licence).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(licence, below(root, licence))
     status = subprocess.run(
         ["dpkg-query", "--status", package], check=True, capture_output=True, text=True
     )

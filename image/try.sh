@@ -3,13 +3,16 @@
 #
 #   image/try.sh IMAGE PLATFORM[,PLATFORM...]
 #
-# ENGINE  podman or docker (default). Platforms other than the host's need QEMU's handlers.
+# ENGINE  podman or docker (default)
+# LIMIT   seconds until the first document has to arrive
+#
+# Platforms other than the host's need QEMU's handlers.
 set -euo pipefail
 
 image=$1
 engine=${ENGINE:-docker}
 documents=20
-limit=180 # seconds; under emulation a start takes a while
+limit=${LIMIT:-180} # seconds; under emulation a start takes a while
 
 work=$(mktemp -d)
 name=docwarden-try-$$

@@ -21,17 +21,22 @@ HARDENED = (
 SMALL = ("--memory=128m", "--memory-swap=128m", "--cpus=0.5")
 
 
-def podman(*arguments, check=True, limit=60):
+def podman(*arguments, check=True, limit=60, given=None):
     """Return what podman writes to its standard output."""
-    done = run(*arguments, limit=limit)
+    done = run(*arguments, limit=limit, given=given)
     assert not check or done.returncode == 0, f"podman {arguments}: {done.stderr}"
     return done.stdout.strip()
 
 
-def run(*arguments, limit=60):
+def run(*arguments, limit=60, given=None):
     """Run podman and return how it ended."""
     return subprocess.run(
-        ["podman", *arguments], capture_output=True, text=True, check=False, timeout=limit
+        ["podman", *arguments],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=limit,
     )
 
 
