@@ -9,6 +9,7 @@
 # SSL_CERT_FILE  where a network has a certificate authority of its own: the bundle that podman's
 #              build stage shall trust. Nothing of it gets into the image.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 
 name=$1

@@ -15,6 +15,8 @@ folder=build/chart/docwarden
 rm -rf build/chart
 mkdir -p build/chart
 cp -R charts/docwarden "$folder"
+# The chart's own page names the image, too.
+grep -rlF ghcr.io/docwarden/docwarden "$folder" | xargs sed -i "s|ghcr\.io/docwarden/docwarden:[0-9.]*|$repository:$version|g"
 # The first `repository:` and `digest:` of the values are those of the image; what was set is read
 # back by helm below.
 sed -i -e "0,/^  repository: .*/s||  repository: $repository|" -e "0,/^  digest: .*/s||  digest: $digest|" "$folder/values.yaml"

@@ -89,16 +89,17 @@ copy-image: check-digest ## Copy an image, unchanged and without its signature (
 # The packaged chart names the released image by its digest, so it installs as it is.
 .PHONY: package-chart
 package-chart: check-digest $(HELM) ## Package the chart for an image (REPOSITORY=, DIGEST=)
-	HELM=$(HELM) image/package_chart.sh '$(REPOSITORY)' "$$DIGEST" '$(VERSION)'
+	HELM=$(abspath $(HELM)) image/package_chart.sh '$(REPOSITORY)' "$$DIGEST" '$(VERSION)'
 
 .PHONY: push-chart
 push-chart: package-chart ## Push the chart as an OCI artefact (CHARTS=registry/owner/charts); digest in build/chart-digest
-	HELM=$(HELM) image/push_chart.sh 'build/docwarden-$(VERSION).tgz' '$(CHARTS)'
+	HELM=$(abspath $(HELM)) image/push_chart.sh 'build/docwarden-$(VERSION).tgz' '$(CHARTS)'
 
 .PHONY: image-archive
 image-archive: ## Write the image of `make image` to build/image.tar, for scanners
 	@mkdir -p build && rm -f build/image.tar
 	$(ENGINE) save --output build/image.tar $(IMAGE)
+	@chmod a+r build/image.tar
 
 .PHONY: helm-version
 helm-version: .cache/helm/helm ## Print the version of the packaged helm, for hosts that it does not run on

@@ -56,6 +56,7 @@ def main(root: Path, version: str) -> None:
     chart = root / "charts/docwarden/Chart.yaml"
     set_version(chart, r"^(version: ).*()$", version)
     set_version(chart, r"^(appVersion: ).*()$", version)
+    set_version(chart, r"^( *image: ghcr\.io/docwarden/docwarden:).*()$", version)
 
 
 if __name__ == "__main__":

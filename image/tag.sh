@@ -3,6 +3,7 @@
 #
 #   image/tag.sh REPOSITORY DIGEST TAG
 set -euo pipefail
+shopt -s inherit_errexit
 
 repository=$1
 digest=$2

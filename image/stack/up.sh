@@ -4,6 +4,7 @@
 # COMPOSE          the command that reads compose.yaml; found by itself
 # DOCWARDEN_IMAGE  an image to run instead of the one that is built from this tree
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/../.."
 
 find_compose() {

@@ -16,6 +16,17 @@ STAND_INS = ("aws", "cosign", "docker", "gh")
 NETWORK = ("CERT", "_CA_", "PROXY", "PIP_", "GOPROXY", "GOSUMDB", "GOFLAGS", "npm_config", "SSL")
 
 
+class Given(dict):
+    """Arguments of an action, resolved when they are asked for."""
+
+    def __init__(self, arguments, values):
+        super().__init__(arguments)
+        self._values = values
+
+    def __getitem__(self, key):
+        return resolve(super().__getitem__(key), self._values)
+
+
 class Runner:
     """A machine for the steps of all jobs. Environments of tools are kept from job to job."""
 
@@ -77,7 +88,7 @@ class Runner:
     def act(self, step, values):
         """Do what an action leaves behind that later steps look at."""
         name = step.action.partition("@")[0]
-        given = {key: resolve(value, values) for key, value in step.arguments.items()}
+        given = Given(step.arguments, values)
         if name == "actions/upload-artifact":
             shutil.copytree(self.clone / given["path"], self._artifacts / given["name"])
         elif name == "actions/download-artifact":
