@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Final
 
 from docwarden import __version__
-from docwarden.core.document import Memory, add_holder, give_back
+from docwarden.core.document import Memory, add_holder, release
 from docwarden.fetching.attempt import Attempts
 from docwarden.fetching.pipeline import Fetching
-from docwarden.fetching.resilience.breaker import Breaker
+from docwarden.fetching.resilience.breaker import Breaker, Change, State
 from docwarden.fetching.resilience.gradient_limit import GradientLimit
 from docwarden.fetching.resilience.hedging import Hedge
 from docwarden.fetching.resilience.limiter import AdaptiveLimiter
@@ -59,9 +59,11 @@ class Parts:
         self.watch = LoopWatch(asyncio.get_running_loop())
         self.pool = Pool(
             Origin.parse(settings.upstream_url, agent=f"docwarden/{__version__}"),
-            most=settings.upstream_connections,
+            max_connections=settings.upstream_connections,
             max_body=settings.max_document_bytes,
             connect_timeout=settings.connect_timeout,
+            max_age=settings.upstream_max_connection_age,
+            random=self.random.random,
         )
         self.deep = DeepChecker() if settings.integrity_tier >= _DEEP_TIER else None
         self.verifier = Verifier(policy=settings.policy(), deep=self.deep)
@@ -95,7 +97,11 @@ class Parts:
             GradientLimit(start=min(20, most), least=min(4, most), most=most),
             longest_wait=settings.queue_timeout,
         )
-        self.breaker = Breaker(random=self.random.random, opening=settings.breaker_open)
+        self.breaker = Breaker(
+            random=self.random.random,
+            opening=settings.breaker_open,
+            on_change=self._log_breaker_change,
+        )
 
         def in_flight() -> int:
             return self.limiter.in_flight
@@ -104,8 +110,23 @@ class Parts:
         self.corruption_budget = RetryBudget.for_corruption(in_flight)
         self.hedge_budget = RetryBudget(in_flight, ratio=0.1, floor=1)
         self.single_flight = (
-            SingleFlight(share=add_holder, discard=give_back) if settings.single_flight else None
+            SingleFlight(share=add_holder, discard=release) if settings.single_flight else None
         )
+
+    def _log_breaker_change(self, change: Change) -> None:
+        seconds = round(change.seconds, 3)
+        if change.state is State.OPEN:
+            self.log.event(
+                "error",
+                "breaker.opened",
+                cause=change.cause,
+                duration_s=seconds,
+                openings_in_a_row=change.openings,
+            )
+        else:
+            self.log.event(
+                "info", "breaker.closed", duration_s=seconds, openings_in_a_row=change.openings
+            )
 
     def _build_copies(self, settings: Settings) -> Copies | None:
         self.store = open_store(
@@ -120,7 +141,7 @@ class Parts:
             return None
         return Copies(
             self.store,
-            most_seconds=settings.stale_if_error,
+            max_age=settings.stale_if_error,
             memory=self.memory,
             metrics=self.metrics,
             wall_clock=time.time,

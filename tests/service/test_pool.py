@@ -8,7 +8,6 @@ import pytest
 
 from docwarden.core.document import Lease, Memory
 from docwarden.core.errors import Cause, Failure
-from docwarden.net.waiting import _rest_of
 from docwarden.upstream.origin import Origin
 from docwarden.upstream.pool import Pool
 
@@ -30,6 +29,11 @@ class Upstream:
         writer.close()
 
 
+def make_pool(origin, **changes):
+    given = {"max_connections": 10, "max_body": 1000, "connect_timeout": 0.2, "max_age": 60.0}
+    return Pool(origin, random=lambda: 0.0, **given | changes)
+
+
 @pytest.fixture
 async def upstream():
     return Upstream()
@@ -40,7 +44,7 @@ async def pool(upstream):
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     origin = Origin.parse(f"http://127.0.0.1:{port}/", agent="test")
-    pool = Pool(origin, most=1, max_body=1000, connect_timeout=0.2)
+    pool = make_pool(origin, max_connections=1)
     yield pool
     await pool.close()
     server.close()
@@ -63,27 +67,22 @@ async def test_who_finds_every_connection_taken_is_told_so_and_not_that_the_upst
     assert await first == (200, b"abc")
 
 
-async def test_connection_that_comes_back_before_one_begins_to_wait_is_taken(upstream, pool, until):
+async def test_connection_that_comes_back_goes_to_the_one_that_waits(upstream, pool, until):
     first = asyncio.create_task(ask(pool))
     await until(lambda: pool.open == 1 and not pool.idle, "an exchange")
-    second = ask(pool)
-    second.send(None)  # finds nothing idle, and asks for a task before it waits
+    second = asyncio.create_task(ask(pool))
+    await asyncio.sleep(0)  # finds nothing idle, and waits
     upstream.gate.set()
     await first
-    assert pool.idle == 1
-
-    async def rest():
-        return await _rest_of(second, None)
-
-    assert await asyncio.wait_for(rest(), 10) == (200, b"abc")
+    assert await asyncio.wait_for(second, 10) == (200, b"abc")
     assert pool.open == 1
 
 
 async def test_connecting_takes_no_longer_than_is_left_of_the_attempt(pool, monkeypatch):
     monkeypatch.setattr(pool, "_open", asyncio.Event().wait)
     with pytest.raises(Failure) as told:
-        await pool.replace(b"", Lease(Memory(1)), time.monotonic() - 4.95, 5.0)
+        await pool.exchange(b"", Lease(Memory(1)), time.monotonic() - 4.95, 5.0)
     assert told.value.cause is Cause.ATTEMPT_TIMEOUT
     with pytest.raises(Failure) as told:
-        await pool.replace(b"", Lease(Memory(1)), time.monotonic(), 5.0)
+        await pool.exchange(b"", Lease(Memory(1)), time.monotonic(), 5.0)
     assert told.value.cause is Cause.CONNECT

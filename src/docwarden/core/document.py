@@ -124,7 +124,7 @@ class Document:
         self.replaces: Failure | None = None
 
 
-def give_back(document: Document) -> None:
+def release(document: Document) -> None:
     """Release what a document holds, for a holder that will not send it."""
     if document.lease is not None:
         document.lease.release()

@@ -34,6 +34,7 @@ class Cause(enum.StrEnum):
     RESET = "connection-lost"
     PROTOCOL = "protocol-violation"
     ATTEMPT_TIMEOUT = "attempt-timeout"
+    STALLED = "gateway-stalled"
     DEADLINE = "deadline-passed"
     OVERLOADED = "concurrency-limit"
     MEMORY = "memory-limit"
@@ -41,6 +42,25 @@ class Cause(enum.StrEnum):
     DRAINING = "draining"
     CLIENT_CLOSED = "client-closed"
     INTERNAL = "internal-error"
+
+
+class Detail(enum.StrEnum):
+    """What lies behind a failure of the transport, in words for logs and spans."""
+
+    NAME_NOT_FOUND = "name-not-found"
+    NAME_LOOKUP_FAILED = "name-lookup-failed"
+    REFUSED = "refused"
+    RESET = "reset"
+    UNREACHABLE = "unreachable"
+    CERTIFICATE_EXPIRED = "certificate-expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
+    CERTIFICATE_OTHER_NAME = "certificate-other-name"
+    CERTIFICATE_UNKNOWN_ISSUER = "certificate-unknown-issuer"
+    CERTIFICATE_REFUSED = "certificate-refused"
+    TLS_REFUSED = "tls-refused"
+    NO_ANSWER = "no-answer"
+    ANSWER_INCOMPLETE = "answer-incomplete"
+    OTHER = "other"
 
 
 class Outcome(enum.StrEnum):
@@ -249,6 +269,11 @@ RULES: Final[dict[Cause, Rule]] = {
     Cause.ATTEMPT_TIMEOUT: _too_late(
         "The document's source did not answer in time.", retry=Retry.TRANSPORT, trips=True
     ),
+    Cause.STALLED: _too_late(
+        "The gateway stood still while it waited for the document's source.",
+        retry=Retry.TRANSPORT,
+        trips=False,
+    ),
     Cause.DEADLINE: _too_late("The request's time ran out.", retry=Retry.NEVER, trips=False),
     Cause.OVERLOADED: _overloaded("As many requests as the gateway can serve are in progress."),
     Cause.MEMORY: _overloaded("Documents in progress fill the gateway's memory allowance."),
@@ -298,9 +323,10 @@ class Failure(Exception):  # noqa: N818 - the design's word: documents fail, cod
         media_type: what the refused bytes are, where that is known.
         retry_after: seconds that the answer should name, where the raiser knows them.
         size: bytes of the document, where a range of it was asked for in vain.
+        detail: what lies behind a failure of the transport; for operators, not for clients.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the cause, and what is known beside it
         self,
         cause: Cause,
         reason: str | None = None,
@@ -308,6 +334,7 @@ class Failure(Exception):  # noqa: N818 - the design's word: documents fail, cod
         media_type: str | None = None,
         retry_after: float | None = None,
         size: int | None = None,
+        detail: Detail | None = None,
     ) -> None:
         super().__init__(cause, reason)
         self.cause = cause
@@ -315,6 +342,7 @@ class Failure(Exception):  # noqa: N818 - the design's word: documents fail, cod
         self.media_type = media_type
         self.retry_after = retry_after
         self.size = size
+        self.detail = detail
 
     @property
     def rule(self) -> Rule:

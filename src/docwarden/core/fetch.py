@@ -1,4 +1,4 @@
-"""What is to be fetched, and what fetching it came to."""
+"""What is to be fetched, and what came of it."""
 
 from typing import Protocol
 
@@ -42,8 +42,8 @@ class AttemptSpans(Protocol):
         ...
 
 
-class Wanted:
-    """One document to fetch, and what its attempts came to.
+class Fetch:
+    """One document to fetch.
 
     Attributes:
         document_id: decimal digits.
@@ -51,18 +51,9 @@ class Wanted:
         forward: header lines for the upstream.
         exemplar: trace id for exemplars, or empty.
         trace: takes the attempts' spans, None with tracing off.
-        attempts: result and seconds of each attempt that ended.
-        queue_seconds: waited for a place under the concurrency limit.
-        upstream_seconds: spent in attempts before verification.
-        verify_seconds: spent in verification.
-        replaced: the failure that a last verified copy stands in for.
-        shared: whether another request's fetch brought the document.
     """
 
-    __slots__ = (
-        "attempts", "deadline", "document_id", "exemplar", "forward", "queue_seconds", "replaced",
-        "shared", "trace", "upstream_seconds", "verify_seconds",
-    )  # fmt: skip
+    __slots__ = ("deadline", "document_id", "exemplar", "forward", "trace")
 
     def __init__(
         self,
@@ -78,9 +69,34 @@ class Wanted:
         self.forward = forward
         self.exemplar = exemplar
         self.trace = trace
+
+
+class FetchResult:
+    """What came of a fetch so far; `fetching` writes it, also where the fetch fails in the end.
+
+    Attributes:
+        attempts: result and seconds of each attempt that ended.
+        queue_seconds: waited for a place under the concurrency limit.
+        upstream_seconds: spent in attempts before verification.
+        verify_seconds: spent in verification.
+        replaced: the failure that a last verified copy stands in for.
+        shared: whether another request's fetch brought the document.
+    """
+
+    __slots__ = (
+        "attempts", "queue_seconds", "replaced", "shared", "upstream_seconds", "verify_seconds",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
         self.attempts: list[tuple[str, float]] = []
         self.queue_seconds = 0.0
         self.upstream_seconds = 0.0
         self.verify_seconds = 0.0
         self.shared = False
         self.replaced: Failure | None = None
+
+    def add_attempt(self, result: str, upstream_seconds: float, verify_seconds: float) -> None:
+        """Note an attempt that has ended."""
+        self.attempts.append((result, upstream_seconds + verify_seconds))
+        self.upstream_seconds += upstream_seconds
+        self.verify_seconds += verify_seconds

@@ -5,7 +5,7 @@ from random import Random
 from typing import Final, Protocol
 
 from docwarden.core.errors import Failure, Outcome
-from docwarden.core.fetch import AttemptSpans, Wanted
+from docwarden.core.fetch import AttemptSpans, Fetch, FetchResult
 from docwarden.core.responses import Response
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
@@ -50,8 +50,36 @@ class Trace(AttemptSpans, Protocol):
         ...
 
 
+class RequestResult:
+    """What came of a request; the public site writes it, and nobody else.
+
+    Attributes:
+        route: the route that answers, for labels.
+        fetch: the fetch that it led to, if any.
+        fetched: what came of that, so far.
+        outcome: how a document request ended, None for other pages.
+        failure: why it failed, if it did.
+        media_type: of what was delivered.
+    """
+
+    __slots__ = ("failure", "fetch", "fetched", "media_type", "outcome", "route")
+
+    def __init__(self) -> None:
+        self.route = "unmatched"
+        self.fetch: Fetch | None = None
+        self.fetched: FetchResult | None = None
+        self.outcome: Outcome | None = None
+        self.failure: Failure | None = None
+        self.media_type = ""
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts have ended."""
+        return len(self.fetched.attempts) if self.fetched is not None else 0
+
+
 class Request:
-    """What a client asks, and what is known of how it went.
+    """What a client asks.
 
     Attributes:
         method: as sent.
@@ -69,17 +97,12 @@ class Request:
         parent: trace id, span id, flags and state of the client's trace context, if it is valid.
         trace: the spans of this request, None with tracing off.
         forward: header lines that go to the upstream with every attempt.
-        route: the route that answers, for labels.
-        wanted: the fetch that it led to, if any.
-        outcome: how a document request ended, None for other pages.
-        failure: why it failed, if it did.
-        media_type: of what was delivered.
+        result: what came of it.
     """
 
     __slots__ = (
-        "client", "exemplar", "failure", "forward", "headers", "media_type", "method",
-        "method_label", "outcome", "parent", "path", "request_id", "route", "started", "trace",
-        "trace_id", "wall", "wanted",
+        "client", "exemplar", "forward", "headers", "method", "method_label", "parent", "path",
+        "request_id", "result", "started", "trace", "trace_id", "wall",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - what a request line and its connection tell
@@ -100,11 +123,7 @@ class Request:
         self.client = client
         self.started = started
         self.wall = wall
-        self.route = "unmatched"
-        self.wanted: Wanted | None = None
-        self.outcome: Outcome | None = None
-        self.failure: Failure | None = None
-        self.media_type = ""
+        self.result = RequestResult()
         given = headers.get(b"x-request-id")
         if given is not None and _REQUEST_ID.fullmatch(given):
             self.request_id = given.decode("ascii")

@@ -16,7 +16,7 @@ import orjson
 from docwarden.core.conditional import Span
 from docwarden.core.document import Document, Lease
 from docwarden.core.errors import Failure
-from docwarden.core.fetch import Wanted
+from docwarden.core.fetch import FetchResult
 from docwarden.net.write_batch import Bytes
 
 # Scripts never run; images and the viewers that browsers build in for PDF keep working.
@@ -88,41 +88,47 @@ class Response:
     stream: AsyncIterator[bytes] | None = None
 
 
-def document(found: Document, wanted: Wanted, request_id: str, span: Span | None) -> Response:
+def document(
+    document: Document,
+    document_id: str,
+    fetched: FetchResult,
+    request_id: str,
+    span: Span | None,
+) -> Response:
     """Return a document, or the `span` of it, as 200 or 206."""
-    body = found.body
+    body = document.body
     size = len(body)
     fields = _DOCUMENT % (
-        found.media_type.encode(),
+        document.media_type.encode(),
         size if span is None else span.length,
-        found.etag,
-        wanted.document_id.encode(),
-        found.extension,
-        wanted.upstream_seconds * 1e3,
-        wanted.verify_seconds * 1e3,
+        document.etag,
+        document_id.encode(),
+        document.extension,
+        fetched.upstream_seconds * 1e3,
+        fetched.verify_seconds * 1e3,
         request_id.encode(),
     )
     fields += _DOCUMENT_HEADERS
-    if found.age is not None:
-        fields += _age(found.age)
+    if document.age is not None:
+        fields += _age(document.age)
     if span is None:
-        return Response(200, fields, body, found.lease)
+        return Response(200, fields, body, document.lease)
     fields += b"Content-Range: bytes %d-%d/%d\r\n" % (*span, size)
-    return Response(206, fields, memoryview(body)[span.first : span.last + 1], found.lease)
+    return Response(206, fields, memoryview(body)[span.first : span.last + 1], document.lease)
 
 
-def not_modified(found: Document, wanted: Wanted, request_id: str) -> Response:
+def not_modified(document: Document, fetched: FetchResult, request_id: str) -> Response:
     """Return 304 for a document that the client already has."""
     fields = _NOT_MODIFIED % (
-        found.etag,
-        wanted.upstream_seconds * 1e3,
-        wanted.verify_seconds * 1e3,
+        document.etag,
+        fetched.upstream_seconds * 1e3,
+        fetched.verify_seconds * 1e3,
         request_id.encode(),
     )
     fields += _DOCUMENT_HEADERS
-    if found.age is not None:
-        fields += _age(found.age)
-    return Response(304, fields, lease=found.lease)
+    if document.age is not None:
+        fields += _age(document.age)
+    return Response(304, fields, lease=document.lease)
 
 
 def _age(seconds: float) -> bytes:
@@ -131,9 +137,9 @@ def _age(seconds: float) -> bytes:
     return b"Age: %d\r\nCache-Status: docwarden; hit; detail=stale-if-error\r\n" % age
 
 
-def repr_digest(found: Document, algorithm: str) -> bytes:
+def repr_digest(document: Document, algorithm: str) -> bytes:
     """Return the Repr-Digest line of a document (RFC 9530 section 3)."""
-    digest = hashlib.new(algorithm.replace("-", ""), found.body).digest()
+    digest = hashlib.new(algorithm.replace("-", ""), document.body).digest()
     return b"Repr-Digest: %b=:%b:\r\n" % (algorithm.encode(), base64.b64encode(digest))
 
 

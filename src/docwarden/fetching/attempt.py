@@ -6,17 +6,16 @@ from typing import Any, Final
 
 from docwarden.core.document import Document, Lease, Memory
 from docwarden.core.errors import Cause, Failure
-from docwarden.core.fetch import Wanted
+from docwarden.core.fetch import Fetch, FetchResult
 from docwarden.integrity.checks import MediaType
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verdict import Finding, Verdict
 from docwarden.integrity.verifier import Verifier
-from docwarden.net.waiting import in_task
 from docwarden.net.write_batch import Bytes
 from docwarden.telemetry.catalog import INTACT
 from docwarden.telemetry.metrics import Metrics
-from docwarden.upstream.connection import STALE
 from docwarden.upstream.pool import Pool
+from docwarden.upstream.response_parser import DOCUMENT_STATUSES
 
 _UNKNOWN: Final = "unknown"
 # Of attempts that end without an answer: their client left, or another attempt was faster.
@@ -51,75 +50,99 @@ class Attempts:
         self._clock = clock
         self._forward_deadline = forward_deadline
 
-    async def make(  # noqa: C901, PLR0912, PLR0915 - what an attempt is, from end to end
-        self, wanted: Wanted, started: float, timeout: float
+    async def make(
+        self,
+        fetch: Fetch,
+        fetched: FetchResult,
+        started: float,
+        timeout: float,
+        fresh: bool = False,  # noqa: FBT001, FBT002 - names would cost each request a dictionary
     ) -> Document:
         """Fetch and verify the document within `timeout` seconds of `started`.
 
         The caller releases the lease of the document that it is given.
 
         Raises:
-            Failure: with the cause; memory is given back.
+            Failure: with the cause; memory is released.
         """
         lease = Lease(self._memory)
-        span = None if wanted.trace is None else wanted.trace.attempt(wanted.document_id)
-        received = 0.0
-        verifying = recalled = False
-        result = _ABANDONED
+        record = _Record(fetch, started)
         try:
-            fields = wanted.forward if span is None else wanted.forward + span.header
-            request = self._pool.origin.request(
-                wanted.document_id, fields, timeout if self._forward_deadline else None
-            )
-            status, body = await self._pool.exchange(request, lease, started, timeout)
-            if status == STALE:
-                status, body = await self._pool.replace(request, lease, started, timeout)
-            received = self._clock()
-            if span is not None:
-                span.status = status
-            if status != 200 or not body:
+            request = self._request(fetch, record, timeout)
+            status, body = await self._pool.exchange(request, lease, started, timeout, fresh=fresh)
+            record.answered(self._clock(), status)
+            if status not in DOCUMENT_STATUSES or not body:
                 raise _unusable(status)
-            verifying = True
-            key, verdict = self._verifier.recall(body)
-            if verdict is None:
-                found = self._verifier.begin(key, body)
-                verdict = (
-                    found if isinstance(found, Verdict) else await _in_time(found, wanted, received)
-                )
-            else:
-                recalled = True
-            document = self._judge(verdict, body, lease)
+            verdict = self._recall(body, record)
+            if not isinstance(verdict, Verdict):
+                verdict = await _in_time(verdict, fetch, record.received)
+            document = self._document(verdict, body, lease)
         except Failure as failure:
-            if span is not None:
-                span.failure = failure
-            # Its frames hold the refused body, and the cycle through them would keep it.
-            failure.__traceback__ = None
-            result = failure.cause._value_
-            self._count_refusal(failure)
+            self._refuse(failure, record)
             raise
+        except MemoryError as error:
+            lack = Failure(Cause.MEMORY, "out-of-memory")
+            self._refuse(lack, record)
+            raise lack from error
         else:
-            result = INTACT
+            record.result = INTACT
             return document
         finally:
-            if result is not INTACT:
+            if record.result is not INTACT:
                 lease.release()
-            if result is _ABANDONED:
-                self._pool.give_up()
-            ended = self._clock()
-            if verifying:
-                self._metrics.verdicts_recalled += recalled
-                wanted.verify_seconds += ended - received
-            else:
-                received = ended
-            wanted.upstream_seconds += received - started
-            wanted.attempts.append((result, ended - started))
-            self._metrics.attempts[result].observe(ended - started, wanted.exemplar)
-            if span is not None:
-                intact = result == INTACT
-                recall = recalled if verifying else None
-                span.end(started, received, ended, recalled=recall, intact=intact)
+            self._note(record, fetch, fetched)
 
-    def _judge(self, verdict: Verdict, body: Bytes, lease: Lease) -> Document:
+    def _request(self, fetch: Fetch, record: "_Record", timeout: float) -> bytes:
+        """Return the bytes to send."""
+        span = record.span
+        fields = fetch.forward if span is None else fetch.forward + span.header
+        told = timeout if self._forward_deadline else None
+        return self._pool.origin.request(fetch.document_id, fields, told)
+
+    def _recall(
+        self, body: bytes | bytearray, record: "_Record"
+    ) -> Verdict | Coroutine[Any, Any, Verdict]:
+        """Return the verdict that is remembered or quickly found, else what finds it."""
+        record.verifying = True
+        key, verdict = self._verifier.recall(body)
+        if verdict is None:
+            return self._verifier.begin(key, body)
+        record.recalled = True
+        return verdict
+
+    def _refuse(self, failure: Failure, record: "_Record") -> None:
+        """Note why the attempt failed, and count what tier 0 refused; later tiers count theirs."""
+        # Its frames hold the refused body, and the cycle through them would keep it.
+        failure.__traceback__ = None
+        record.result = failure.cause._value_
+        if record.span is not None:
+            record.span.failure = failure
+        if failure.media_type is None and failure.reason in _TIER_0:
+            self._metrics.finding(_UNKNOWN, failure.reason, 0, refused=True)
+
+    def _note(self, record: "_Record", fetch: Fetch, fetched: FetchResult) -> None:
+        """Note an attempt that has ended, whichever way."""
+        started, ended = record.started, self._clock()
+        received = record.received if record.verifying else ended
+        if record.verifying:
+            self._metrics.verdicts_recalled += record.recalled
+        fetched.add_attempt(record.result, received - started, ended - received)
+        self._metrics.attempts[record.result].observe(ended - started, fetch.exemplar)
+        if record.span is not None:
+            record.span.end(
+                started,
+                received,
+                ended,
+                recalled=record.recalled if record.verifying else None,
+                intact=record.result is INTACT,
+            )
+
+    def _document(self, verdict: Verdict, body: Bytes, lease: Lease) -> Document:
+        """Return the document that the verdict lets pass, and count the findings.
+
+        Raises:
+            Failure: with the finding that refuses it.
+        """
         media_type, findings, rejected, etag = verdict
         if findings:
             self._count_observations(findings, rejected, media_type or _UNKNOWN)
@@ -139,15 +162,30 @@ class Attempts:
             if finding is not rejected:
                 self._metrics.finding(media_type, finding.reason, finding.tier, refused=False)
 
-    def _count_refusal(self, failure: Failure) -> None:
-        """Count what tier 0 refused; higher tiers are counted where they judge."""
-        if failure.media_type is None and failure.reason in _TIER_0:
-            self._metrics.finding(_UNKNOWN, failure.reason, 0, refused=True)
+
+class _Record:
+    """What is known of one attempt while it lasts."""
+
+    __slots__ = ("recalled", "received", "result", "span", "started", "verifying")
+
+    def __init__(self, fetch: Fetch, started: float) -> None:
+        self.span = None if fetch.trace is None else fetch.trace.attempt(fetch.document_id)
+        self.started = started
+        self.received = 0.0
+        self.verifying = False
+        self.recalled = False
+        self.result = _ABANDONED
+
+    def answered(self, at: float, status: int) -> None:
+        """Note that an answer has come."""
+        self.received = at
+        if self.span is not None:
+            self.span.status = status
 
 
 def _unusable(status: int) -> Failure:
     """Return why an answer brings no document: for its status, or because it is empty."""
-    if status == 200:
+    if status in DOCUMENT_STATUSES:
         return Failure(Cause.CORRUPT, "empty-body")
     if status in (404, 410):
         return Failure(Cause.NOT_FOUND)
@@ -155,14 +193,9 @@ def _unusable(status: int) -> Failure:
     return Failure(Cause.STATUS if again else Cause.STATUS_FINAL, f"upstream-status-{status:03d}")
 
 
-async def _in_time(verifying: Coroutine[Any, Any, Verdict], wanted: Wanted, now: float) -> Verdict:
+async def _in_time(verifying: Coroutine[Any, Any, Verdict], fetch: Fetch, now: float) -> Verdict:
     try:
-        await in_task()
-    except BaseException:
-        verifying.close()
-        raise
-    try:
-        async with asyncio.timeout(wanted.deadline.remaining(now)):
+        async with asyncio.timeout(fetch.deadline.remaining(now)):
             return await verifying
     except TimeoutError as error:
         raise Failure(Cause.DEADLINE, "verification-timeout") from error

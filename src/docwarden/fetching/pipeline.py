@@ -11,10 +11,11 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
-from docwarden.core.document import Document, give_back
-from docwarden.core.errors import Cause, Failure, Retry
-from docwarden.core.fetch import Wanted
-from docwarden.fetching.resilience.breaker import Breaker
+from docwarden.core.document import Document, release
+from docwarden.core.errors import Cause, Detail, Failure, Retry
+from docwarden.core.fetch import Fetch, FetchResult
+from docwarden.fetching.resilience.breaker import Breaker, Permit
+from docwarden.fetching.resilience.failure_evidence import Evidence
 from docwarden.fetching.resilience.hedging import Hedge, race
 from docwarden.fetching.resilience.limiter import AdaptiveLimiter, Overloaded
 from docwarden.fetching.resilience.retry import RetryPolicy, RetryState
@@ -24,25 +25,22 @@ from docwarden.fetching.stale_copies import Copies
 from docwarden.telemetry.metrics import Metrics
 
 # Causes that arise on this side of the connection.
-_SAYS_NOTHING: Final = frozenset((Cause.MEMORY, Cause.DEADLINE, Cause.OVERLOADED))
+_LOCAL_CAUSES: Final = frozenset(
+    (Cause.MEMORY, Cause.DEADLINE, Cause.OVERLOADED, Cause.STALLED, Cause.CLIENT_CLOSED)
+)
 # A shared call ends itself at its deadline, or a sweep of the pool later. Who waits for it until
 # then hears why, and so does the breaker.
 _TO_END: Final = 0.1
 # Causes that are the upstream's answer, which a second attempt would only hear again.
 _ANSWERS: Final = frozenset((Cause.NOT_FOUND, Cause.TOO_LARGE, Cause.STATUS_FINAL))
 
-Attempt = Callable[[Wanted, float, float], Coroutine[Any, Any, Document]]
-"""Takes what is wanted, monotonic seconds now, and the seconds that it may take."""
+Attempt = Callable[[Fetch, FetchResult, float, float, bool], Coroutine[Any, Any, Document]]
+"""Takes what is to be fetched, what came of it so far, monotonic seconds now, the seconds that it
+may take, and whether it needs a new connection."""
 
 
 class Fetching:
-    """Fetches documents under every policy.
-
-    Attributes:
-        fetch: returns what fetches an intact document before the deadline of what is wanted. It
-            raises Failure, with the cause of the last attempt or of the policy that refused one.
-            The caller releases the document's lease.
-    """
+    """Fetches documents under every policy."""
 
     def __init__(  # noqa: PLR0913 - the policies that it orders
         self,
@@ -79,125 +77,138 @@ class Fetching:
         # Policies that are switched off are not passed through.
         self._try_once = self._behind_breaker if hedge is None else self._hedged
         self._fetch_once = self._within_limit if copies is None else self._or_last_copy
-        self.fetch = self._fetch_once if single_flight is None else self._shared
         self._clock = clock
         self._random = random
 
-    async def _shared(self, wanted: Wanted) -> Document:
+    def fetch(self, fetch: Fetch, fetched: FetchResult) -> Coroutine[Any, Any, Document]:
+        """Fetch an intact document before the deadline; the caller releases its lease.
+
+        Args:
+            fetch: what is asked for.
+            fetched: notes what comes of it.
+
+        Raises:
+            Failure: with the cause of the last attempt, or of the policy that refused one.
+        """
+        if self._single_flight is None:
+            return self._fetch_once(fetch, fetched)
+        return self._shared(fetch, fetched)
+
+    async def _shared(self, fetch: Fetch, fetched: FetchResult) -> Document:
         flight = cast("SingleFlight[Document]", self._single_flight)
 
         def call() -> Coroutine[Any, Any, Document]:
-            wanted.shared = False
-            return self._fetch_once(wanted)
+            fetched.shared = False
+            return self._fetch_once(fetch, fetched)
 
-        wanted.shared = True
-        longest_wait = wanted.deadline.remaining(self._clock()) + _TO_END
-        pending = flight.run(wanted.document_id, call, longest_wait=longest_wait)
+        fetched.shared = True
+        longest_wait = fetch.deadline.remaining(self._clock()) + _TO_END
+        pending = flight.run(fetch.document_id, call, longest_wait=longest_wait)
         try:
             document = await pending
         except TimeoutError as error:
             refusal = Failure(Cause.DEADLINE, "single-flight-timeout")
-            copy = await self._copies.find(wanted) if self._copies is not None else None
+            copy = await self._copies.find(fetch.document_id) if self._copies is not None else None
             if copy is None:
                 raise refusal from error
-            wanted.replaced = refusal
+            fetched.replaced = refusal
             return copy
         else:
             # Found out for another request, if this one shares its fetch.
-            wanted.replaced = document.replaces
+            fetched.replaced = document.replaces
             return document
 
-    async def _or_last_copy(self, wanted: Wanted) -> Document:
+    async def _or_last_copy(self, fetch: Fetch, fetched: FetchResult) -> Document:
         """Keep what was verified; where nothing can be, return what was kept."""
         copies = cast("Copies", self._copies)
         try:
-            document = await self._within_limit(wanted)
+            document = await self._within_limit(fetch, fetched)
         except Failure as failure:
             refusal = failure
         else:
-            copies.keep(wanted.document_id, document)
+            copies.keep(fetch.document_id, document)
             return document
-        copy = await copies.find(wanted) if refusal.rule.stale else None
+        copy = await copies.find(fetch.document_id) if refusal.rule.stale else None
         if copy is None:
             raise refusal
         # The frame of this call is among its own, and would keep the copy.
         refusal.__traceback__ = None
-        wanted.replaced = copy.replaces = refusal
+        fetched.replaced = copy.replaces = refusal
         return copy
 
-    async def _within_limit(self, wanted: Wanted) -> Document:
+    async def _within_limit(self, fetch: Fetch, fetched: FetchResult) -> Document:
         limiter = self._limiter
         if not limiter.try_acquire():
-            await self._queue(wanted)
+            await self._queue(fetch, fetched)
         latency = None
         try:
             # A retry begins with the first failure: until then there is nothing to pass through.
             try:
-                document = await self._try_once(wanted)
+                document = await self._try_once(fetch, fetched)
             except Failure as failure:
                 first = failure
             else:
-                if len(wanted.attempts) == 1:
-                    _, latency = wanted.attempts[0]
+                if len(fetched.attempts) == 1:
+                    _, latency = fetched.attempts[0]
                 return document
-            return await self._with_retries(wanted, first)
+            return await self._with_retries(fetch, fetched, first)
         finally:
             limiter.release(latency)
 
-    async def _queue(self, wanted: Wanted) -> None:
+    async def _queue(self, fetch: Fetch, fetched: FetchResult) -> None:
         started = self._clock()
         try:
-            await self._limiter.acquire(wanted.deadline.remaining(started))
+            await self._limiter.acquire(fetch.deadline.remaining(started))
         except Overloaded as error:
             raise Failure(Cause.OVERLOADED) from error
         finally:
-            wanted.queue_seconds = self._clock() - started
+            fetched.queue_seconds = self._clock() - started
 
-    async def _with_retries(self, wanted: Wanted, failure: Failure) -> Document:
+    async def _with_retries(self, fetch: Fetch, fetched: FetchResult, failure: Failure) -> Document:
         """Make further attempts after the first failed, as far as limits and budgets allow."""
         state = RetryState(self._retries)
         while True:
             kind = failure.rule.retry
-            remaining = wanted.deadline.remaining(self._clock())
+            remaining = fetch.deadline.remaining(self._clock())
             delay = state.may_retry(kind, remaining=remaining, random=self._random)
             if delay is None or not self._budgets[kind].try_take():
                 raise failure
             try:
                 if delay:
                     await asyncio.sleep(delay)
-                return await self._try_once(wanted)
+                return await self._try_once(fetch, fetched)
             except Failure as next_failure:
                 # An open breaker ends the request; what made it open is the better answer.
                 if next_failure.cause is Cause.CIRCUIT_OPEN:
                     raise failure from None
                 failure = next_failure
             finally:
-                self._budgets[kind].give_back()
+                self._budgets[kind].release()
 
-    async def _hedged(self, wanted: Wanted) -> Document:
+    async def _hedged(self, fetch: Fetch, fetched: FetchResult) -> Document:
         hedge = cast("Hedge", self._hedge)
         shedding = self._limiter.waiting > 0
         delay = hedge.delay(shedding=shedding)
-        first = self._observed(hedge, wanted)
+        first = self._observed(hedge, fetch, fetched)
         if delay is None:
             return await first
         document, second_won = await race(
             first,
-            lambda: self._second(wanted),
+            lambda: self._second(fetch, fetched),
             delay,
             settles=_is_answer,
-            discard=give_back,
+            discard=release,
         )
         if second_won:
             self._metrics.hedges["won"] += 1
         return document
 
-    async def _observed(self, hedge: Hedge, wanted: Wanted) -> Document:
+    async def _observed(self, hedge: Hedge, fetch: Fetch, fetched: FetchResult) -> Document:
         """Make the first attempt, and learn what it took unless it failed early."""
         started = self._clock()
         early = False
         try:
-            return await self._behind_breaker(wanted)
+            return await self._behind_breaker(fetch, fetched)
         except Failure as failure:
             early = failure.cause is not Cause.ATTEMPT_TIMEOUT
             raise
@@ -205,44 +216,71 @@ class Fetching:
             if not early:
                 hedge.observe(self._clock() - started)
 
-    def _second(self, wanted: Wanted) -> Coroutine[Any, Any, Document] | None:
+    def _second(self, fetch: Fetch, fetched: FetchResult) -> Coroutine[Any, Any, Document] | None:
         """Begin a second attempt, if the budget has a place for it."""
         if not self._hedge_budget.try_take():
             return None
         self._metrics.hedges["started"] += 1
-        return self._second_attempt(wanted)
+        return self._second_attempt(fetch, fetched)
 
-    async def _second_attempt(self, wanted: Wanted) -> Document:
+    async def _second_attempt(self, fetch: Fetch, fetched: FetchResult) -> Document:
         try:
-            return await self._behind_breaker(wanted)
+            return await self._behind_breaker(fetch, fetched)
         finally:
-            self._hedge_budget.give_back()
+            self._hedge_budget.release()
 
-    async def _behind_breaker(self, wanted: Wanted) -> Document:
+    async def _behind_breaker(self, fetch: Fetch, fetched: FetchResult) -> Document:
         """Make one attempt, no longer than an attempt may take and never past the deadline."""
         now = self._clock()
-        timeout = wanted.deadline.bound(self._attempt_timeout, now)
+        timeout = fetch.deadline.bound(self._attempt_timeout, now)
         if timeout <= 0:
             raise Failure(Cause.DEADLINE)
         breaker = self._breaker
-        permit = breaker.try_acquire(now)
+        permit = breaker.try_acquire(now, fetch.document_id)
         if permit is None:
-            raise Failure(Cause.CIRCUIT_OPEN, retry_after=breaker.retry_after(now))
-        report = breaker.abandoned
+            raise Failure(
+                Cause.CIRCUIT_OPEN, retry_after=breaker.retry_after(now, fetch.document_id)
+            )
         try:
-            document = await self._attempt(wanted, now, timeout)
+            # A probe asks the upstream as it is now, and no connection from before.
+            document = await self._attempt(fetch, fetched, now, timeout, permit.probe)
         except Failure as failure:
             # Cut short by the deadline, it tells of this request's past and not of the upstream.
             if failure.cause is Cause.ATTEMPT_TIMEOUT and timeout < self._attempt_timeout / 2:
+                breaker.abandoned(permit, self._clock())
                 raise Failure(Cause.DEADLINE) from failure
-            if failure.cause not in _SAYS_NOTHING:
-                report = breaker.failed if failure.rule.trips else breaker.succeeded
+            self._tell(breaker, permit, failure, fetch.document_id, now)
             raise
+        except BaseException:
+            breaker.abandoned(permit, self._clock())
+            raise
+        breaker.succeeded(permit, self._clock())
+        return document
+
+    def _tell(
+        self, breaker: Breaker, permit: Permit, failure: Failure, document_id: str, began: float
+    ) -> None:
+        """Tell the breaker what a failed attempt says of the upstream."""
+        now = self._clock()
+        if failure.cause in _LOCAL_CAUSES:
+            breaker.abandoned(permit, now)
+        elif not failure.rule.trips:
+            breaker.succeeded(permit, now)
         else:
-            report = breaker.succeeded
-            return document
-        finally:
-            report(permit, self._clock())
+            breaker.failed(permit, now, evidence_of(failure, document_id, began))
+
+
+def evidence_of(failure: Failure, document_id: str, began: float) -> Evidence:
+    """Return what a failure of the transport speaks against: connections, or this document.
+
+    A refused connection has nothing to do with the document. Silence may have, if others were
+    answered meanwhile. Where something of an answer came, it is the document's.
+    """
+    cause = failure.reason if failure.detail is None else f"{failure.reason}: {failure.detail}"
+    if failure.cause is Cause.CONNECT:
+        return Evidence(cause, document_id)
+    since = began if failure.detail is Detail.NO_ANSWER else None
+    return Evidence(cause, document_id, of_document=True, silent_since=since)
 
 
 def _is_answer(error: Exception) -> bool:

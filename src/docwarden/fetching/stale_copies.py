@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Final
 
 from docwarden.core.document import Document, Lease, Memory
-from docwarden.core.fetch import Wanted
 from docwarden.fetching.store import Copy, MemoryStore, RedisStore
 from docwarden.integrity.checks import MediaType
 from docwarden.telemetry.metrics import Metrics
@@ -19,13 +18,13 @@ class Copies:
         self,
         store: MemoryStore | RedisStore,
         *,
-        most_seconds: float,
+        max_age: float,
         memory: Memory,
         metrics: Metrics,
         wall_clock: Callable[[], float],
     ) -> None:
         self._store = store
-        self._most_seconds = most_seconds
+        self._max_age = max_age
         self._memory = memory
         self._metrics = metrics
         self._wall_clock = wall_clock
@@ -40,11 +39,11 @@ class Copies:
         )
         self._store.put(document_id, copy)
 
-    async def find(self, wanted: Wanted) -> Document | None:
+    async def find(self, document_id: str) -> Document | None:
         """Return the last verified copy, unless there is none or it is too old."""
-        copy = await self._store.get(wanted.document_id)
+        copy = await self._store.get(document_id)
         age = 0.0 if copy is None else max(0.0, self._wall_clock() - copy.stored_at)
-        usable = copy is not None and age <= self._most_seconds and copy.media_type in _MEDIA_TYPES
+        usable = copy is not None and age <= self._max_age and copy.media_type in _MEDIA_TYPES
         self._metrics.store_lookups["hit" if usable else "miss"] += 1
         if copy is None or not usable:
             return None

@@ -6,20 +6,21 @@ import re
 import traceback
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from docwarden.core import conditional, responses
 from docwarden.core.deadline import Deadline
-from docwarden.core.document import Document, give_back
+from docwarden.core.document import Document, release
 from docwarden.core.errors import Cause, Failure, Outcome
-from docwarden.core.fetch import Wanted
+from docwarden.core.fetch import Fetch, FetchResult
 from docwarden.core.request import Request
 from docwarden.core.responses import Response
 from docwarden.fetching.pipeline import Fetching
 from docwarden.gateway.openapi import DESCRIPTION, INDEX
 from docwarden.gateway.request_log import RequestLog
+from docwarden.net.waiting import in_task
 from docwarden.telemetry.health import Health, Phase
 from docwarden.telemetry.logs import Log
 from docwarden.telemetry.metrics import Metrics
@@ -81,11 +82,12 @@ class PublicSite:
             if document_id is None:
                 response = self._page(request.path)
             else:
-                wanted = self._wanted(request, document_id)
-                found = await self._fetching.fetch(wanted)
-                response = self._delivery(request, wanted, found)
+                await in_task()  # goes with net.waiting, once the server makes a task a request
+                fetch, fetched = self._begin_fetch(request, document_id)
+                document = await self._fetching.fetch(fetch, fetched)
+                response = self._delivery(request, fetched, document)
                 if b"want-repr-digest" in request.headers:
-                    await self._add_digest(request, found, response)
+                    await self._add_digest(request, document, response)
         except Failure as failure:
             # Its frames may hold a document, and the request, which keeps it, is in them.
             failure.__traceback__ = None
@@ -100,8 +102,8 @@ class PublicSite:
     def refuse(self, request: Request, failure: Failure) -> Response:
         """Return the problem for `failure` and note it with the request."""
         rule = failure.rule
-        request.failure = failure
-        request.outcome = rule.outcome
+        request.result.failure = failure
+        request.result.outcome = rule.outcome
         retry_after = None
         if rule.retry_after:
             least = max(1, math.ceil(failure.retry_after or 0))
@@ -116,28 +118,29 @@ class PublicSite:
             failure,
             instance=request.instance,
             request_id=request.request_id,
-            attempts=len(request.wanted.attempts) if request.wanted else 0,
+            attempts=request.result.attempts,
             retry_after=retry_after,
             extra=extra,
             as_html=conditional.prefers_html(request.headers.get(b"accept", b"")),
         )
 
     def on_finished(self, request: Request, response: Response | None, sent: int) -> None:
-        """Count and log the request, and give its document's memory back."""
+        """Count and log the request, and release its document's memory."""
         if response is not None and response.lease is not None:
             response.lease.release()
+        result = request.result
         cut_off = response is None or sent < 0
         if cut_off:
-            request.failure = _CLIENT_GONE
-            request.outcome = _CLIENT_GONE.rule.outcome if request.wanted else None
+            result.failure = _CLIENT_GONE
+            result.outcome = _CLIENT_GONE.rule.outcome if result.fetch else None
         status = _CLIENT_GONE.rule.status if response is None else response.status
         seconds = self._clock() - request.started
         metrics = self._metrics
-        metrics.requests[request.route, request.method_label, status].observe(
+        metrics.requests[result.route, request.method_label, status].observe(
             seconds, request.exemplar
         )
-        if request.outcome is not None:
-            metrics.documents[request.outcome] += 1
+        if result.outcome is not None:
+            metrics.documents[result.outcome] += 1
         self._request_log.on_finished(request, status=status, sent=sent, seconds=seconds)
         if request.trace is not None:
             request.trace.end(request, 0 if response is None else status, seconds)
@@ -152,7 +155,7 @@ class PublicSite:
         match = _DOCUMENT_PATH.fullmatch(path)
         if match is None and path not in _PAGES:
             raise Failure(Cause.INVALID_ID)
-        request.route = "/{id}" if match else path
+        request.result.route = "/{id}" if match else path
         if request.method not in _READ_METHODS:
             raise Failure(Cause.METHOD)
         return match[1] if match else None
@@ -169,50 +172,57 @@ class PublicSite:
         body = orjson.dumps({"status": "ok" if well else phase})
         return responses.page(body, b"application/json", status=200 if well else 503)
 
-    def _wanted(self, request: Request, document_id: str) -> Wanted:
+    def _begin_fetch(self, request: Request, document_id: str) -> tuple[Fetch, FetchResult]:
         if self._health.phase is Phase.CLOSING:
             raise Failure(Cause.DRAINING)
-        wanted = request.wanted = Wanted(
+        fetch = Fetch(
             document_id,
             Deadline(request.started + self._request_timeout),
             forward=request.forward,
             exemplar=request.exemplar,
             trace=request.trace,
         )
-        return wanted
+        fetched = FetchResult()
+        request.result.fetch = fetch
+        request.result.fetched = fetched
+        return fetch, fetched
 
-    def _delivery(self, request: Request, wanted: Wanted, found: Document) -> Response:
-        """Return the answer that delivers `found`, or gives its memory back."""
-        request.media_type = found.media_type
-        request.outcome = _DELIVERED if found.age is None else _STALE
+    def _delivery(self, request: Request, fetched: FetchResult, document: Document) -> Response:
+        """Return the answer that delivers `document`, or release its memory."""
+        result = request.result
+        result.media_type = document.media_type
+        result.outcome = _DELIVERED if document.age is None else _STALE
         headers = request.headers
-        if b"if-match" in headers and not conditional.is_wanted(headers[b"if-match"], found.etag):
-            give_back(found)
+        if b"if-match" in headers and not conditional.is_wanted(
+            headers[b"if-match"], document.etag
+        ):
+            release(document)
             raise Failure(Cause.PRECONDITION)
         if b"if-none-match" in headers and conditional.matches(
-            headers[b"if-none-match"], found.etag
+            headers[b"if-none-match"], document.etag
         ):
-            if found.age is None:
-                request.outcome = Outcome.NOT_MODIFIED
-            return responses.not_modified(found, wanted, request.request_id)
+            if document.age is None:
+                result.outcome = Outcome.NOT_MODIFIED
+            return responses.not_modified(document, fetched, request.request_id)
         span = None
         if b"range" in headers:
             try:
-                span = _span(request, found)
+                span = _span(request, document)
             except Failure:
-                give_back(found)
+                release(document)
                 raise
-        return responses.document(found, wanted, request.request_id, span)
+        fetch: Any = result.fetch  # is set: cast() would be one more call for each answer
+        return responses.document(document, fetch.document_id, fetched, request.request_id, span)
 
-    async def _add_digest(self, request: Request, found: Document, response: Response) -> None:
+    async def _add_digest(self, request: Request, document: Document, response: Response) -> None:
         """Add the digest that the client asks for, if it can be had."""
         algorithm = conditional.wanted_digest(request.headers[b"want-repr-digest"])
         if algorithm is None or response.status == 304:
             return
         try:
-            response.fields += await _digest_line(found, algorithm)
+            response.fields += await _digest_line(document, algorithm)
         except BaseException:
-            give_back(found)
+            release(document)
             raise
 
     def _report_defect(self, request: Request, error: Exception) -> None:
@@ -227,7 +237,7 @@ class PublicSite:
         )
 
 
-def _span(request: Request, found: Document) -> conditional.Span | None:
+def _span(request: Request, document: Document) -> conditional.Span | None:
     """Return the bytes that the client asks for, None for all of them.
 
     Raises:
@@ -236,15 +246,15 @@ def _span(request: Request, found: Document) -> conditional.Span | None:
     value = request.headers[b"range"]
     if request.method != "GET":
         return None
-    if not conditional.range_applies(request.headers.get(b"if-range"), found.etag):
+    if not conditional.range_applies(request.headers.get(b"if-range"), document.etag):
         return None
-    span = conditional.parse_range(value, len(found.body))
+    span = conditional.parse_range(value, len(document.body))
     if isinstance(span, conditional.Unsatisfiable):
         raise Failure(Cause.RANGE, size=span.size)
     return span
 
 
-async def _digest_line(found: Document, algorithm: str) -> bytes:
-    if len(found.body) <= _DIGEST_IN_PLACE:
-        return responses.repr_digest(found, algorithm)
-    return await asyncio.to_thread(responses.repr_digest, found, algorithm)
+async def _digest_line(document: Document, algorithm: str) -> bytes:
+    if len(document.body) <= _DIGEST_IN_PLACE:
+        return responses.repr_digest(document, algorithm)
+    return await asyncio.to_thread(responses.repr_digest, document, algorithm)

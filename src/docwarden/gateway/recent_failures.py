@@ -62,19 +62,19 @@ class RecentFailures:
 
     def note(self, request: Request, failure: Failure, *, status: int, seconds: float) -> None:
         """Remember one request that ended in `failure`, or in an old copy because of it."""
-        wanted = request.wanted
+        result = request.result
         self.total += 1
         ring = self._refused if failure.rule.outcome in REFUSED else self._tried
         ring.append(
             Failed(
                 at=request.wall + seconds,
                 request_id=request.request_id,
-                document_id=wanted.document_id if wanted else "",
+                document_id=result.fetch.document_id if result.fetch else "",
                 status=status,
-                outcome=request.outcome or "",
+                outcome=result.outcome or "",
                 reason=failure.reason,
                 media_type=failure.media_type or "",
-                attempts=tuple(result for result, _ in wanted.attempts) if wanted else (),
+                attempts=tuple(end for end, _ in result.fetched.attempts) if result.fetched else (),
                 seconds=seconds,
             )
         )

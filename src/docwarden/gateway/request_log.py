@@ -4,8 +4,8 @@ from random import Random
 from typing import Any, Final
 
 from docwarden.core.errors import Failure, Outcome
-from docwarden.core.fetch import Wanted
-from docwarden.core.request import Request
+from docwarden.core.fetch import FetchResult
+from docwarden.core.request import Request, RequestResult
 from docwarden.gateway.recent_failures import RecentFailures
 from docwarden.telemetry.logs import Log
 
@@ -47,16 +47,17 @@ class RequestLog:
             sent: bytes of the body that were handed to the connection.
             seconds: from the request's head to the answer's end.
         """
-        wanted = _plain(request) if self._as_json else None
-        if wanted is not None:
+        fetched = _plain(request) if self._as_json else None
+        if fetched is not None:
             if self._tells_successes and self._is_drawn():
                 when = self._log.timestamp(request.wall + seconds)
                 self._log.write_line(
-                    _plain_line(request, wanted, when, status=status, sent=sent, seconds=seconds)
+                    _plain_line(request, fetched, when, status=status, sent=sent, seconds=seconds)
                 )
             return
-        failure = request.failure
-        stale = request.outcome is _STALE
+        result = request.result
+        failure = result.failure
+        stale = result.outcome is _STALE
         level = "warning" if stale else "info" if failure is None else failure.rule.level
         if stale or failure is not None:
             self._remember(request, level, status, seconds)
@@ -65,7 +66,7 @@ class RequestLog:
         fields: dict[str, Any] = {
             "request_id": request.request_id,
             "http.request.method": request.method_label,
-            "http.route": request.route,
+            "http.route": result.route,
             "http.response.status_code": status,
             "http.response.body.size": max(sent, 0),
             "client.address": request.client,
@@ -75,9 +76,9 @@ class RequestLog:
             fields["trace_id"] = request.trace_id
         if request.trace is not None:
             fields["span_id"] = request.trace.span_id
-        if request.media_type:
-            fields["media_type"] = request.media_type
-        self._add_fetch(fields, request)
+        if result.media_type:
+            fields["media_type"] = result.media_type
+        self._add_fetch(fields, result)
         if failure is not None:
             self._add_failure(fields, failure)
         self._log.write(level, "request.ended", request.wall + seconds, fields)
@@ -88,30 +89,30 @@ class RequestLog:
     def _remember(self, request: Request, level: str, status: int, seconds: float) -> None:
         if level not in _NOTEWORTHY:
             return
-        failure = request.failure
-        if failure is None and request.wanted is not None:
-            failure = request.wanted.replaced
+        failure, fetched = request.result.failure, request.result.fetched
+        if failure is None and fetched is not None:
+            failure = fetched.replaced
         if failure is not None:
             self._recent.note(request, failure, status=status, seconds=seconds)
 
-    def _add_fetch(self, fields: dict[str, Any], request: Request) -> None:
-        if request.outcome is not None:
-            fields["outcome"] = request.outcome._value_
-        wanted = request.wanted
-        if wanted is None:
+    def _add_fetch(self, fields: dict[str, Any], result: RequestResult) -> None:
+        if result.outcome is not None:
+            fields["outcome"] = result.outcome._value_
+        fetch, fetched = result.fetch, result.fetched
+        if fetch is None or fetched is None:
             return
-        fields["document_id"] = wanted.document_id
+        fields["document_id"] = fetch.document_id
         fields["attempts"] = [
-            {"result": result, "ms": _ms(seconds)} for result, seconds in wanted.attempts
+            {"result": end, "ms": _ms(seconds)} for end, seconds in fetched.attempts
         ]
-        fields["upstream_ms"] = _ms(wanted.upstream_seconds)
-        fields["verify_ms"] = _ms(wanted.verify_seconds)
-        if wanted.queue_seconds:
-            fields["queue_ms"] = _ms(wanted.queue_seconds)
-        if wanted.shared:
+        fields["upstream_ms"] = _ms(fetched.upstream_seconds)
+        fields["verify_ms"] = _ms(fetched.verify_seconds)
+        if fetched.queue_seconds:
+            fields["queue_ms"] = _ms(fetched.queue_seconds)
+        if fetched.shared:
             fields["shared"] = True
-        if wanted.replaced is not None:
-            fields["replaced_reason"] = wanted.replaced.reason
+        if fetched.replaced is not None:
+            fields["replaced_reason"] = fetched.replaced.reason
 
     def _add_failure(self, fields: dict[str, Any], failure: Failure) -> None:
         fields["error.type"] = failure.rule.slug
@@ -120,46 +121,49 @@ class RequestLog:
             fields["refused_media_type"] = failure.media_type
 
 
-def _plain(request: Request) -> Wanted | None:
+def _plain(request: Request) -> FetchResult | None:
     """Return the fetch that brought a document, if no more is to be told than its attempts."""
-    wanted = request.wanted
+    result = request.result
+    fetched = result.fetched
     if (
-        wanted is None
-        or request.outcome is not _DELIVERED
-        or request.failure is not None
+        fetched is None
+        or result.outcome is not _DELIVERED
+        or result.failure is not None
         or request.trace_id
-        or wanted.shared
-        or wanted.queue_seconds
+        or fetched.shared
+        or fetched.queue_seconds
     ):
         return None
-    return wanted
+    return fetched
 
 
 def _plain_line(  # noqa: PLR0913 - what the line tells
-    request: Request, wanted: Wanted, at: str, *, status: int, sent: int, seconds: float
+    request: Request, fetched: FetchResult, at: str, *, status: int, sent: int, seconds: float
 ) -> bytes:
     """Return the line that `ended` would write for such a request, in half of the time.
 
     No value needs JSON's escapes: each is a number, one of ours or checked when it came.
     """
+    result = request.result
+    fetch: Any = result.fetch  # is set: cast() would be one more call for each line
     attempts = b""
-    for result, taken in wanted.attempts:
-        attempt = _ATTEMPT % (result.encode(), taken * 1e3)
+    for end, taken in fetched.attempts:
+        attempt = _ATTEMPT % (end.encode(), taken * 1e3)
         attempts = b"%b,%b" % (attempts, attempt) if attempts else attempt
     return _LINE % (
         at.encode(),
         request.request_id.encode(),
         request.method_label.encode(),
-        request.route.encode(),
+        result.route.encode(),
         status,
         max(0, sent),
         request.client.encode(),
         seconds * 1e3,
-        request.media_type.encode(),
-        wanted.document_id.encode(),
+        result.media_type.encode(),
+        fetch.document_id.encode(),
         attempts,
-        wanted.upstream_seconds * 1e3,
-        wanted.verify_seconds * 1e3,
+        fetched.upstream_seconds * 1e3,
+        fetched.verify_seconds * 1e3,
     )
 
 

@@ -72,6 +72,13 @@ class Settings:
         "64GiB",
     )
     upstream_connections: int = count_setting(256, "Most connections to the upstream.", 1, 10_000)
+    upstream_max_connection_age: float = time_setting(
+        "5m",
+        "Longest use of one connection to the upstream, less up to a tenth at random; a name that"
+        " moves to another address is followed within it.",
+        "1s",
+        "1d",
+    )
     transport_attempts: int = count_setting(
         3, "Most attempts where the upstream cannot be reached or answers an error.", 1, 10
     )

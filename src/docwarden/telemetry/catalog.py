@@ -27,6 +27,7 @@ ATTEMPT_RESULTS: Final = (
             Cause.RESET,
             Cause.PROTOCOL,
             Cause.ATTEMPT_TIMEOUT,
+            Cause.STALLED,
             Cause.DEADLINE,
             Cause.MEMORY,
             Cause.OVERLOADED,

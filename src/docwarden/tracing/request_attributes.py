@@ -1,6 +1,6 @@
 """What the span of a request says of it."""
 
-from docwarden.core.fetch import Wanted
+from docwarden.core.fetch import FetchResult
 from docwarden.core.request import Request
 
 Attributes = dict[str, str | int | float | bool]
@@ -16,29 +16,30 @@ def attributes_of(request: Request, status: int) -> Attributes:
     }
     if status:
         attributes["http.response.status_code"] = status
-    if request.route != "unmatched":
-        attributes["http.route"] = request.route
+    result = request.result
+    if result.route != "unmatched":
+        attributes["http.route"] = result.route
         attributes["url.path"] = request.path
-    if request.outcome is not None:
-        attributes["docwarden.outcome"] = request.outcome.value
-    if request.media_type:
-        attributes["docwarden.media_type"] = request.media_type
-    failure = request.failure
+    if result.outcome is not None:
+        attributes["docwarden.outcome"] = result.outcome.value
+    if result.media_type:
+        attributes["docwarden.media_type"] = result.media_type
+    failure = result.failure
     if failure is not None:
         attributes["docwarden.reason"] = failure.reason
         if status >= 500:
             attributes["error.type"] = failure.rule.slug
-    if request.wanted is not None:
-        _add_fetch(attributes, request.wanted)
+    if result.fetch is not None and result.fetched is not None:
+        attributes["docwarden.document_id"] = result.fetch.document_id
+        _add_fetch(attributes, result.fetched)
     return attributes
 
 
-def _add_fetch(attributes: Attributes, wanted: Wanted) -> None:
-    attributes["docwarden.document_id"] = wanted.document_id
-    attributes["docwarden.attempts"] = len(wanted.attempts)
-    if wanted.queue_seconds:
-        attributes["docwarden.queue_ms"] = round(wanted.queue_seconds * 1000, 3)
-    if wanted.shared:
+def _add_fetch(attributes: Attributes, fetched: FetchResult) -> None:
+    attributes["docwarden.attempts"] = len(fetched.attempts)
+    if fetched.queue_seconds:
+        attributes["docwarden.queue_ms"] = round(fetched.queue_seconds * 1000, 3)
+    if fetched.shared:
         attributes["docwarden.shared"] = True
-    if wanted.replaced is not None:
-        attributes["docwarden.replaced_reason"] = wanted.replaced.reason
+    if fetched.replaced is not None:
+        attributes["docwarden.replaced_reason"] = fetched.replaced.reason

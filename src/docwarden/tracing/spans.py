@@ -32,7 +32,7 @@ _ERROR: Final = Status(StatusCode.ERROR)
 
 
 class Attempt:
-    """One attempt under way; a `wanted.AttemptSpan`."""
+    """One attempt under way; a `fetch.AttemptSpan`."""
 
     __slots__ = (
         "_context", "_count", "_document_id", "_trace", "failure", "header", "status",
@@ -128,9 +128,10 @@ class Trace:
         """Record the request."""
         if self.sampled:
             outcome = _ERROR if status >= 500 else _UNSET
+            route = request.result.route
             method = request.method_label if request.method_label != "_OTHER" else "HTTP"
             self.record(
-                method if request.route == "unmatched" else f"{method} {request.route}",
+                method if route == "unmatched" else f"{method} {route}",
                 SpanKind.SERVER, self.context, self._parent,
                 (self._moment, self._moment + seconds), attributes_of(request, status), outcome,
             )  # fmt: skip

@@ -1,20 +1,22 @@
-"""One connection to the upstream: one request at a time, and the end of each exchange told once."""
+"""One connection to the upstream: one request at a time."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Final, cast
 
 from docwarden.core.document import Lease
-from docwarden.core.errors import Cause, Failure
-from docwarden.net.waiting import Signal
+from docwarden.core.errors import Cause, Detail, Failure
 from docwarden.net.write_batch import Outbox
 from docwarden.upstream.response_parser import Answer, AnswerReader
 
 # A read this long means that more is waiting.
 _FLOOD: Final = 128 * 1024
+# The share of an exchange's time that the process may have stood still before that is to blame.
+_STALLED_SHARE: Final = 0.25
 
-STALE: Final = 0
-"""In place of a status: the upstream had closed a kept-alive connection before it answered."""
+
+class StaleConnectionError(Exception):
+    """The upstream had closed a kept connection before it answered: send the request again."""
 
 
 class Connection:
@@ -23,15 +25,19 @@ class Connection:
     An `asyncio.BufferedProtocol` by its methods.
 
     Attributes:
-        expires: monotonic seconds at which the exchange under way is to be ended.
+        opened: monotonic seconds at which it was made.
+        began: monotonic seconds at which the exchange under way began.
+        expires: monotonic seconds at which it is to be ended.
         idle_since: monotonic seconds of its last return to the pool.
+        retires: monotonic seconds from which on no further exchange begins.
+        used: whether it has brought an answer.
         reusable: whether another request may be sent when the present one has ended.
         closed: whether it is closed.
     """
 
     __slots__ = (
-        "_answer", "_ended", "_lease", "_loop", "_outbox", "_reader", "_transport", "_used",
-        "closed", "expires", "idle_since", "reusable",
+        "_answer", "_lease", "_loop", "_on_finished", "_outbox", "_reader", "_stalled",
+        "_transport", "began", "closed", "expires", "idle_since", "retires", "reusable", "used",
     )  # fmt: skip
 
     def __init__(
@@ -39,51 +45,75 @@ class Connection:
         reader: AnswerReader,
         outbox: Outbox,
         loop: asyncio.AbstractEventLoop,
-        ended: Callable[["Connection"], None],
+        on_finished: Callable[["Connection"], None],
     ) -> None:
-        self._ended = ended
+        self._on_finished = on_finished
         self._outbox = outbox
         self._loop = loop
         self._reader = reader
         self._transport: asyncio.Transport | None = None
-        self._answer: Signal[Answer] | None = None
-        self._used = False
+        self._answer: asyncio.Future[Answer] | None = None
+        self._stalled = 0.0
+        self.used = False
         self.reusable = False
         self.closed = False
+        self.began = 0.0
         self.expires = 0.0
         self.idle_since = 0.0
+        self.retires = float("inf")
 
     # --- what the pool calls
 
-    def send(self, request: bytes, lease: Lease, expires: float) -> Signal[Answer]:
-        """Send `request`; return its answer to come. `lease` grows by what the body holds.
+    def send(
+        self, request: bytes, lease: Lease, began: float, expires: float
+    ) -> asyncio.Future[Answer]:
+        """Send `request` and return the future of its answer; `lease` grows by what the body holds.
 
-        Its status is `STALE` when a kept-alive connection turned out to be closed. It raises
-        Failure with the transport's, the framing's or the limits' cause. Before it is done, `ended`
-        has been called. Who gives it up cancels it, and tells the pool.
+        A caller that stops waiting calls `abandon`.
+
+        Raises (from the future):
+            StaleConnectionError: a kept connection turned out to be closed.
+            Failure: with the transport's, the framing's or the limits' cause.
         """
-        answer: Signal[Answer] = Signal(loop=self._loop)
+        answer = self._loop.create_future()
         self._answer = answer
         self._lease = lease
+        self._stalled = 0.0
+        self.began = began
         self.expires = expires
         self.reusable = False
         self._reader.begin(lease)
         if self.closed or self._transport is None:
-            self._end((STALE, b""))
+            self._end(self._broken_off())
         else:
             self._outbox.put(self._transport, (request,))
         return answer
 
-    def give_up(self) -> None:
-        """End the exchange if nobody waits for its answer any more."""
-        if self._answer is not None and self._answer.cancelled():
+    def abandon(self, answer: asyncio.Future[Answer]) -> None:
+        """Close the connection, if the exchange of `answer` is still under way on it."""
+        if self._answer is answer:
             self._fail(Failure(Cause.CLIENT_CLOSED))
 
     def time_out(self) -> None:
-        """End the exchange, as its time is over."""
+        """End the exchange because its time is over."""
         # What waits here for memory says nothing of the upstream.
-        lacks = self._reader.lacks
-        self._fail(Failure(Cause.MEMORY if lacks else Cause.ATTEMPT_TIMEOUT))
+        if self._reader.bytes_needed:
+            self._fail(Failure(Cause.MEMORY))
+        elif self._is_our_fault:
+            self._fail(Failure(Cause.STALLED))
+        else:
+            detail = Detail.ANSWER_INCOMPLETE if self._reader.touched else Detail.NO_ANSWER
+            self._fail(Failure(Cause.ATTEMPT_TIMEOUT, detail=detail))
+
+    def note_stall(self, seconds: float, now: float, extension: float) -> None:
+        """Note that the process stood still so long, and give the answer that much more time."""
+        self._stalled += min(seconds, now - self.began)
+        self.expires = max(self.expires, now + extension)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing of the answer under way has come."""
+        return not self._reader.touched
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
@@ -101,21 +131,21 @@ class Connection:
         return self._reader.place()
 
     def buffer_updated(self, count: int) -> None:
-        answer = self._answer
-        if answer is None or answer.done():
+        if self._answer is None:
             # Bytes that nobody asked for: what follows on this connection cannot be trusted.
             self.abort()
             return
-        reader = self._reader
-        failure = reader.take(count)
+        try:
+            failure = self._reader.buffer_filled(count)
+        except MemoryError:
+            failure = Failure(Cause.MEMORY, "out-of-memory")
+        except Exception as error:  # noqa: BLE001 - a defect costs its own request, and is told by it
+            self._fail(error)
+            return
         if failure is not None:
             self._fail(failure)
-        elif reader.finished is not None:
-            self._conclude(reader.finished)
-        elif reader.lacks:
-            self._wait_for_memory(reader.lacks)
-        elif count >= _FLOOD:
-            self._let_others_read()
+        else:
+            self._go_on(count)
 
     def eof_received(self) -> bool:
         return False
@@ -125,17 +155,28 @@ class Connection:
         self.reusable = False
         if self._answer is None:
             return
-        if self._used and not self._reader.touched:
-            self._end((STALE, b""))
-        elif self._reader.lacks:
+        if not self._reader.touched and self.used:
+            self._end(StaleConnectionError())
+        elif self._reader.bytes_needed:
             # Not read to its end because memory lacks (over TLS, a close shows all the same).
             self._end(Failure(Cause.MEMORY))
+        elif self._is_our_fault:
+            self._end(Failure(Cause.STALLED))
         elif exc is not None:
             self._end(Failure(Cause.RESET))
         else:
             self._end(self._reader.at_close())
 
     # --- reading at a pace
+
+    def _go_on(self, count: int) -> None:
+        reader = self._reader
+        if reader.finished is not None:
+            self._conclude(reader.finished)
+        elif reader.bytes_needed:
+            self._wait_for_memory(reader.bytes_needed)
+        elif count >= _FLOOD:
+            self._let_others_read()
 
     def _wait_for_memory(self, size: int) -> None:
         """Read no more until `size` bytes can be leased."""
@@ -146,7 +187,11 @@ class Connection:
         if self._answer is None:
             return  # it has ended meanwhile; its lease is about to be released
         reader = self._reader
-        reader.make_room()
+        try:
+            reader.make_room()
+        except MemoryError:
+            self._fail(Failure(Cause.MEMORY, "out-of-memory"))
+            return
         self._resume()
         if reader.finished is not None:
             self._conclude(reader.finished)
@@ -157,31 +202,36 @@ class Connection:
         self._loop.call_soon(self._resume)
 
     def _resume(self) -> None:
-        if not self.closed and not self._reader.lacks:
+        if not self.closed and not self._reader.bytes_needed:
             cast("asyncio.Transport", self._transport).resume_reading()
 
     # --- how an exchange ends
 
+    @property
+    def _is_our_fault(self) -> bool:
+        """Whether the process stood still for much of the time that the answer had."""
+        return self._stalled > _STALLED_SHARE * (self.expires - self.began)
+
+    def _broken_off(self) -> Exception:
+        return StaleConnectionError() if self.used else Failure(Cause.RESET)
+
     def _conclude(self, answer: Answer) -> None:
-        self._used = True
+        self.used = True
         self.reusable = self._reader.keep
         self._end(answer)
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, error: Exception) -> None:
         self.abort()
-        self._end(failure)
+        self._end(error)
 
-    def _end(self, end: Answer | Failure) -> None:
-        """Tell the end of the exchange, and let go of it."""
+    def _end(self, end: Answer | Exception) -> None:
+        """Hand over how the exchange ended, then the connection to the pool."""
         answer = self._answer
         self._answer = None
         self._reader.forget()
-        self._ended(self)
-        if answer is None or answer.done():
-            return
-        if isinstance(end, Failure):
-            answer.set_exception(end)
-        else:
-            answer.set_result(end)
-        if answer.tell is not None:
-            answer.tell()
+        if answer is not None and not answer.done():
+            if isinstance(end, Exception):
+                answer.set_exception(end)
+            else:
+                answer.set_result(end)
+        self._on_finished(self)

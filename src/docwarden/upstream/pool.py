@@ -1,17 +1,26 @@
-"""Kept-alive connections to the upstream: at most so many, the most recently used first."""
+"""Kept-alive connections to the upstream: a bounded number, the most recently used first.
+
+Rules of this file
+    - A kept connection that the upstream had closed is replaced unseen, by a new one.
+    - A connection that idled for `MAX_IDLE_SECONDS`, or is older than the greatest age, is not
+      used again. So a name that moves to other addresses is followed.
+    - When a kept connection stays silent for all of an attempt's time, those that have brought no
+      answer since that attempt began are suspect (a reset NAT table, a dead node) and are closed.
+    - A sweep that comes late means that the process stood still. What lies ready in the sockets is
+      read first, and the time is not counted against the upstream.
+"""
 
 import asyncio
-import ssl
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Callable
 from typing import Final, cast
 
 from docwarden.core.document import Lease
-from docwarden.core.errors import Cause, Failure
-from docwarden.net.waiting import in_task
+from docwarden.core.errors import Cause, Detail, Failure
 from docwarden.net.write_batch import Outbox
-from docwarden.upstream.connection import STALE, Connection
+from docwarden.upstream.connection import Connection, StaleConnectionError
+from docwarden.upstream.dialing import Dialer, failure_of
 from docwarden.upstream.origin import Origin
 from docwarden.upstream.read_buffer import Arrivals
 from docwarden.upstream.response_head import PlainHeads
@@ -22,31 +31,59 @@ from docwarden.upstream.response_parser import Answer, AnswerReader
 MAX_IDLE_SECONDS: Final = 60.0
 # One look at all exchanges replaces a timer for each; attempts may last this much longer.
 SWEEP_SECONDS: Final = 0.02
+# A timer this late was held up by the process and not by the loop's usual work.
+LATE_SECONDS: Final = 0.1
+# What answers that were under way while the process stood still get at most to be read.
+MAX_EXTENSION_SECONDS: Final = 1.0
+# So that connections made together do not all end together.
+_AGE_JITTER: Final = 0.1
 
 
 class Pool:
     """Connections to one origin.
 
+    Args:
+        origin: where to.
+        max_connections: open at once.
+        max_body: bytes of the largest document.
+        connect_timeout: seconds to make a connection or to wait for a free one.
+        max_age: seconds from which on a connection is not used again, less up to a tenth.
+        random: draws uniformly from [0, 1).
+
     Attributes:
         open: connections that are open or being opened.
-        stale: kept-alive connections that had been closed and were replaced.
+        stale: kept connections that had been closed and were replaced.
     """
 
-    def __init__(self, origin: Origin, *, most: int, max_body: int, connect_timeout: float) -> None:
+    def __init__(  # noqa: PLR0913 - its limits, all keywords
+        self,
+        origin: Origin,
+        *,
+        max_connections: int,
+        max_body: int,
+        connect_timeout: float,
+        max_age: float,
+        random: Callable[[], float],
+    ) -> None:
         self.origin = origin
-        self._most = most
+        self._max_connections = max_connections
         self._max_body = max_body
         self._connect_timeout = connect_timeout
+        self._max_age = max_age
+        self._random = random
         self._loop = asyncio.get_running_loop()
+        self._dialer = Dialer(origin, self._loop, lookup_timeout=connect_timeout / 2)
         self._outbox = Outbox(self._loop)
         self._arrivals = Arrivals()
         self._plain = PlainHeads()
         # As of the last exchange's beginning or the last sweep: no clock is read for each return.
         self._now = 0.0
+        self._suspect_before = 0.0
         self._idle: deque[Connection] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._busy: set[Connection] = set()
         self._closed = False
+        self._sweep_due = 0.0
         self._sweep_handle: asyncio.TimerHandle | None = None
         self.open = 0
         self.stale = 0
@@ -56,52 +93,39 @@ class Pool:
         """Connections that wait for a request."""
         return len(self._idle)
 
-    def exchange(
-        self, request: bytes, lease: Lease, started: float, timeout: float
-    ) -> Awaitable[Answer]:
-        """Send `request`, over an idle connection if there is one; return what brings its answer.
+    async def exchange(
+        self, request: bytes, lease: Lease, started: float, timeout: float, *, fresh: bool = False
+    ) -> Answer:
+        """Send `request` and return its answer within `timeout` seconds of `started`.
 
-        That ends within `timeout` seconds of `started`, monotonic seconds. Where its status is
-        `STALE`, the idle connection had been closed: see `replace`. Who gives it up says so with
-        `give_up`. When awaited it raises Failure with the transport's, the framing's or the limits'
-        cause.
-        """
-        self._now = started
-        connection = self._reuse(started)
-        if connection is None:
-            return self._exchange_over_new(request, lease, started, timeout)
-        return self._send(connection, request, lease, started + timeout)
-
-    async def replace(self, request: bytes, lease: Lease, started: float, timeout: float) -> Answer:
-        """Exchange over another connection than the one that turned out to be closed.
+        Args:
+            request: all its bytes.
+            lease: grows by what the answer's body holds.
+            started: monotonic seconds.
+            timeout: seconds, those for a new connection included.
+            fresh: not over a kept connection.
 
         Raises:
             Failure: with the transport's, the framing's or the limits' cause.
         """
-        self.stale += 1
-        return await self._exchange_over_new(request, lease, started, timeout)
-
-    async def _exchange_over_new(
-        self, request: bytes, lease: Lease, started: float, timeout: float
-    ) -> Answer:
-        connection = await self._connect(started + timeout - time.monotonic())
-        answer = await self._send(connection, request, lease, started + timeout)
-        if answer[0] == STALE:
-            raise Failure(Cause.RESET)
-        return answer
-
-    def _send(
-        self, connection: Connection, request: bytes, lease: Lease, expires: float
-    ) -> Awaitable[Answer]:
-        self._busy.add(connection)
-        if self._sweep_handle is None:
-            self._sweep_later()
-        return connection.send(request, lease, expires)
-
-    def give_up(self) -> None:
-        """Close the connections whose answers nobody waits for any more."""
-        for connection in list(self._busy):
-            connection.give_up()
+        self._now = started
+        expires = started + timeout
+        connection = None if fresh else self._reuse(started)
+        while True:
+            if connection is None:
+                connection = await self._connect(expires)
+            self._busy.add(connection)
+            if self._sweep_handle is None:
+                self._sweep_later()
+            answer = connection.send(request, lease, started, expires)
+            try:
+                return await answer
+            except StaleConnectionError:
+                self.stale += 1
+                connection = None
+            except asyncio.CancelledError:
+                connection.abandon(answer)
+                raise
 
     async def close(self) -> None:
         """Close every connection; requests under way on them fail."""
@@ -111,43 +135,71 @@ class Pool:
         self._idle.clear()
         if self._sweep_handle is not None:
             self._sweep_handle.cancel()
+        self._dialer.close()
         # One turn of the loop lets the transports report that they are gone.
         await asyncio.sleep(0)
 
+    # --- time
+
     def _sweep_later(self) -> None:
+        self._sweep_due = time.monotonic() + SWEEP_SECONDS
         self._sweep_handle = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
         """End the exchanges whose time is over; rest while none is under way."""
         self._now = now = time.monotonic()
-        for connection in list(self._busy):
-            if now >= connection.expires:
-                connection.time_out()
+        late = now - self._sweep_due
         self._sweep_handle = None
         if self._busy:
             self._sweep_later()
+        for connection in list(self._busy):
+            try:
+                if late > LATE_SECONDS:
+                    connection.note_stall(late, now, min(late, MAX_EXTENSION_SECONDS))
+                elif now >= connection.expires:
+                    self._time_out(connection)
+            except Exception as error:  # noqa: BLE001 - one connection must not keep others from it
+                self._loop.call_exception_handler(
+                    {"message": "an exchange could not be ended", "exception": error}
+                )
+
+    def _time_out(self, connection: Connection) -> None:
+        if connection.used and connection.silent:
+            self._suspect_before = max(self._suspect_before, connection.began)
+        connection.time_out()
+
+    # --- kept connections
 
     def _reuse(self, now: float) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            if not connection.closed and now - connection.idle_since < MAX_IDLE_SECONDS:
+            if self._is_usable(connection, now):
                 return connection
             self._drop(connection)
         return None
 
+    def _is_usable(self, connection: Connection, now: float) -> bool:
+        idle_since = connection.idle_since
+        return (
+            not connection.closed
+            and now - idle_since < MAX_IDLE_SECONDS
+            and now < connection.retires
+            and idle_since >= self._suspect_before
+        )
+
     def _take_back(self, connection: Connection) -> None:
         self._busy.discard(connection)
-        if connection.reusable and not connection.closed and not self._closed:
-            now = connection.idle_since = self._now
-            self._idle.append(connection)
-            if self._waiting:
-                self._wake()
-            # The longest idle one is at the left; look at it so that none stays for ever.
-            oldest = self._idle[0]
-            if oldest.closed or now - oldest.idle_since >= MAX_IDLE_SECONDS:
-                self._drop(self._idle.popleft())
-        else:
+        if not connection.reusable or connection.closed or self._closed:
             self._drop(connection)
+            return
+        now = connection.idle_since = self._now
+        self._idle.append(connection)
+        if self._waiting:
+            self._wake()
+        # The longest idle one is at the left; look at it so that none stays for ever.
+        oldest = self._idle[0]
+        if oldest.closed or now - oldest.idle_since >= MAX_IDLE_SECONDS:
+            self._drop(self._idle.popleft())
 
     def _drop(self, connection: Connection) -> None:
         connection.abort()
@@ -161,46 +213,60 @@ class Pool:
                 waiter.set_result(None)
                 return
 
-    async def _connect(self, timeout: float) -> Connection:
+    # --- new connections
+
+    async def _connect(self, expires: float) -> Connection:
         """Return a new connection, or one that has become free while all were taken."""
-        await in_task()
-        try:
-            async with asyncio.timeout(min(timeout, self._connect_timeout)):
-                while self.open >= self._most:
-                    free = self._reuse(time.monotonic())
-                    if free is not None:
-                        return free
-                    waiter = self._loop.create_future()
-                    self._waiting.append(waiter)
-                    try:
-                        await waiter
-                    except asyncio.CancelledError:
-                        if not waiter.cancelled():
-                            self._wake()
-                        raise
-                return await self._open()
-        except TimeoutError as error:
-            if self.open >= self._most:
-                raise Failure(Cause.OVERLOADED, "pool-exhausted") from error
-            if timeout < self._connect_timeout:
-                raise Failure(Cause.ATTEMPT_TIMEOUT) from error
-            raise Failure(Cause.CONNECT, "connect-timeout") from error
-        except ssl.SSLError as error:
-            raise Failure(Cause.CONNECT, "tls-failed") from error
-        except OSError as error:
-            raise Failure(Cause.CONNECT) from error
+        while True:
+            started = time.monotonic()
+            limit = min(expires - started, self._connect_timeout)
+            try:
+                async with asyncio.timeout(limit):
+                    return await self._open_or_wait()
+            except TimeoutError as error:
+                if time.monotonic() - started - max(limit, 0.0) > LATE_SECONDS:
+                    # The process stood still: what would have come in time was not looked at.
+                    if time.monotonic() < expires:
+                        continue
+                    raise Failure(Cause.STALLED) from error
+                raise self._too_late(limit) from error
+            except (OSError, MemoryError) as error:
+                raise failure_of(error) from error
+
+    def _too_late(self, limit: float) -> Failure:
+        if self.open >= self._max_connections:
+            return Failure(Cause.OVERLOADED, "pool-exhausted")
+        if limit < self._connect_timeout:
+            return Failure(Cause.ATTEMPT_TIMEOUT, detail=Detail.NO_ANSWER)
+        return Failure(Cause.CONNECT, "connect-timeout", detail=self._dialer.waiting_for)
+
+    async def _open_or_wait(self) -> Connection:
+        while self.open >= self._max_connections:
+            free = self._reuse(time.monotonic())
+            if free is not None:
+                return free
+            waiter = self._loop.create_future()
+            self._waiting.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if not waiter.cancelled():
+                    self._wake()
+                raise
+        return await self._open()
 
     async def _open(self) -> Connection:
         self.open += 1
         try:
-            _, protocol = await self._loop.create_connection(
-                self._protocol, self.origin.host, self.origin.port, ssl=self.origin.tls
-            )
+            protocol = await self._dialer.dial(self._protocol)
         except BaseException:
             self.open -= 1
             self._wake()
             raise
-        return cast("Connection", protocol)
+        connection = cast("Connection", protocol)
+        age = self._max_age * (1.0 - _AGE_JITTER * self._random())
+        connection.retires = time.monotonic() + age
+        return connection
 
     def _protocol(self) -> asyncio.BaseProtocol:
         reader = AnswerReader(self._max_body, self._arrivals, self._plain)

@@ -52,7 +52,7 @@ def framing_of(head: bytes | bytearray, status: int) -> tuple[int | None, bool]:
     # The status line and the empty one are lines too. None is shorter than four bytes.
     if len(lower) > 4 * MAX_HEADER_LINES and lower.count(b"\n") > MAX_HEADER_LINES + 2:
         raise Failure(Cause.PROTOCOL, "head-too-large")
-    chunked = status == 200 and b"encoding" in lower and _is_chunked(lower)
+    chunked = status in (200, 203) and b"encoding" in lower and _is_chunked(lower)
     at = lower.find(_LENGTH)
     if at < 0:
         return None, chunked

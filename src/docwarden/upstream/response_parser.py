@@ -29,8 +29,11 @@ MAX_DISCARDED_BYTES: Final = 64 * 1024
 _ONE_BUFFER: Final = 256 * 1024
 
 
+DOCUMENT_STATUSES: Final = frozenset((200, 203))
+"""Those whose body is the document; 203 says that a proxy has changed it (RFC 9110 15.3.4)."""
+
 Answer = tuple[int, bytes | bytearray]
-"""Status and body, in full; only that of a 200 is of use."""
+"""Status and body, in full where the status is one of a document."""
 
 
 class AnswerReader:
@@ -39,14 +42,14 @@ class AnswerReader:
     Attributes:
         finished: the answer once it is complete.
         keep: whether the connection can be kept after it.
-        lacks: bytes of memory that have to be leased before anything more is read, or 0.
+        bytes_needed: bytes of memory to be leased before anything more is read, or 0.
         touched: whether anything of the answer has come.
     """
 
     __slots__ = (
         "_arrivals", "_begun", "_body", "_bytes_read", "_chunked", "_declared", "_direct",
         "_filled", "_head", "_head_done", "_informational", "_lease", "_max_body", "_parser",
-        "_plain", "_raw", "_size", "_status", "_stuck", "finished", "keep", "lacks",
+        "_plain", "_raw", "_size", "_status", "_stuck", "bytes_needed", "finished", "keep",
     )  # fmt: skip
 
     def __init__(self, max_body: int, arrivals: Arrivals, plain: PlainHeads) -> None:
@@ -69,7 +72,7 @@ class AnswerReader:
             self._parser = httptools.HttpResponseParser(self)
             self._stuck = False
         self._raw = self._begun = self._head_done = self._chunked = self.keep = False
-        self._informational = self._bytes_read = self._size = self.lacks = 0
+        self._informational = self._bytes_read = self._size = self.bytes_needed = 0
         self._declared: int | None = None
 
     def forget(self) -> None:
@@ -97,8 +100,8 @@ class AnswerReader:
             return self._arrivals.view
         return memoryview(filled)[self._size : -1]
 
-    def take(self, count: int) -> Failure | None:
-        """Take `count` bytes that have come to their place; return why they are refused, if so."""
+    def buffer_filled(self, count: int) -> Failure | None:
+        """Read `count` bytes that have come to their place; return why they are refused, if so."""
         self._bytes_read += count
         if self._direct:
             self._size += count
@@ -118,7 +121,7 @@ class AnswerReader:
 
     def make_room(self) -> None:
         """Go on, as the memory that was lacking has been leased."""
-        self.lacks = 0
+        self.bytes_needed = 0
         # What came with the head goes to its place, now that there is one.
         early = b"".join(self._body)
         self._body = []
@@ -129,7 +132,7 @@ class AnswerReader:
             self.finished = (self._status, early)
 
     def at_close(self) -> Answer | Failure:
-        """Return what it comes to that the connection has been closed in order."""
+        """Return the answer that a clean close completes, or why it is none."""
         if not self._head_done:
             return Failure(Cause.RESET)
         if self._declared is None and not self._chunked:
@@ -190,11 +193,11 @@ class AnswerReader:
             self.keep = self._parser.should_keep_alive()
         declared, self._chunked = framing_of(head, status)
         self._declared = declared
-        if status == 200:
+        if status in DOCUMENT_STATUSES:
             if declared is not None and self.finished is None:
                 self._stuck = True
                 self._expect(declared)
-                if self.keep:
+                if self.keep and status == 200:
                     self._plain.remember(head, declared)
         elif declared is None or declared > MAX_DISCARDED_BYTES:
             # Not worth reading: answered now, and the connection given up.
@@ -208,7 +211,7 @@ class AnswerReader:
         if declared > self._max_body:
             raise Failure(Cause.TOO_LARGE)
         if not self._lease.grow(declared):
-            self.lacks = declared
+            self.bytes_needed = declared
 
     def _take_body(self, start: int, end: int) -> None:
         """Add what arrived from `start` to `end` to a body whose length was declared."""
@@ -217,7 +220,7 @@ class AnswerReader:
         self._size = before + end - start
         if self._size > declared:
             raise Failure(Cause.CORRUPT, "bytes-after-body")
-        if self.lacks:
+        if self.bytes_needed:
             self._body.append(self._arrivals.memory[start:end])
         elif self._size == declared and before == 0:
             self.finished = (self._status, self._arrivals.memory[start:end])

@@ -7,7 +7,7 @@ import pytest
 from docwarden.core.deadline import Deadline
 from docwarden.core.document import Document
 from docwarden.core.errors import Cause, Failure
-from docwarden.core.fetch import Wanted
+from docwarden.core.fetch import Fetch, FetchResult
 from docwarden.fetching.pipeline import Fetching
 from docwarden.fetching.resilience.breaker import Breaker, State
 from docwarden.fetching.resilience.limiter import AdaptiveLimiter
@@ -35,6 +35,9 @@ class World:
         self.script = list(script)
         self.clock = Clock()
         self.timeouts = []
+        self.fresh = []
+        self.documents = []
+        self.asked = 0
         self.limiter = AdaptiveLimiter()
         self.breaker = Breaker(random=lambda: 0.0)
         self.transport = RetryBudget(lambda: self.limiter.in_flight)
@@ -56,12 +59,14 @@ class World:
             random=random.Random(1).random,
         )
 
-    async def attempt(self, wanted, started, timeout):
+    async def attempt(self, fetch, fetched, started, timeout, fresh):
+        self.documents.append(fetch.document_id)
         assert started == self.clock.now
         self.timeouts.append(timeout)
         assert self.limiter.in_flight == 1, "an attempt is made under the limit"
         step = self.script.pop(0)
-        wanted.attempts.append((str(step), 0.0))
+        self.fresh.append(fresh)
+        fetched.add_attempt(str(step), 0.0, 0.0)
         if isinstance(step, float):
             self.clock.now += step
             raise Failure(Cause.ATTEMPT_TIMEOUT)
@@ -71,10 +76,11 @@ class World:
             raise step
         return step
 
-    async def fetch(self, seconds=10.0):
-        wanted = Wanted("7", Deadline(self.clock.now + seconds))
+    async def fetch(self, seconds=10.0, document_id=None):
+        self.asked += 1
+        fetch = Fetch(document_id or str(self.asked), Deadline(self.clock.now + seconds))
         try:
-            return await self.fetching.fetch(wanted)
+            return await self.fetching.fetch(fetch, FetchResult())
         finally:
             assert self.limiter.in_flight == 0
             assert (self.transport.retries, self.corruption.retries) == (0, 0)
@@ -131,9 +137,9 @@ async def test_attempt_cut_short_by_the_deadline_says_nothing_of_the_upstream():
 
 
 async def test_breaker_sees_every_attempt_and_ends_the_retries_when_it_opens():
-    world = World(*[Cause.RESET] * 9)
-    assert await cause_of(world) is Cause.RESET
-    assert await cause_of(world) is Cause.RESET
+    world = World(*[Cause.CONNECT] * 9)
+    assert await cause_of(world) is Cause.CONNECT
+    assert await cause_of(world) is Cause.CONNECT
     assert world.breaker.state(world.clock.now) is State.OPEN
     assert len(world.timeouts) == 5, "the fifth failure opened it; the sixth attempt was not made"
     assert await cause_of(world) is Cause.CIRCUIT_OPEN
@@ -152,22 +158,23 @@ async def test_empty_transport_budget_stops_retries():
     for _ in range(3):
         assert world.transport.try_take()
     with pytest.raises(Failure):
-        await world.fetching.fetch(Wanted("7", Deadline(world.clock.now + 10)))
+        await world.fetching.fetch(Fetch("7", Deadline(world.clock.now + 10)), FetchResult())
     assert len(world.timeouts) == 1
 
 
 async def test_half_open_breaker_lets_one_probe_through_and_closes_on_success():
-    world = World(*[Cause.RESET] * 5, GOOD, GOOD)
+    world = World(*[Cause.CONNECT] * 5, GOOD, GOOD)
     await cause_of(world)
     await cause_of(world)
     world.clock.now += 30.0
     assert await world.fetch() is GOOD
     assert world.breaker.state(world.clock.now) is State.CLOSED
+    assert world.fresh == [False] * 5 + [True], "the probe uses no connection from before"
 
 
-@pytest.mark.parametrize("cause", [Cause.MEMORY, Cause.OVERLOADED])
+@pytest.mark.parametrize("cause", [Cause.MEMORY, Cause.OVERLOADED, Cause.STALLED])
 async def test_probe_for_which_something_lacks_here_neither_closes_nor_reopens(cause):
-    world = World(*[Cause.RESET] * 5, cause)
+    world = World(*[Cause.CONNECT] * 5, cause, cause, cause)
     await cause_of(world)
     await cause_of(world)
     world.clock.now += 30.0

@@ -4,7 +4,7 @@ from random import Random
 
 from docwarden.core.deadline import Deadline
 from docwarden.core.errors import Cause, Failure
-from docwarden.core.fetch import Wanted
+from docwarden.core.fetch import Fetch, FetchResult
 from docwarden.core.request import Request
 from docwarden.gateway.recent_failures import KEPT, KEPT_REFUSED, RecentFailures
 
@@ -14,10 +14,11 @@ def note(ring: RecentFailures, cause: Cause, number: int, **headers: str) -> Non
     request = Request(
         "GET", f"/{number}", fields, client="127.0.0.1", started=0.0, wall=number, random=Random(1)
     )
-    request.wanted = Wanted(str(number), Deadline(1.0))
-    request.wanted.attempts.append((cause.value, 0.1))
+    request.result.fetch = Fetch(str(number), Deadline(1.0))
+    request.result.fetched = FetchResult()
+    request.result.fetched.add_attempt(cause.value, 0.1, 0.0)
     failure = Failure(cause)
-    request.outcome = failure.rule.outcome
+    request.result.outcome = failure.rule.outcome
     ring.note(request, failure, status=failure.rule.status, seconds=0.25)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from docwarden.core.deadline import Deadline
 from docwarden.core.errors import Cause, Failure, Outcome
-from docwarden.core.fetch import Wanted
+from docwarden.core.fetch import Fetch, FetchResult
 from docwarden.core.request import Request, address_of
 from docwarden.gateway import request_log
 from docwarden.gateway.recent_failures import RecentFailures
@@ -22,13 +22,13 @@ def delivered(**headers):
     request = Request(
         "GET", "/7", given, client="2001:db8::1", started=5.0, wall=1.5e9, random=random.Random(1)
     )
-    request.route = "/{id}"
-    request.outcome = Outcome.DELIVERED
-    request.media_type = "image/png"
-    request.wanted = wanted = Wanted("9223372036854775807", Deadline(15.0))
-    wanted.attempts.append(("intact", 0.0019996))
-    wanted.upstream_seconds = 0.0018
-    wanted.verify_seconds = 0.0000206
+    result = request.result
+    result.route = "/{id}"
+    result.outcome = Outcome.DELIVERED
+    result.media_type = "image/png"
+    result.fetch = Fetch("9223372036854775807", Deadline(15.0))
+    result.fetched = FetchResult()
+    result.fetched.add_attempt("intact", 0.0019790, 0.0000206)
     return request
 
 
@@ -55,7 +55,7 @@ def test_plain_line_is_the_one_that_a_dictionary_of_fields_gives(
     given, attempts, written, monkeypatch
 ):
     request = delivered(x_request_id=b"a.B-1_2")
-    request.wanted.attempts[:0] = [("corrupt", 0.01 * n) for n in range(1, attempts)]
+    request.result.fetched.attempts[:0] = [("corrupt", 0.01 * n) for n in range(1, attempts)]
     plain = written(request, **given)
     monkeypatch.setattr(request_log, "_plain", lambda _: None)
     built = written(request, **given)
@@ -63,7 +63,7 @@ def test_plain_line_is_the_one_that_a_dictionary_of_fields_gives(
 
 
 def _failed(request):
-    request.failure = Failure(Cause.CLIENT_CLOSED)
+    request.result.failure = Failure(Cause.CLIENT_CLOSED)
 
 
 def _traced(request):
@@ -71,20 +71,20 @@ def _traced(request):
 
 
 def _tried_twice(request):
-    request.wanted.attempts.append(("intact", 0.001))
+    request.result.fetched.attempts.append(("intact", 0.001))
 
 
 def _shared(request):
-    request.wanted.shared = True
+    request.result.fetched.shared = True
 
 
 def _queued(request):
-    request.wanted.queue_seconds = 0.01
+    request.result.fetched.queue_seconds = 0.01
 
 
 def _stale(request):
-    request.outcome = Outcome.DELIVERED_STALE
-    request.wanted.replaced = Failure(Cause.CORRUPT)
+    request.result.outcome = Outcome.DELIVERED_STALE
+    request.result.fetched.replaced = Failure(Cause.CORRUPT)
 
 
 @pytest.mark.parametrize(

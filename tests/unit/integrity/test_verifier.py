@@ -6,7 +6,7 @@ import pytest
 import xxhash
 
 from docwarden.core.deadline import Deadline
-from docwarden.core.fetch import Wanted
+from docwarden.core.fetch import Fetch
 from docwarden.fetching.attempt import _in_time
 from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep.supervisor import DeepChecker
@@ -110,7 +110,7 @@ async def test_who_leaves_before_waiting_leaves_nothing_behind(documents):
     found.close()
     assert verifier._pending == {}
     found = verifier.begin(key, documents["png"])
-    waiting = _in_time(found, Wanted("1", Deadline(5.0)), 0.0)
+    waiting = _in_time(found, Fetch("1", Deadline(5.0)), 0.0)
     waiting.send(None)  # it asks for a task, and its client leaves
     with pytest.raises(asyncio.CancelledError):
         waiting.throw(asyncio.CancelledError())

@@ -8,10 +8,14 @@
     half-open  probe failed      open         begin opening n + 1
     half-open  probe abandoned   half-open    offer a probe
 
-Every other pair changes nothing. `tripped` is five transport failures in a row, or 85 % of at
-least 50 results within ten seconds. The values are those of Envoy's outlier detection
-(`consecutive_5xx`, `failure_percentage_threshold`, `failure_percentage_request_volume`,
-`interval`, `base_ejection_time`, `max_ejection_time`).
+Every other pair changes nothing. `tripped` is a row of five transport failures, or 85 % of at
+least 50 results within ten seconds; `failure_evidence` says which failures count. The values are
+those of Envoy's outlier detection (`consecutive_5xx`, `failure_percentage_threshold`,
+`failure_percentage_request_volume`, `interval`, `base_ejection_time`, `max_ejection_time`).
+
+A probe that fails for what may be its document's fault neither closes nor opens: a probe is offered
+to another document, until three have failed. A document whose probe failed gives way to others for
+a second, so that one which always fails does not use up the probes.
 
 A permit belongs to the generation that gave it out: every transition and every new probe begins
 another, and results of earlier ones count for nothing. So an answer that was under way when the
@@ -21,9 +25,9 @@ breaker opened neither closes it nor keeps it open.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from docwarden.fetching.resilience.failure_evidence import FailureEvidence
+from docwarden.fetching.resilience.failure_evidence import Evidence, FailureEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +70,28 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], tuple[State, Action]]] = {
 PROBE_PENDING: Final = 1.0
 """Seconds to name to a client that came while a probe was out: its result is near."""
 
+GIVE_WAY: Final = 1.0
+"""Seconds that a document whose probe failed leaves the next probe to others."""
+
+PROBES_TO_REOPEN: Final = 3
+"""Documents whose probes have to fail before that speaks against the upstream."""
+
+
+class Change(NamedTuple):
+    """An opening or the closing.
+
+    Attributes:
+        state: the new one.
+        cause: of the last failure, for an opening.
+        seconds: how long the opening lasts; for a closing, since the first opening before it.
+        openings: in a row.
+    """
+
+    state: State
+    cause: str
+    seconds: float
+    openings: int
+
 
 class Permit:
     """Leave to make one attempt. While closed, the attempts of a generation share one object."""
@@ -84,19 +110,20 @@ class Breaker:
 
     Args:
         consecutive_failures: Transport failures in a row that trip it.
-        consecutive_span: Seconds that such a row has to last at least. Above zero, connections
-            that all break in one instant (an upstream's quick restart) are not a dead upstream.
         failure_share: Share of failures in the window that trips it, from 0 to 1.
         least_results: Results in the window below which the share says nothing.
         window: Length of the sliding window, seconds.
+        chance: How rare a row of failures has to be by the usual share of them.
         opening: Seconds of the first opening; the nth in a row lasts n times that.
         longest_opening: Upper limit of that, seconds, before jitter.
         jitter: Up to this share is added to an opening, so that processes do not probe in step.
         calm: Seconds closed after which openings count from one again.
         probe_timeout: Seconds after which a probe that nobody reported on is given up.
         random: Draws uniformly from [0, 1).
+        on_change: Is told of openings and closings.
 
     Attributes:
+        open_until: Monotonic seconds of the next probe while it is open.
         openings: Openings since the start.
         rejected: Attempts refused since the start.
     """
@@ -106,15 +133,19 @@ class Breaker:
         "_closed_at",
         "_current",
         "_evidence",
+        "_failed_probes",
         "_jitter",
         "_longest_opening",
-        "_open_until",
+        "_offered_at",
+        "_on_change",
+        "_opened_at",
         "_opening",
         "_openings_in_a_row",
         "_probe_given_at",
         "_probe_timeout",
         "_random",
         "_state",
+        "open_until",
         "openings",
         "rejected",
     )
@@ -124,15 +155,16 @@ class Breaker:
         *,
         random: Callable[[], float],
         consecutive_failures: int = 5,
-        consecutive_span: float = 0.0,
         failure_share: float = 0.85,
         least_results: int = 50,
         window: float = 10.0,
+        chance: float = 1e-6,
         opening: float = 30.0,
         longest_opening: float = 300.0,
         jitter: float = 0.1,
         calm: float = 60.0,
         probe_timeout: float = 10.0,
+        on_change: Callable[[Change], None] | None = None,
     ) -> None:
         self._random = random
         self._opening = opening
@@ -142,26 +174,30 @@ class Breaker:
         self._probe_timeout = probe_timeout
         self._evidence = FailureEvidence(
             in_a_row=consecutive_failures,
-            row_span=consecutive_span,
             share=failure_share,
             least_results=least_results,
             window=window,
+            chance=chance,
         )
         self.openings = 0
         self.rejected = 0
         self._openings_in_a_row = 0
-        self._open_until = 0.0
+        self._opened_at = 0.0
+        self._offered_at = 0.0
+        self._failed_probes: set[str] = set()
+        self._on_change = on_change
+        self.open_until = 0.0
         self._probe_given_at = 0.0
         self._closed_at = float("-inf")
         self._state = State.CLOSED
         # The only permit whose result counts; None when no attempt may be under way.
         self._current: Permit | None = Permit(probe=False)
 
-    def try_acquire(self, now: float) -> Permit | None:
+    def try_acquire(self, now: float, document_id: str | None = None) -> Permit | None:
         """Return a permit for one attempt, or None when the upstream is not to be called."""
         if self._state is State.CLOSED:
             return self._current
-        if self.retry_after(now) > 0.0:
+        if self.retry_after(now, document_id) > 0.0:
             self.rejected += 1
             return None
         if self._state is State.OPEN:
@@ -179,14 +215,18 @@ class Breaker:
         else:
             self._evidence.succeeded(now)
 
-    def failed(self, permit: Permit, now: float) -> None:
+    def failed(self, permit: Permit, now: float, evidence: Evidence | None = None) -> None:
         """Report a failure of the transport: no connection, a reset, a timeout, a 5xx."""
         if permit is not self._current:
             return
-        if permit.probe:
-            self._apply(Event.PROBE_FAILED, now)
-        elif self._evidence.failed(now):
-            self._apply(Event.TRIPPED, now)
+        cause = "" if evidence is None else evidence.cause
+        if not permit.probe:
+            if self._evidence.failed(now, evidence):
+                self._apply(Event.TRIPPED, now, cause)
+        elif self._speaks_against_upstream(evidence):
+            self._apply(Event.PROBE_FAILED, now, cause)
+        else:
+            self._apply(Event.PROBE_ABANDONED, now)
 
     def abandoned(self, permit: Permit, now: float) -> None:
         """Report an attempt that ended without telling anything, such as a cancelled one."""
@@ -195,34 +235,62 @@ class Breaker:
 
     def state(self, now: float) -> State:
         """Return the state; an opening that is over counts as half-open before any probe."""
-        if self._state is State.OPEN and now >= self._open_until:
+        if self._state is State.OPEN and now >= self.open_until:
             return State.HALF_OPEN
         return self._state
 
-    def retry_after(self, now: float) -> float:
+    def retry_after(self, now: float, document_id: str | None = None) -> float:
         """Return the seconds until an attempt may be let through, 0 when one would be now."""
-        if self._state is State.OPEN:
-            return max(0.0, self._open_until - now)
+        if self._state is State.CLOSED:
+            return 0.0
+        if self._state is State.OPEN and now < self.open_until:
+            return self.open_until - now
         probe_is_out = self._state is State.HALF_OPEN and self._current is not None
         if probe_is_out and now < self._probe_given_at + self._probe_timeout:
             return PROBE_PENDING
+        if document_id in self._failed_probes:
+            return max(0.0, self._offered_at + GIVE_WAY - now)
         return 0.0
 
-    def _apply(self, event: Event, now: float) -> None:
+    def _speaks_against_upstream(self, evidence: Evidence | None) -> bool:
+        """Note whose probe has failed, and tell whether that is the upstream's fault."""
+        if evidence is None:
+            return True
+        self._failed_probes.add(evidence.document_id)
+        of_connection = not evidence.of_document or evidence.silent_since is not None
+        if not of_connection and len(self._failed_probes) < PROBES_TO_REOPEN:
+            return False
+        self._failed_probes = {evidence.document_id}
+        return True
+
+    def _apply(self, event: Event, now: float, cause: str = "") -> None:
         self._state, action = TRANSITIONS[self._state, event]
         self._current = None
         if action is Action.BEGIN_OPENING:
-            # Only a breaker that was closed for a while has proof that the upstream had recovered.
-            if event is Event.TRIPPED and now - self._closed_at >= self._calm:
-                self._openings_in_a_row = 0
-            self._begin_opening(now)
+            if event is Event.TRIPPED:
+                self._opened_at = now
+                self._failed_probes.clear()
+                # Only one that was closed for a while has proof that the upstream had recovered.
+                if now - self._closed_at >= self._calm:
+                    self._openings_in_a_row = 0
+            self._begin_opening(now, cause)
+        elif action is Action.OFFER_PROBE:
+            self._offered_at = self.open_until if event is Event.OPENING_OVER else now
         elif action is Action.COUNT_FROM_ZERO:
             self._evidence.clear()
             self._closed_at = now
+            self._failed_probes.clear()
             self._current = Permit(probe=False)
+            self._tell(State.CLOSED, "", now - self._opened_at)
 
-    def _begin_opening(self, now: float) -> None:
+    def _begin_opening(self, now: float, cause: str) -> None:
         self._openings_in_a_row += 1
         self.openings += 1
         length = min(self._opening * self._openings_in_a_row, self._longest_opening)
-        self._open_until = now + length * (1.0 + self._jitter * self._random())
+        length *= 1.0 + self._jitter * self._random()
+        self.open_until = self._offered_at = now + length
+        self._tell(State.OPEN, cause, length)
+
+    def _tell(self, state: State, cause: str, seconds: float) -> None:
+        if self._on_change is not None:
+            self._on_change(Change(state, cause, seconds, self._openings_in_a_row))

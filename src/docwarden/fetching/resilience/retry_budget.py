@@ -66,13 +66,13 @@ class RetryBudget:
         return max(0, self.limit - self.retries)
 
     def try_take(self) -> bool:
-        """Take a place for one retry; who got True gives it back when the attempt has ended."""
+        """Take a place for one retry; to be released when its attempt has ended."""
         if self.retries >= self.limit:
             self.refused += 1
             return False
         self.retries += 1
         return True
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Free the place of a retry that has ended, however it did."""
         self.retries -= 1

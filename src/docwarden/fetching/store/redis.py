@@ -16,7 +16,6 @@ from docwarden.fetching.resilience.breaker import Breaker
 from docwarden.fetching.resilience.cancellation import end
 from docwarden.fetching.store.entry import OVERHEAD, VERSION, Copy, WrongCopyError, decode, encode
 from docwarden.fetching.store.redis_url import address
-from docwarden.net.waiting import in_task
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -159,7 +158,6 @@ class RedisStore:
 
     async def _use(self, operation: str, call: Callable[[], Awaitable[Any]]) -> Any:
         """Return what the server answers, or None when it does not, in time and in order."""
-        await in_task()
         permit = self._breaker.try_acquire(self._clock())
         if permit is None:
             return None

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Self
 
-from docwarden.net.waiting import in_task
-
 # How long a worker may take to answer its supervisor; a scrape waits for the slowest.
 ANSWER_SECONDS: Final = 1.0
 _PR_SET_PDEATHSIG: Final = 1
@@ -53,7 +51,6 @@ class Worker:
 
     async def ask(self, path: str) -> tuple[int, bytes] | None:
         """Return status and body of one of the worker's operator pages, None when it fails to."""
-        await in_task()
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._turn:
                 return await self._exchange(path) if self._usable else None

@@ -170,6 +170,7 @@ class BreakerMachine(RuleBasedStateMachine):
             random=no_jitter,
             consecutive_failures=3,
             least_results=10**9,
+            chance=1.0,
             opening=10.0,
             longest_opening=30.0,
             calm=25.0,

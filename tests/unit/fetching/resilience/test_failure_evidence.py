@@ -1,16 +1,18 @@
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docwarden.fetching.resilience.failure_evidence import FailureEvidence
+from docwarden.fetching.resilience.failure_evidence import Evidence, FailureEvidence
 
 
 def evidence(**changes):
     settings = {
         "in_a_row": 5,
-        "row_span": 0.0,
         "share": 0.85,
         "least_results": 50,
         "window": 10.0,
+        "chance": 1.0,
     }
     return FailureEvidence(**{**settings, **changes})
 
@@ -28,11 +30,47 @@ def test_success_begins_the_row_anew():
     assert [counted.failed(1.0) for _ in range(5)] == [False] * 4 + [True]
 
 
-def test_row_shorter_than_its_span_is_one_event_and_not_many():
-    counted = evidence(row_span=1.0)
-    assert not any(counted.failed(1.0) for _ in range(40))
-    assert not counted.failed(1.9)
-    assert counted.failed(2.0)
+def of_document(number, *, silent_since=None):
+    return Evidence("upstream-status-500", str(number), of_document=True, silent_since=silent_since)
+
+
+def test_document_that_always_fails_counts_once_in_a_row():
+    counted = evidence()
+    assert not any(counted.failed(1.0, of_document(7)) for _ in range(40))
+    assert [counted.failed(1.0, of_document(n)) for n in range(4)] == [False] * 3 + [True]
+
+
+def test_document_that_always_fails_counts_once_in_a_tenth_of_the_window():
+    counted = evidence(in_a_row=1000)
+    counted.succeeded(1.0)
+    assert not any(counted.failed(1.0 + n / 100, of_document(7)) for n in range(1000))
+
+
+def test_silence_is_the_documents_while_others_are_answered():
+    counted = evidence()
+    for n in range(100):
+        counted.succeeded(n)
+        assert not counted.failed(n + 0.5, of_document(7, silent_since=n - 0.5))
+    silent = [counted.failed(200.0, of_document(7, silent_since=199.0)) for _ in range(5)]
+    assert silent[-1]
+
+
+def test_row_that_the_usual_share_of_failures_explains_is_none():
+    counted = evidence(chance=1e-6)
+    draw = random.Random(5)
+    for known in (100, 5000):
+        verdicts = []
+        for _ in range(known):
+            if draw.random() < 0.5:
+                counted.succeeded(1.0)
+            else:
+                verdicts.append(counted.failed(1.0))
+    assert not any(verdicts), "once it is known what is usual"
+    counted.succeeded(1.0)
+    row = 1
+    while not counted.failed(1.0):
+        row += 1
+    assert row <= 25, "and a dead upstream is still told from it"
 
 
 def test_share_counts_from_the_least_number_of_results_on():

@@ -33,8 +33,8 @@ class BudgetMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.retries)
     @rule()
-    def give_back(self):
-        self.budget.give_back()
+    def release(self):
+        self.budget.release()
         self.retries -= 1
 
     @invariant()
@@ -78,7 +78,7 @@ def simulate(make, *, clients, corrupt, attempts, requests, seed):
         is_corrupt = draw.random() < corrupt
         again = is_corrupt and number < attempts and budget.try_take()
         if number > 1:
-            budget.give_back()
+            budget.release()
         if again:
             attempt(now, number + 1)
             continue
