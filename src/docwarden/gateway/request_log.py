@@ -117,6 +117,8 @@ class RequestLog:
     def _add_failure(self, fields: dict[str, Any], failure: Failure) -> None:
         fields["error.type"] = failure.rule.slug
         fields["reason"] = failure.reason
+        if failure.detail is not None:
+            fields["detail"] = failure.detail._value_
         if failure.media_type:
             fields["refused_media_type"] = failure.media_type
 

@@ -6,12 +6,12 @@ docs/reference/settings.md is generated from the fields below.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from docwarden.integrity.policy import Policy
-from docwarden.net.units import Address, format_size, parse_address
+from docwarden.net.units import Address, format_duration, format_size, parse_address
 from docwarden.settings.fields import (
     count_setting,
     mask,
@@ -28,13 +28,29 @@ from docwarden.settings.fields import (
 PREFIX: Final = "DOCWARDEN_"
 # What Kubernetes puts into every pod beside a Service named docwarden ("service links").
 _SERVICE_LINK: Final = re.compile(r"DOCWARDEN_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_\w+)?)")
+_CREDENTIALS: Final = re.compile(r"^([^:/@]*://)?.*@", re.DOTALL)
 
 
 class SettingError(ValueError):
-    """A setting that cannot be used: names the variable, its value and what would be right."""
+    """Settings that cannot be used; the message has a line for each.
 
-    def __init__(self, variable: str, value: str, expected: str) -> None:
-        super().__init__(f"{variable}={value!r} is not usable: it takes {expected}")
+    Attributes:
+        problems: names each variable, its value and what would be right.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def _problem(variable: str, value: str, expected: str) -> str:
+    return f"{variable}={_without_secrets(value)!r} is not usable: it takes {expected}"
+
+
+def _without_secrets(text: str) -> str:
+    """Return a refused text without what may be one: credentials of a URL, or its query."""
+    hidden = _CREDENTIALS.sub(r"\1********@", text)
+    return hidden.partition("?")[0] if "://" in text or "@" in text else hidden
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,15 +207,10 @@ def load(
     """Read the settings from `environ`; `overrides`, by field name, come from the command line.
 
     Raises:
-        SettingError: for a value that cannot be used, or an unknown DOCWARDEN_ variable.
+        SettingError: for values that cannot be used, and unknown DOCWARDEN_ variables.
     """
     given = overrides or {}
-    known = variables()
-    for variable in environ:
-        if not variable.startswith(PREFIX) or _SERVICE_LINK.fullmatch(variable):
-            continue
-        if variable not in known:
-            raise SettingError(variable, environ[variable], _nearest(variable, known))
+    problems = _unknown(environ)
     values: dict[str, Any] = {}
     for each in fields(Settings):
         variable = PREFIX + each.name.upper()
@@ -210,44 +221,52 @@ def load(
             values[each.name] = each.metadata["parse"](text)
             text.encode()  # which the console and the metrics have to do as well
         except ValueError as error:
-            # A password may have been put into the query as well.
-            shown = mask(text).partition("?")[0] if each.metadata["secret"] else text
+            values.pop(each.name, None)
             expected = "UTF-8" if isinstance(error, UnicodeError) else str(error)
-            raise SettingError(variable, shown, expected) from None
+            problems.append(_problem(variable, text, expected))
     settings = Settings(**values)
-    _agree(settings)
+    problems += _disagreements(settings, values)
+    if problems:
+        raise SettingError(problems)
     return settings
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    known = variables()
+    return [
+        f"{variable}: unknown setting; {_nearest(variable, known)}"
+        for variable in environ
+        if variable.startswith(PREFIX)
+        and variable not in known
+        and not _SERVICE_LINK.fullmatch(variable)
+    ]
 
 
 def _nearest(variable: str, known: Mapping[str, str]) -> str:
     import difflib  # noqa: PLC0415 - only on the way to an error
 
     close = difflib.get_close_matches(variable, known, n=1)
-    return (
-        f"no value: there is no such setting (meant {close[0]}?)"
-        if close
-        else ("no value: there is no such setting (`docwarden config` lists them)")
-    )
+    return f"did you mean {close[0]}?" if close else "`docwarden config` lists them"
 
 
-def _agree(settings: Settings) -> None:
-    """Check what single values cannot: that the settings fit each other.
-
-    Raises:
-        SettingError: naming the setting to change.
-    """
+def _disagreements(settings: Settings, given: Mapping[str, Any]) -> list[str]:
+    """Return what single values cannot tell: where the `given` settings do not fit each other."""
+    problems = []
     try:
         settings.policy()
     except ValueError as error:
-        raise SettingError(
-            f"{PREFIX}INTEGRITY_CHECKS", settings.integrity_checks, str(error)
-        ) from None
+        name = f"{PREFIX}INTEGRITY_CHECKS"
+        problems.append(_problem(name, settings.integrity_checks, str(error)))
     if settings.max_document_bytes > settings.max_buffered_bytes:
-        raise SettingError(
-            f"{PREFIX}MAX_BUFFERED_BYTES",
-            format_size(settings.max_buffered_bytes),
-            f"at least {PREFIX}MAX_DOCUMENT_BYTES ({format_size(settings.max_document_bytes)})",
-        )
+        least = f"{PREFIX}MAX_DOCUMENT_BYTES ({format_size(settings.max_document_bytes)})"
+        buffered = format_size(settings.max_buffered_bytes)
+        problems.append(_problem(f"{PREFIX}MAX_BUFFERED_BYTES", buffered, f"at least {least}"))
+    # The default gives way to a shorter deadline; what somebody set does not.
+    if "attempt_timeout" in given and settings.attempt_timeout > settings.request_timeout:
+        longest = f"{PREFIX}REQUEST_TIMEOUT ({format_duration(settings.request_timeout)})"
+        attempt = format_duration(settings.attempt_timeout)
+        problems.append(_problem(f"{PREFIX}ATTEMPT_TIMEOUT", attempt, f"at most {longest}"))
+    return problems
 
 
 def describe(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[Setting]:

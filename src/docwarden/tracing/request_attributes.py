@@ -27,6 +27,8 @@ def attributes_of(request: Request, status: int) -> Attributes:
     failure = result.failure
     if failure is not None:
         attributes["docwarden.reason"] = failure.reason
+        if failure.detail is not None:
+            attributes["docwarden.detail"] = failure.detail.value
         if status >= 500:
             attributes["error.type"] = failure.rule.slug
     if result.fetch is not None and result.fetched is not None:

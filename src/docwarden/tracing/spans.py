@@ -83,6 +83,8 @@ class Attempt:
     def _fail(self, attributes: Attributes, failure: Failure) -> Status:
         attributes["error.type"] = failure.cause.value
         attributes["docwarden.reason"] = failure.reason
+        if failure.detail is not None:
+            attributes["docwarden.detail"] = failure.detail.value
         if failure.media_type:
             attributes["docwarden.refused_media_type"] = failure.media_type
         return _ERROR

@@ -1,6 +1,8 @@
 """One connection to the upstream: one request at a time."""
 
 import asyncio
+import fcntl
+import termios
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -13,6 +15,7 @@ from docwarden.upstream.response_parser import Answer, AnswerReader
 _FLOOD: Final = 128 * 1024
 # The share of an exchange's time that the process may have stood still before that is to blame.
 _STALLED_SHARE: Final = 0.25
+_NOTHING: Final = bytes(4)
 
 
 class StaleConnectionError(Exception):
@@ -25,7 +28,6 @@ class Connection:
     An `asyncio.BufferedProtocol` by its methods.
 
     Attributes:
-        opened: monotonic seconds at which it was made.
         began: monotonic seconds at which the exchange under way began.
         expires: monotonic seconds at which it is to be ended.
         idle_since: monotonic seconds of its last return to the pool.
@@ -36,8 +38,9 @@ class Connection:
     """
 
     __slots__ = (
-        "_answer", "_lease", "_loop", "_on_finished", "_outbox", "_reader", "_stalled",
-        "_transport", "began", "closed", "expires", "idle_since", "retires", "reusable", "used",
+        "_answer", "_descriptor", "_lease", "_loop", "_on_finished", "_outbox", "_reader",
+        "_stalled", "_transport", "began", "closed", "expires", "idle_since", "retires",
+        "reusable", "used",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +57,7 @@ class Connection:
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._stalled = 0.0
+        self._descriptor = -1
         self.used = False
         self.reusable = False
         self.closed = False
@@ -111,6 +115,13 @@ class Connection:
         self.expires = max(self.expires, now + extension)
 
     @property
+    def has_unread(self) -> bool:
+        """Whether bytes have come that belong to no request and that nobody has read yet."""
+        if self.closed or self._descriptor < 0:
+            return False
+        return fcntl.ioctl(self._descriptor, termios.FIONREAD, _NOTHING) != _NOTHING
+
+    @property
     def silent(self) -> bool:
         """Whether nothing of the answer under way has come."""
         return not self._reader.touched
@@ -126,6 +137,10 @@ class Connection:
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        connected = transport.get_extra_info("socket")
+        # Over TLS there may be bytes that are none of an answer, such as session tickets.
+        if connected is not None and transport.get_extra_info("sslcontext") is None:
+            self._descriptor = connected.fileno()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a hint
         return self._reader.place()

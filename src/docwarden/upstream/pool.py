@@ -6,6 +6,7 @@ Rules of this file
       used again. So a name that moves to other addresses is followed.
     - When a kept connection stays silent for all of an attempt's time, those that have brought no
       answer since that attempt began are suspect (a reset NAT table, a dead node) and are closed.
+    - Bytes that follow an answer close the connection, and are never the next answer.
     - A sweep that comes late means that the process stood still. What lies ready in the sockets is
       read first, and the time is not counted against the upstream.
 """
@@ -185,6 +186,7 @@ class Pool:
             and now - idle_since < MAX_IDLE_SECONDS
             and now < connection.retires
             and idle_since >= self._suspect_before
+            and not connection.has_unread
         )
 
     def _take_back(self, connection: Connection) -> None:

@@ -17,6 +17,15 @@ MAX_HEADER_LINES: Final = 128
 MAX_REMEMBERED_BYTES: Final = 1024
 MAX_REMEMBERED_HEADS: Final = 256
 
+# IANA's registry of content codings, but for `identity`. Other names (aws-chunked, none, utf-8) say
+# nothing about compression: such a body proves itself by its bytes, or does not.
+_COMPRESSIONS: Final = frozenset(
+    (
+        b"aes128gcm", b"br", b"compress", b"dcb", b"dcz", b"deflate", b"exi", b"gzip",
+        b"pack200-gzip", b"x-compress", b"x-gzip", b"zstd",
+    )
+)  # fmt: skip
+
 _LENGTH: Final = b"\ncontent-length:"
 _CODINGS: Final = re.compile(rb"\n(content|transfer)-encoding:[ \t]*([^\r\n]*)")
 
@@ -67,6 +76,6 @@ def _is_chunked(lower: bytes | bytearray) -> bool:
             chunked = True
             if coding != b"chunked":
                 raise Failure(Cause.PROTOCOL, "transfer-coding-unknown")
-        elif coding not in (b"", b"identity"):
+        elif not _COMPRESSIONS.isdisjoint(each.strip() for each in coding.split(b",")):
             raise Failure(Cause.CORRUPT, "content-coded")
     return chunked

@@ -56,7 +56,7 @@ class AnswerReader:
         self._max_body = max_body
         self._arrivals = arrivals
         self._plain = plain
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser = self._new_parser()
         self._head = bytearray()
         self._filled: bytearray | None = None
         self._body: list[bytes] = []
@@ -64,12 +64,19 @@ class AnswerReader:
         self._direct = False
         self.finished: Answer | None = None
 
+    def _new_parser(self) -> httptools.HttpResponseParser:
+        parser = httptools.HttpResponseParser(self)
+        # Older Tomcats and some balancers pad them; nginx, Go and curl read that (RFC 9112 section
+        # 7.1.1 lets white space stand there before an extension).
+        parser.set_dangerous_leniencies(lenient_spaces_after_chunk_size=True)
+        return parser
+
     def begin(self, lease: Lease) -> None:
         """Expect an answer; `lease` grows by what its body holds."""
         self._lease = lease
         if self._stuck:
             # The last body went past it, so it does not know that its message has ended.
-            self._parser = httptools.HttpResponseParser(self)
+            self._parser = self._new_parser()
             self._stuck = False
         self._raw = self._begun = self._head_done = self._chunked = self.keep = False
         self._informational = self._bytes_read = self._size = self.bytes_needed = 0

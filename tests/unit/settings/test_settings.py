@@ -50,7 +50,6 @@ def test_environment_is_read_and_the_command_line_wins():
         ("DOCWARDEN_UPSTREAM_URL", "ftp://x/{id}", "a URL such as"),
         ("DOCWARDEN_UPSTREAM_URL", "http://documents..local/{id}", "a URL such as"),
         ("DOCWARDEN_UPSTREAM_URL", "http://[::1/{id}", "a URL such as"),
-        ("DOCWARDEN_UPSTREAM_URL", "http://user:pw@x/{id}", "without credentials"),
         ("DOCWARDEN_UPSTREAM_URL", "http://x/{id}\r\nX: y", "a URL such as"),
         ("DOCWARDEN_UPSTREAM_URL", "http://x:99999/", "a URL such as"),
         ("DOCWARDEN_REVISION", "\udcff", "UTF-8"),
@@ -63,7 +62,7 @@ def test_environment_is_read_and_the_command_line_wins():
         ("DOCWARDEN_STORE_URL", "redis://[::1/0", "redis://[[USER]:PASSWORD@]HOST[:PORT]"),
         ("DOCWARDEN_INTEGRITY_CHECKS", "nonsense=enforce", "no check is named 'nonsense'"),
         ("DOCWARDEN_INTEGRITY_TIER", "5", "at least 1 and at most 4"),
-        ("DOCWARDEN_REQEST_TIMEOUT", "1s", "meant DOCWARDEN_REQUEST_TIMEOUT?"),
+        ("DOCWARDEN_REQEST_TIMEOUT", "1s", "did you mean DOCWARDEN_REQUEST_TIMEOUT?"),
     ],
 )
 def test_wrong_setting_names_variable_value_and_what_is_right(variable, value, hint):
@@ -72,8 +71,37 @@ def test_wrong_setting_names_variable_value_and_what_is_right(variable, value, h
     message = str(caught.value)
     assert "\n" not in message
     assert hint in message
-    if "at least DOCWARDEN_" not in hint:
+    if "at least DOCWARDEN_" not in hint and "did you mean" not in hint:
         assert message.startswith(f"{variable}={value!r}")
+
+
+def test_all_wrong_settings_are_told_at_once():
+    environ = {
+        "DOCWARDEN_WORKERS": "0",
+        "DOCWARDEN_HEDGING": "maybe",
+        "DOCWARDEN_REQEST_TIMEOUT": "1s",
+        "DOCWARDEN_MAX_BUFFERED_BYTES": "1MiB",
+    }
+    with pytest.raises(SettingError) as caught:
+        load(environ=environ)
+    assert len(caught.value.problems) == 4
+    assert all(name in str(caught.value) for name in environ)
+
+
+def test_attempt_timeout_above_the_requests_is_refused_where_somebody_set_it():
+    assert load({"request_timeout": "1s"}, environ={}).request_timeout == 1.0
+    with pytest.raises(SettingError, match=r"at most DOCWARDEN_REQUEST_TIMEOUT \(1s\)"):
+        load({"request_timeout": "1s", "attempt_timeout": "2s"}, environ={})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:hunter2@host/{id}", "http://hunter2@host/{id}", "http://h/?key=hunter2"]
+)
+def test_credentials_in_the_upstreams_url_are_refused_and_not_shown(url):
+    with pytest.raises(SettingError) as caught:
+        load(environ={"DOCWARDEN_UPSTREAM_URL": url})
+    assert "without credentials" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_service_links_of_kubernetes_are_no_settings():

@@ -69,13 +69,13 @@ def encode(document_id: str, copy: Copy) -> bytes:
     return b"".join((MAGIC, _digest(document_id, rest), rest))
 
 
-def decode(document_id: str, data: bytes) -> Copy:
-    """Return the copy in `data`.
+def decode(document_id: str, data: object) -> Copy:
+    """Return the copy in `data`, which may be anything that a store answers.
 
     Raises:
         WrongCopyError: It is none, or not one of `document_id`.
     """
-    if data[: len(MAGIC)] != MAGIC:
+    if not isinstance(data, bytes) or data[: len(MAGIC)] != MAGIC:
         raise WrongCopyError("not a copy of this version")
     if len(data) < _DIGESTED_FROM + _FIELDS.size:
         raise WrongCopyError("truncated")
