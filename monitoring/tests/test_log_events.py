@@ -22,6 +22,10 @@ COMMON = {"timestamp", "severity", "event.name"}
 # Written by defects, tracing, further workers and too few descriptors, which none of the requests
 # below brings about.
 NOT_PROVOKED = {
+    "breaker.closed",
+    "breaker.opened",
+    "log.lines_lost",
+    "worker.stalled",
     "defect",
     "process.few_descriptors",
     "tracing.export_failed",

@@ -12,6 +12,7 @@ from typing import Final
 
 from docwarden import __version__
 from docwarden.core.document import Memory, add_holder, release
+from docwarden.core.single_flight import SingleFlight
 from docwarden.fetching.attempt import Attempts
 from docwarden.fetching.pipeline import Fetching
 from docwarden.fetching.resilience.breaker import Breaker, Change, State
@@ -20,7 +21,6 @@ from docwarden.fetching.resilience.hedging import Hedge
 from docwarden.fetching.resilience.limiter import AdaptiveLimiter
 from docwarden.fetching.resilience.retry import RetryPolicy
 from docwarden.fetching.resilience.retry_budget import RetryBudget
-from docwarden.fetching.resilience.single_flight import SingleFlight
 from docwarden.fetching.stale_copies import Copies
 from docwarden.fetching.store import open_store
 from docwarden.gateway.public_site import PublicSite

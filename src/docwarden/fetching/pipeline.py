@@ -14,13 +14,13 @@ from typing import Any, Final, cast
 from docwarden.core.document import Document, release
 from docwarden.core.errors import Cause, Detail, Failure, Retry
 from docwarden.core.fetch import Fetch, FetchResult
+from docwarden.core.single_flight import SingleFlight
 from docwarden.fetching.resilience.breaker import Breaker, Permit
 from docwarden.fetching.resilience.failure_evidence import Evidence
 from docwarden.fetching.resilience.hedging import Hedge, race
 from docwarden.fetching.resilience.limiter import AdaptiveLimiter, Overloaded
 from docwarden.fetching.resilience.retry import RetryPolicy, RetryState
 from docwarden.fetching.resilience.retry_budget import RetryBudget
-from docwarden.fetching.resilience.single_flight import SingleFlight
 from docwarden.fetching.stale_copies import Copies
 from docwarden.telemetry.metrics import Metrics
 

@@ -9,6 +9,7 @@ import select
 import stat
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -28,6 +29,7 @@ class LogWriter:
 
     Attributes:
         dropped: lines lost because the reader was too slow.
+        notice: makes the line that tells of so many lost lines, once there is room for it.
     """
 
     def __init__(self, descriptor: int, *, shared: bool = False) -> None:
@@ -39,6 +41,8 @@ class LogWriter:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._flusher = threading.Thread(target=self._run, name="log-writer", daemon=True)
+        self._told = 0
+        self.notice: Callable[[int], bytes] | None = None
         self.dropped = 0
         self._flusher.start()
 
@@ -63,6 +67,9 @@ class LogWriter:
     def _flush(self) -> None:
         with self._lock:
             batch, self._buffer = self._buffer, bytearray()
+            lost, self._told = self.dropped - self._told, self.dropped
+        if lost and self.notice is not None:
+            batch += self.notice(lost)
         left = memoryview(batch)
         try:
             while left:
@@ -98,6 +105,10 @@ class Log:
         self._colour = colour
         # Replaced as a whole: the thread that exports spans writes events too.
         self._second = self._millisecond = (-1, "")
+        writer.notice = self._tell_lost
+
+    def _tell_lost(self, lines: int) -> bytes:
+        return self._line("warning", "log.lines_lost", time.time(), {"lines": lines})
 
     @property
     def dropped(self) -> int:
@@ -115,12 +126,14 @@ class Log:
 
     def write(self, level: str, name: str, at: float, fields: dict[str, Any]) -> None:
         """Write one event that happened at epoch second `at`."""
+        self._writer.write(self._line(level, name, at, fields))
+
+    def _line(self, level: str, name: str, at: float, fields: dict[str, Any]) -> bytes:
         if not self.as_json:
-            self._writer.write(self._text(level, name, at, fields))
-            return
+            return self._text(level, name, at, fields)
         record = {"timestamp": self.timestamp(at), "severity": level, "event.name": name}
         record |= fields
-        self._writer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE, default=str))
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE, default=str)
 
     def write_line(self, line: bytes) -> None:
         """Write a JSON object that the caller has put together, its line feed included."""

@@ -1,5 +1,6 @@
 """Lines on their way to a descriptor."""
 
+import json
 import os
 import threading
 import time
@@ -48,3 +49,18 @@ def test_events_of_two_threads_in_one_second_have_their_own_times(monkeypatch):
     log.close()
     os.close(descriptor)
     assert seen == [f"2001-09-09T01:46:40.{part}Z" for part in ("500", "250", "500")]
+
+
+def test_lost_lines_are_told_in_the_log_itself_once_there_is_room(monkeypatch, tmp_path):
+    monkeypatch.setattr("docwarden.telemetry.logs.QUEUE_BYTES", 50)
+    monkeypatch.setattr("docwarden.telemetry.logs.BATCH_SECONDS", 0.01)
+    file = tmp_path / "log"
+    with file.open("wb") as out:
+        log = open_log(format_name="json", level="info", descriptor=out.fileno())
+        for number in range(100):
+            log.event("info", "test", number=number)
+        log.close()
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    lost = sum(event["lines"] for event in events if event["event.name"] == "log.lines_lost")
+    assert lost == log.dropped > 0
+    assert sum(event["event.name"] == "test" for event in events) == 100 - lost

@@ -12,7 +12,7 @@ import asyncio
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from docwarden.fetching.resilience.cancellation import end
+from docwarden.core.cancellation import end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

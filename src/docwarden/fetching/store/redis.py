@@ -12,8 +12,8 @@ import contextlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
+from docwarden.core.cancellation import end
 from docwarden.fetching.resilience.breaker import Breaker
-from docwarden.fetching.resilience.cancellation import end
 from docwarden.fetching.store.entry import OVERHEAD, VERSION, Copy, WrongCopyError, decode, encode
 from docwarden.fetching.store.redis_url import address
 

@@ -25,6 +25,10 @@ _LONGEST_PAUSE: Final = 5.0
 # Who has run this long has started well; its end is not the start's fault.
 _SETTLED_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.02
+# A worker that has answered before and then leaves so many questions in a row unanswered, each for
+# as long as `ANSWER_SECONDS`, stands still: half of new connections would hang on it, for ever.
+_QUESTION_SECONDS: Final = 1.0
+_MAX_UNANSWERED: Final = 5
 # What a worker may take beyond its drain to end, before it is killed.
 _GRACE_SECONDS: Final = 5.0
 _USAGE: Final = 2
@@ -111,7 +115,9 @@ class Supervisor:
             if self._stopping.is_set():
                 worker.signal(signal.SIGTERM)
             started = asyncio.get_running_loop().time()
+            watching = asyncio.ensure_future(self._watch(worker))
             status = await worker.process.wait()
+            watching.cancel()
             self._slots[slot] = None
             worker.close()
             # Where all have served once, no setting is wrong: something lacked for this start.
@@ -124,6 +130,20 @@ class Supervisor:
             settled = asyncio.get_running_loop().time() - started > _SETTLED_SECONDS
             pause = _FIRST_PAUSE if settled else min(pause * 2, _LONGEST_PAUSE)
             await asyncio.sleep(pause)
+
+    async def _watch(self, worker: Worker) -> None:
+        """Kill a worker that stands still, so that it is replaced."""
+        unanswered = 0
+        answered = False
+        while unanswered < _MAX_UNANSWERED:
+            await asyncio.sleep(_QUESTION_SECONDS)
+            answer = await worker.ask("/livez")
+            answered |= answer is not None
+            unanswered = unanswered + 1 if answer is None and answered else 0
+            if self._stopping.is_set():
+                return  # the drain has its own bounds
+        self._log.event("error", "worker.stalled", pid=worker.process.pid)
+        worker.signal(signal.SIGKILL)
 
     async def _until_ready(self, keepers: Sequence[asyncio.Future[None]]) -> None:
         while not self._stopping.is_set():

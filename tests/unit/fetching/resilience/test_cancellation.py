@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from docwarden.fetching.resilience.cancellation import end
+from docwarden.core.cancellation import end
 
 
 async def test_tasks_have_ended_when_end_returns():

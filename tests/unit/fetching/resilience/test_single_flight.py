@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 
-from docwarden.fetching.resilience.single_flight import SingleFlight
+from docwarden.core.single_flight import SingleFlight
 
 
 class Held:
@@ -52,7 +52,7 @@ def source():
 
 @pytest.fixture
 def flights():
-    return SingleFlight(share=Held.share, discard=Held.give_back, most_requests=5)
+    return SingleFlight(share=Held.share, discard=Held.give_back, max_requests=5)
 
 
 def ask(flights, source, key="7", longest_wait=10.0):

@@ -31,6 +31,12 @@ def test_copy_comes_back_as_it_was(document_id, body, media_type, etag, stored_a
     assert len(data) <= len(body) + OVERHEAD
 
 
+@pytest.mark.parametrize("answer", [5, True, "text", [b"DWC"], {}, 1.5])
+def test_answer_of_a_wrong_type_is_no_copy(answer):
+    with pytest.raises(WrongCopyError):
+        decode("7", answer)
+
+
 def test_copy_with_any_single_bit_flipped_is_refused():
     data = encode("7", COPY)
     for position in range(len(data) * 8):

@@ -2,13 +2,13 @@
 
 The rules:
 
-1. The call runs in a task of its own. Whoever asked first has no special part: when he goes away
-   the others still get the result; when the last one goes the call is cancelled.
-2. A failure goes to all who wait. None of them calls again by himself, so a failing upstream
-   sees no stampede; who asks after the failure begins a new call.
+1. The call runs in a task of its own. The caller that asked first has no special part: when it
+   goes away the others still get the result; when the last one goes the call is cancelled.
+2. A failure goes to all who wait. None of them calls again by itself, so a failing upstream sees
+   no stampede; a caller that asks after the failure begins a new call.
 3. A call serves a bounded number of requests; the next one begins another call, which is then
    the one to join. So one popular key cannot collect waiters without end, and no one is refused.
-4. Everyone waits on his own clock, and runs out of time alone.
+4. Each waits as long as it says, and runs out of time alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from docwarden.fetching.resilience.cancellation import end
+from docwarden.core.cancellation import end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def _nothing(_: object) -> None:
+    """Do nothing: the result has no holders."""
+
+
 class _Flight(Generic[T]):
-    """One call and those who wait for it."""
+    """One call and its waiters."""
 
     __slots__ = ("requests", "settled", "task", "waiting")
 
@@ -39,42 +43,46 @@ class _Flight(Generic[T]):
 class SingleFlight(Generic[T]):
     """Shares calls among equal keys; for one event loop.
 
-    A result may hold something that its holders give back, such as memory. Each who gets the
-    result is a holder: `share` adds the others to the first before anyone can give back.
+    A result may hold something that its holders release, such as memory. Each caller that gets the
+    result is a holder: `share` adds the others to the first before any can release.
 
     Args:
-        share: Adds a holder to a result.
-        discard: Gives a result back for a holder who went away without taking it.
-        most_requests: Requests that one call serves.
+        share: Adds a holder to a result, where results have holders.
+        discard: Releases a result for a holder that went away without taking it.
+        max_requests: Requests that one call serves.
 
     Attributes:
         shared: Requests since the start that joined another's call.
     """
 
-    __slots__ = ("_discard", "_flights", "_most_requests", "_share", "shared")
+    __slots__ = ("_discard", "_flights", "_max_requests", "_share", "shared")
 
     def __init__(
         self,
         *,
-        share: Callable[[T], None],
-        discard: Callable[[T], None],
-        most_requests: int = 100,
+        share: Callable[[T], None] = _nothing,
+        discard: Callable[[T], None] = _nothing,
+        max_requests: float = 100,
     ) -> None:
         self._share = share
         self._discard = discard
-        self._most_requests = most_requests
+        self._max_requests = max_requests
         self._flights: dict[Hashable, _Flight[T]] = {}
         self.shared = 0
 
     async def run(
-        self, key: Hashable, call: Callable[[], Coroutine[Any, Any, T]], *, longest_wait: float
+        self,
+        key: Hashable,
+        call: Callable[[], Coroutine[Any, Any, T]],
+        *,
+        longest_wait: float | None = None,
     ) -> T:
         """Return the result of the call for `key` that is under way, or else of a new `call()`.
 
         Args:
             key: What the result is for.
             call: Begins a call. Its time is bounded by itself.
-            longest_wait: Seconds that this request may wait.
+            longest_wait: Seconds that this request may wait, None where the call bounds it.
 
         Raises:
             TimeoutError: The wait was too long.
@@ -96,7 +104,7 @@ class SingleFlight(Generic[T]):
 
     def _join(self, key: Hashable, call: Callable[[], Coroutine[Any, Any, T]]) -> _Flight[T]:
         flight = self._flights.get(key)
-        if flight is None or flight.task.done() or flight.requests >= self._most_requests:
+        if flight is None or flight.task.done() or flight.requests >= self._max_requests:
             flight = self._flights[key] = _Flight(asyncio.create_task(call()))
             # Added before any waiter, so it runs before any of them sees the result.
             flight.task.add_done_callback(lambda _: self._settle(key, flight))
