@@ -9,7 +9,6 @@ from sidebyside.peers import (
     DOCWARDEN,
     DOCWARDEN_QUIET,
     DOCWARDEN_TIER_2,
-    DOCWARDEN_UVICORN,
     FASTAPI,
     GO_NAIVE,
     GO_PROXY,
@@ -60,7 +59,7 @@ _SIZE_NAMES: Final = {
     size: f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB" for size in SIZES
 }
 _EVERY: Final = (
-    NGINX, HAPROXY, GO_PROXY, GO_NAIVE, AIOHTTP, FASTAPI, DOCWARDEN, DOCWARDEN_UVICORN,
+    NGINX, HAPROXY, GO_PROXY, GO_NAIVE, AIOHTTP, FASTAPI, DOCWARDEN,
 )  # fmt: skip
 # By default docwarden refuses a request that has waited 100 ms for a place under its limit. The
 # others queue for as long as it takes; here it does so too, or there would be less to compare.

@@ -157,9 +157,6 @@ AIOHTTP_UVLOOP: Final = Peer(
     _python_environ(BENCH_LOOP="uvloop"),
 )
 DOCWARDEN: Final = docwarden()
-DOCWARDEN_UVICORN: Final = docwarden(
-    "docwarden-uvicorn", "docwarden, `SERVER=uvicorn`", {"SERVER": "uvicorn"}
-)
 DOCWARDEN_TIER_2: Final = docwarden(
     "docwarden-tier-2", "docwarden, tiers 0 to 2", {"INTEGRITY_TIER": "2"}
 )

@@ -77,7 +77,7 @@ def versions(tools: Tools) -> dict[str, str]:
     if tools.go:
         found["Go"] = _first_line(tools.go, "version").split()[2]
     own = ", ".join(f"{name} {metadata.version(name)}" for name in ("uvloop", "httptools", "isal"))
-    found["docwarden's libraries"] = f"{own}, uvicorn {metadata.version('uvicorn')}"
+    found["docwarden's libraries"] = own
     names = ("fastapi", "uvicorn", "httpx", "aiohttp", "uvloop")
     script = f"from importlib.metadata import version as v\nfor n in {names!r}: print(n, v(n))"
     listed = subprocess.run(

@@ -241,18 +241,6 @@ async def test_viewer_too_many_is_turned_away_until_another_leaves(gateway, watc
     assert await (await watch(gateway)).event("sample")
 
 
-async def test_viewers_that_leave_make_room_behind_uvicorn_too(start_gateway, simulator):
-    gateway = await start_gateway(simulator.url, server="uvicorn")
-    feed = gateway.app.observability.feed
-    for _ in range(VIEWERS + 1):
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.admin_port)
-        writer.write(b"GET /events HTTP/1.1\r\nHost: test\r\n\r\n")
-        assert (await asyncio.wait_for(reader.readline(), 10)).split()[1] == b"200"
-        await until(lambda: feed.viewers == 1)
-        writer.close()
-        await until(lambda: feed.viewers == 0)
-
-
 async def test_viewer_that_reads_slowly_gets_the_latest_and_holds_no_more(gateway):
     viewer = Viewer(gateway.app.observability.feed)
     for number in range(1000):

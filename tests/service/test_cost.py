@@ -25,7 +25,7 @@ import pytest
 import uvloop
 
 from docwarden.process.lifecycle import App
-from docwarden.server.listener import Front
+from docwarden.server.listener import Listener
 from docwarden.settings.settings import load
 from docwarden.simulator.documents import make
 from docwarden.telemetry.logs import open_log
@@ -174,7 +174,7 @@ def in_gateway(
 
     async def run() -> float:
         async with running(App(settings, log)) as app:
-            assert isinstance(app.public, Front)
+            assert isinstance(app.public, Listener)
             client = Client(app.public.protocol)
             for _ in range(BATCH):  # connects, and fills what is filled once
                 assert await client.get() == 200

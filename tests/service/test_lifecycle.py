@@ -137,11 +137,8 @@ async def test_request_under_way_is_finished_while_the_listener_is_closed(
         await ask(gateway.port, "/1")
 
 
-@pytest.mark.parametrize("server", ["native", "uvicorn"])
-async def test_draining_answers_ask_clients_to_reconnect_elsewhere(
-    server, serve, upstream, connect, ask
-):
-    gateway = await serve(f"{upstream}/{PDF}", server=server, drain_delay="30s")
+async def test_draining_answers_ask_clients_to_reconnect_elsewhere(serve, upstream, connect, ask):
+    gateway = await serve(f"{upstream}/{PDF}", drain_delay="30s")
     connection = await connect(gateway.port)
     assert "connection" not in (await connection.get("/1")).headers
     gateway.process.send_signal(signal.SIGTERM)
@@ -218,11 +215,9 @@ async def test_ctrl_c_skips_the_drain_delay(serve, upstream):
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("server", ["native", "uvicorn"])
-async def test_second_signal_cuts_off_what_would_not_end(server, serve, upstream, ask):
+async def test_second_signal_cuts_off_what_would_not_end(serve, upstream, ask):
     gateway = await serve(
         f"{upstream}/fault/hang/{{id}}",
-        server=server,
         request_timeout="1m",
         attempt_timeout="1m",
         drain_delay="0s",
@@ -238,11 +233,9 @@ async def test_second_signal_cuts_off_what_would_not_end(server, serve, upstream
         await hanging
 
 
-@pytest.mark.parametrize("server", ["native", "uvicorn"])
-async def test_drain_timeout_cuts_off_what_does_not_end(server, serve, upstream, ask):
+async def test_drain_timeout_cuts_off_what_does_not_end(serve, upstream, ask):
     gateway = await serve(
         f"{upstream}/fault/hang/{{id}}",
-        server=server,
         request_timeout="1m",
         attempt_timeout="1m",
         drain_delay="0s",
@@ -261,11 +254,10 @@ async def test_drain_timeout_cuts_off_what_does_not_end(server, serve, upstream,
         await hanging
 
 
-@pytest.mark.parametrize("server", ["native", "uvicorn"])
 async def test_clients_that_idle_are_not_cut_off_when_there_is_no_time_to_drain(
-    server, serve, upstream, connect
+    serve, upstream, connect
 ):
-    gateway = await serve(f"{upstream}/{PDF}", server=server, drain_delay="0s", drain_timeout="0s")
+    gateway = await serve(f"{upstream}/{PDF}", drain_delay="0s", drain_timeout="0s")
     connection = await connect(gateway.port)
     assert (await connection.get("/1")).status == 200
     assert await gateway.stop() == 0

@@ -77,7 +77,7 @@ class Response:
         status: HTTP status.
         fields: header lines, each ended by CR LF, Content-Length among them unless `stream` is set.
         body: the bytes to send; none for HEAD and 304.
-        lease: memory that `body` holds until it is sent.
+        lease: memory that `body` holds; the server releases it when the kernel has the bytes.
         stream: pieces to send instead of `body`, of unknown number (server-sent events).
     """
 

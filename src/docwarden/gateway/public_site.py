@@ -125,9 +125,7 @@ class PublicSite:
         )
 
     def on_finished(self, request: Request, response: Response | None, sent: int) -> None:
-        """Count and log the request, and release its document's memory."""
-        if response is not None and response.lease is not None:
-            response.lease.release()
+        """Count and log the request."""
         result = request.result
         cut_off = response is None or sent < 0
         if cut_off:

@@ -12,7 +12,7 @@ import math
 import os
 import signal
 import socket
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final
 
 from docwarden import __version__
 from docwarden.composition import Parts
@@ -25,14 +25,11 @@ from docwarden.net.units import Address
 from docwarden.process.descriptors import RESERVED, clients_within, raise_limit
 from docwarden.process.observability import Observability
 from docwarden.server.limits import ClientLimits
-from docwarden.server.listener import Front, bind
+from docwarden.server.listener import Listener, bind
 from docwarden.settings.settings import PREFIX, Settings
 from docwarden.telemetry.health import Phase
 from docwarden.telemetry.logs import Log
 from docwarden.tracing import TracingError
-
-if TYPE_CHECKING:
-    from docwarden.server.asgi import UvicornFront
 
 # Probes and scrapes: a handful of clients, so a flood there cannot take the process's descriptors.
 ADMIN_CONNECTIONS: Final = 100
@@ -60,16 +57,13 @@ class App:
         except (RedisMissingError, TracingError) as error:
             raise StartError(str(error)) from error
         self.observability = Observability(settings, self.parts)
-        front = _front_class(settings.server)
         random = self.parts.random
         limits = client_limits(settings, self._clients())
-        self.public = front(self.parts.public, limits, random=random)
+        self.public = Listener(self.parts.public, limits, random=random)
         limits = client_limits(settings, ADMIN_CONNECTIONS)
-        if channel is None:
-            self.admin = front(self.observability.site, limits, random=random)
-        else:
-            patient = dataclasses.replace(limits, idle_timeout=math.inf)
-            self.admin = Front(self.observability.site, patient, random=random)
+        if channel is not None:
+            limits = dataclasses.replace(limits, idle_timeout=math.inf)
+        self.admin = Listener(self.observability.site, limits, random=random)
         self.parts.metrics.gauge(
             "docwarden_client_connections", lambda: len(self.public.connections)
         )
@@ -100,7 +94,7 @@ class App:
         if self._channel is None:
             await self.admin.start(listen(settings.admin_listen, "ADMIN_LISTEN"))
         else:
-            await cast("Front", self.admin).adopt(self._channel)
+            await self.admin.adopt(self._channel)
         if parts.deep is not None:
             try:
                 await parts.deep.start()
@@ -206,14 +200,6 @@ class App:
             return 0 if in_time else 1
         finally:
             await self.stop()
-
-
-def _front_class(server: str) -> "type[Front | UvicornFront]":
-    if server == "native":
-        return Front
-    from docwarden.server.asgi import UvicornFront  # noqa: PLC0415 - costs start-up time and memory
-
-    return UvicornFront
 
 
 def listen(address: Address, setting: str, *, shared: bool = False) -> socket.socket:

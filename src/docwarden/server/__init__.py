@@ -1,1 +1,1 @@
-"""HTTP servers: our own on httptools, and uvicorn; both serve a `core.request.Handler`."""
+"""The HTTP server: it serves a `core.request.Handler` on httptools."""

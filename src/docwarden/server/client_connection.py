@@ -1,4 +1,9 @@
-"""One client connection: HTTP/1.1 with keep-alive and pipelining, answered in order."""
+"""One client connection: HTTP/1.1 with keep-alive and pipelining, answered in order.
+
+Each request is one task: it asks the site and hands the answer to the transport. The request ends
+when the kernel has all of its answer, and the next begins then, so a client that does not read
+holds one answer and no more. Whatever goes wrong with one request costs that request.
+"""
 
 import asyncio
 import socket
@@ -7,36 +12,35 @@ import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from random import Random
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 
 from docwarden.core.errors import Cause, Failure
 from docwarden.core.request import Handler, Request, address_of
 from docwarden.core.responses import Response, without_body
-from docwarden.net.waiting import Runner
 from docwarden.net.write_batch import Outbox
+from docwarden.server.connection_state import CHANGES, State, StateError
 from docwarden.server.limits import ClientLimits
 from docwarden.server.request_parser import CLOSE, Pending, RequestReader
 
-# Above this the memory of a body counts as held until the client has read it.
-_WRITE_HIGH: Final = 64 * 1024
 # On, for no time: closing resets the connection (socket(7)).
 _RESET: Final = struct.pack("ii", 1, 0)
 # How long a refused client may go on sending before it is cut off.
 LINGER_SECONDS: Final = 2.0
+# A read this long means that more is waiting.
+_FLOOD: Final = 64 * 1024
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode())
     for status in HTTPStatus
 }
 
 
-class Listener(Protocol):
+class Acceptor(Protocol):
     """What a connection knows of the listener that accepted it.
 
     Attributes:
         site: answers.
         limits: of each connection, and of their number.
         connections: those that are open.
-        refused: connections closed at once because too many were open.
         closing: whether answers ask clients to reconnect elsewhere.
         date: the Date header's line.
         loop: the event loop that it serves in.
@@ -47,274 +51,296 @@ class Listener(Protocol):
     site: Handler
     limits: ClientLimits
     connections: "set[ClientConnection]"
-    refused: int
     closing: bool
     date: bytes
     loop: asyncio.AbstractEventLoop
     outbox: Outbox
     random: Random
 
+    def admit(self, connection: "ClientConnection") -> bool:
+        """Return whether one more connection is served, and count it."""
+        ...
+
     def forget(self, connection: "ClientConnection") -> None:
         """Note that a connection is gone."""
         ...
 
+    def report(self, message: str, error: Exception) -> None:
+        """Report a defect that cost one request or connection."""
+        ...
 
-class ClientConnection(Runner[Response]):
+
+class ClientConnection:
     """Reads requests and writes answers; an `asyncio.Protocol` by its methods."""
 
     __slots__ = (
-        "_current", "_drained", "_front", "_paused", "_progress", "_reader", "_reading",
-        "_sending", "_serving", "_since", "_transport", "lost",
+        "_acceptor", "_current", "_drained", "_keep", "_paused", "_progress", "_reader", "_reading",
+        "_response", "_since", "_state", "_transport", "task",
     )  # fmt: skip
 
-    def __init__(self, front: Listener) -> None:
-        super().__init__(front.loop)
-        self._front = front
-        self._sending: asyncio.Task[None] | None = None
+    def __init__(self, acceptor: Acceptor) -> None:
+        self._acceptor = acceptor
+        self._state = State.READING
         self._current: Pending | None = None
+        self._response: Response | None = None
+        self._keep = False
         self._reading = True
-        self._serving = False
-        self._drained: asyncio.Future[None] | None = None
         self._paused = False
+        self._drained: asyncio.Future[None] | None = None
         self._progress = (0, 0.0)
-        self.lost = False
         self._since = time.monotonic()
+        self.task: asyncio.Task[None] | None = None
 
     # --- what the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        front = self._front
+        acceptor = self._acceptor
         client = address_of(transport.get_extra_info("peername"))
-        self._reader = RequestReader(client, front.limits.header_bytes, front.random)
-        self._transport.set_write_buffer_limits(high=_WRITE_HIGH)
-        if len(front.connections) >= front.limits.connections:
-            front.refused += 1
-            self.lost = True
+        self._reader = RequestReader(client, acceptor.limits.header_bytes, acceptor.random)
+        # Whatever the kernel does not take at once pauses: a request ends when it has everything.
+        self._transport.set_write_buffer_limits(high=0)
+        if not acceptor.admit(self):
+            self._change(State.CLOSED)
             self._transport.abort()
-            return
-        front.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
+        if len(data) >= _FLOOD:
+            self._let_others_read()
         reader = self._reader
-        if reader.last or self.lost:
+        if reader.last or self._state is State.CLOSED:
             return
-        reader.feed(data, time.monotonic(), time.time())
-        self._serve()
+        try:
+            reader.feed(data, time.monotonic(), time.time())
+        except Exception as error:  # noqa: BLE001 - of this client's bytes, and no one else's
+            self._acceptor.report("a request could not be read", error)
+            reader.refuse(Failure(Cause.MALFORMED), time.monotonic(), time.time())
+        self._serve_next()
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it went is no news
-        self.lost = True
-        self._front.forget(self)
+        sending = self._state is State.SENDING
+        if self._state is not State.CLOSED:
+            self._change(State.CLOSED)
+        self._acceptor.forget(self)
         self._reader.pending.clear()
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-        if self._sending is not None:
-            # Behind its first step: cancelled before that, it would not even take note of its end.
-            self._loop.call_soon(self._sending.cancel)
-        else:
-            self._cancel()
+        if self.task is not None:
+            # Behind its first step: cancelled before that, it would not even note its end.
+            self._acceptor.loop.call_soon(self.task.cancel)
+        elif sending:
+            self._finish(-1)
 
     def pause_writing(self) -> None:
         self._paused = True
-        self._progress = (
-            self._transport.get_write_buffer_size(),
-            time.monotonic(),
-        )
+        self._progress = (self._transport.get_write_buffer_size(), time.monotonic())
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-
-    @property
-    def task(self) -> asyncio.Task[None] | None:
-        """What serves the current request, if it has had to wait for more than the upstream."""
-        return self._sending or self._task
+        if self._drained is not None:
+            if not self._drained.done():
+                self._drained.set_result(None)
+        elif self._state is State.SENDING:
+            self._written()
 
     # --- requests in order
 
-    def _serve(self) -> None:
-        """Serve what has been read, as far as nothing has to be waited for.
+    def _change(self, state: State) -> None:
+        if state not in CHANGES[self._state]:
+            raise StateError(f"{self._state.value} -> {state.value}")
+        self._state = state
+
+    def _serve_next(self) -> None:
+        """Begin with the next request, if one has been read and none is under way.
 
         Reads on only while no request waits: further ones stay in the kernel.
         """
-        if self._serving:
-            return  # an answer given on the way leads back here
-        self._serving = True
         pending = self._reader.pending
-        while pending and self._current is None:
+        if pending and self._state is State.READING:
+            self._change(State.ANSWERING)
             self._current = pending.popleft()
-            request, failure, _, _ = self._current
-            if request.started < self._since:
-                # It came while another was answered: its time begins now.
-                request.wall += self._since - request.started
-                request.started = self._since
-            if failure is None:
-                self._run(self._front.site.handle(request))
-            else:
-                refusal = self._front.site.refuse(request, failure)
-                self._deliver(without_body(refusal) if request.method == "HEAD" else refusal)
-        self._serving = False
-        if self._reading == bool(pending) and not self.lost:
+            self.task = self._acceptor.loop.create_task(self._serve(self._current))
+        if self._reading == bool(pending) and self._state is not State.CLOSED:
             self._reading = not pending
             if self._reading:
                 self._transport.resume_reading()
             else:
                 self._transport.pause_reading()
 
-    def _cut_off(self) -> None:
-        """Note that a request ends without an answer, and so does the connection."""
-        current, self._current = self._current, None
-        if current is not None:
-            self._front.site.on_finished(current[0], None, -1)
-        if not self.lost:
-            self.abort()
+    def _let_others_read(self) -> None:
+        """Go on in the loop's next turn; libuv reads one ready socket up to 32 times in a row."""
+        self._transport.pause_reading()
+        self._acceptor.loop.call_soon(self._read_on)
 
-    def _deliver(self, response: Response) -> None:
-        """Send the answer to the current request."""
-        front = self._front
-        current: Any = self._current  # is set: cast() would be one more call for each answer
-        request, failure, connection, keep = current
-        if front.closing or response.stream is not None:
-            keep, connection = False, CLOSE
-        status_line = _STATUS_LINES[response.status]
-        head = b"".join((status_line, front.date, connection, response.fields, b"\r\n"))
-        size = len(response.body)
-        if self._paused or response.stream or size > _WRITE_HIGH:
-            self._sending = self._loop.create_task(self._answer_slowly(head, response, keep=keep))
-            return
-        if self.lost:
-            size = -1
-        else:
-            front.outbox.put(self._transport, (head, response.body))
-        self._ended(request, response, size, keep=keep, failure=failure)
+    def _read_on(self) -> None:
+        if self._reading and self._state is not State.CLOSED:
+            self._transport.resume_reading()
 
-    async def _answer_slowly(self, head: bytes, response: Response, *, keep: bool) -> None:
-        request, failure, _, _ = cast("Pending", self._current)
-        sent = -1
+    async def _serve(self, pending: Pending) -> None:
+        """Answer one request; the transport's callbacks note the end of what is written at once."""
         try:
-            sent = await self._send_slowly(head, response)
+            response = self._response = await self._answer(pending)
+            if self._state is State.CLOSED:
+                self._finish(-1)
+            elif response.stream is None:
+                self._send(pending, response)
+            else:
+                self._finish(await self._send_stream(pending, response, response.stream))
+        except Exception as error:  # noqa: BLE001 - a defect costs this connection, and no other
+            self._acceptor.report("a request could not be served", error)
+            self.abort()
+            self._finish(-1)
+        except asyncio.CancelledError:
+            self._finish(-1)
+            raise
         finally:
-            self._sending = None
-            self._ended(request, response, sent, keep=keep, failure=failure)
+            self.task = None
 
-    def _ended(
-        self,
-        request: Request,
-        response: Response,
-        sent: int,
-        *,
-        keep: bool,
-        failure: Failure | None,
-    ) -> None:
-        self._current = None
-        self._front.site.on_finished(request, response, sent)
-        if not self.lost:
-            self._since = time.monotonic()
-            self._progress = (0, 0.0)
-            if not keep:
-                self._finish(failure)
-            elif self._reader.pending or not self._reading:
-                self._serve()
+    async def _answer(self, pending: Pending) -> Response:
+        request, failure, _, _ = pending
+        if request.started < self._since:
+            # It came while another was answered: its time begins now.
+            request.wall += self._since - request.started
+            request.started = self._since
+        site = self._acceptor.site
+        if failure is None:
+            try:
+                return await site.handle(request)
+            except Exception as error:  # noqa: BLE001 - sites answer their defects; this is one of theirs
+                self._acceptor.report("a request was not answered", error)
+                failure = Failure(Cause.INTERNAL)
+        refusal = site.refuse(request, failure)
+        return without_body(refusal) if request.method == "HEAD" else refusal
 
-    def _finish(self, failure: Failure | None) -> None:
+    def _send(self, pending: Pending, response: Response) -> None:
+        self._change(State.SENDING)
+        head = self._head(pending, response)
+        self._acceptor.outbox.put(self._transport, (head, response.body), self._written)
+
+    def _head(self, pending: Pending, response: Response) -> bytes:
+        acceptor = self._acceptor
+        _, _, connection, self._keep = pending
+        if acceptor.closing or response.stream is not None:
+            connection, self._keep = CLOSE, False
+        status_line = _STATUS_LINES[response.status]
+        return b"".join((status_line, acceptor.date, connection, response.fields, b"\r\n"))
+
+    def _written(self) -> None:
+        """Note that the transport has the whole answer, and the kernel too unless it paused."""
+        response = self._response
+        if response is not None and not self._paused:
+            self._finish(len(response.body))
+
+    async def _send_stream(
+        self, pending: Pending, response: Response, stream: AsyncIterator[bytes]
+    ) -> int:
+        """Write pieces as they come; return how many bytes, -1 when the client was lost."""
+        self._change(State.SENDING)
+        self._acceptor.outbox.flush()
+        self._transport.write(self._head(pending, response))
+        sent = 0
+        async for piece in stream:
+            self._transport.write(piece)
+            sent += len(piece)
+            if self._paused:
+                self._drained = self._acceptor.loop.create_future()
+                try:
+                    await self._drained
+                finally:
+                    self._drained = None
+        return sent
+
+    def _finish(self, sent: int) -> None:
+        """Note the end of the current request, and go on with the next.
+
+        `sent` bytes of its body were handed to the kernel; -1 when it was cut off.
+        """
+        pending, self._current = self._current, None
+        response, self._response = self._response, None
+        if pending is None:
+            return
+        if response is not None and response.lease is not None:
+            response.lease.release()
+        request, failure, _, _ = pending
+        self._note_end(request, response, sent)
+        if self._state is State.CLOSED:
+            return
+        if sent < 0:
+            self.abort()
+            return
+        self._since = time.monotonic()
+        if self._keep:
+            self._change(State.READING)
+            if self._reader.pending or not self._reading:
+                self._serve_next()
+        else:
+            self._end(failure)
+
+    def _note_end(self, request: Request, response: Response | None, sent: int) -> None:
+        try:
+            self._acceptor.site.on_finished(request, response, sent)
+        except Exception as error:  # noqa: BLE001 - the answer is sent: only its note is lost
+            self._acceptor.report("the end of a request was not noted", error)
+
+    def _end(self, failure: Failure | None) -> None:
         """End the connection after its last answer."""
         reader = self._reader
         quiet = failure is None and self._reading and not reader.pending and not reader.in_head
         reader.last = True
         reader.pending.clear()
-        self._front.outbox.flush()
         if quiet:
+            self._change(State.CLOSED)
             self._transport.close()
             return
         # Closing while the client still sends would reset the connection, and the reset may
         # overtake the answer (RFC 9112 section 9.6): read on, and throw away, for a moment.
+        self._change(State.LINGERING)
         self._transport.write_eof()
         if not self._reading:
             self._reading = True
             self._transport.resume_reading()
 
-    async def _send_slowly(self, head: bytes, response: Response) -> int:
-        """Write an answer at the pace of the client; return how much of its body.
-
-        That is -1 when the client was lost.
-        """
-        # Earlier answers first.
-        self._front.outbox.flush()
-        if self.lost or (self._paused and not await self._drained_in_time()):
-            return -1
-        if response.stream is not None:
-            self._transport.write(head)
-            return await self._send_stream(response.stream)
-        self._transport.writelines((head, response.body))
-        if self._paused and not await self._drained_in_time():
-            return -1
-        return len(response.body)
-
-    async def _send_stream(self, stream: AsyncIterator[bytes]) -> int:
-        sent = 0
-        async for piece in stream:
-            self._transport.write(piece)
-            sent += len(piece)
-            if self._paused and not await self._drained_in_time():
-                return -1
-        return sent
-
-    async def _drained_in_time(self) -> bool:
-        """Wait until the client has read enough; False when it was lost before."""
-        self._drained = self._loop.create_future()
-        await self._drained
-        self._drained = None
-        return not self.lost
-
     # --- time and the end
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way or being read."""
+        reader = self._reader
+        return self._state is State.READING and not (reader.in_head or reader.pending)
 
     def check_time(self, now: float) -> None:
         """Close the connection if it has idled, sent its head or read its answer too slowly."""
-        limits = self._front.limits
+        limits = self._acceptor.limits
         reader = self._reader
         if self._paused:
             self._abort_if_stalled(now)
-        elif self._current is not None:
+        elif self._state is State.LINGERING:
+            if now - self._since > LINGER_SECONDS:
+                self.abort()
+        elif self._state is not State.READING:
             return
-        elif reader.last:
-            self._check_end(now)
         elif reader.in_head:
             if now - reader.began > limits.header_timeout:
                 reader.refuse(Failure(Cause.HEAD_TIMEOUT), now, time.time())
-                self._serve()
+                self._serve_next()
         elif now - self._since > limits.idle_timeout:
-            # What the client has not read by now keeps a close from ever happening.
-            if self._transport.get_write_buffer_size():
-                self.abort()
-            else:
-                self._transport.close()
-
-    def _check_end(self, now: float) -> None:
-        """Close the connection if its last answer is read too slowly, or has been for a while."""
-        if self._transport.get_write_buffer_size():
-            # Too little to pause for, and still the end of a document.
-            self._abort_if_stalled(now)
-        elif now - self._since > LINGER_SECONDS:
-            self.abort()
+            self.close_if_idle()
 
     def _abort_if_stalled(self, now: float) -> None:
         left = self._transport.get_write_buffer_size()
         before, since = self._progress
         if left != before:
             self._progress = (left, now)
-        elif now - since > self._front.limits.send_timeout:
+        elif now - since > self._acceptor.limits.send_timeout:
             self.abort()
 
     def close_if_idle(self) -> None:
         """Close the connection unless a request is under way on it."""
-        reader = self._reader
-        if self._current is None and not reader.pending and (reader.last or not reader.in_head):
-            # Its last answer may have been given in this very turn of the loop.
-            self._front.outbox.flush()
+        if self._state is State.LINGERING:
+            self._transport.close()
+        elif self.idle:
+            self._change(State.CLOSED)
             self._transport.close()
 
     def abort(self) -> None:

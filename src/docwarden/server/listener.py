@@ -30,8 +30,12 @@ _ACCEPTED_TOGETHER = 64
 _RETRY_SECONDS = 1.0
 
 
-class Front:
-    """Serves a site on one address; a `client_connection.Listener`."""
+class Listener:
+    """Serves a site on one address; a `client_connection.Acceptor`.
+
+    Attributes:
+        refused: connections closed at once because too many were open.
+    """
 
     def __init__(self, site: Handler, limits: ClientLimits, *, random: Random) -> None:
         self.site = site
@@ -144,18 +148,34 @@ class Front:
             self._sweep_handle.cancel()
         return in_time
 
+    def admit(self, connection: ClientConnection) -> bool:
+        """Return whether one more connection is served, and count it."""
+        if len(self.connections) >= self.limits.connections:
+            self.refused += 1
+            return False
+        self.connections.add(connection)
+        return True
+
     def forget(self, connection: ClientConnection) -> None:
         """Note that a connection is gone."""
         self.connections.discard(connection)
         if self._empty is not None and not self.connections and not self._empty.done():
             self._empty.set_result(None)
 
+    def report(self, message: str, error: Exception) -> None:
+        """Report a defect that cost one request or connection to the loop's exception handler."""
+        self.loop.call_exception_handler({"message": message, "exception": error})
+
     def _sweep(self) -> None:
+        self._sweep_handle = self.loop.call_later(SWEEP_SECONDS, self._sweep)
         self.date = b"Date: %b\r\n" % formatdate(time.time(), usegmt=True).encode("ascii")
         now = time.monotonic()
         for connection in list(self.connections):
-            connection.check_time(now)
-        self._sweep_handle = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+            try:
+                connection.check_time(now)
+            except Exception as error:  # noqa: BLE001 - the others have their limits all the same
+                self.report("a connection's time was not checked", error)
+                connection.abort()
 
 
 def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:

@@ -143,9 +143,6 @@ class Settings:
         "20s", "After the drain delay: how long requests in flight may take to end.", "0s", "10m"
     )
     workers: int = count_setting(1, "Processes that share the public port.", 1, 64)
-    server: str = setting(
-        "native", "HTTP server: `native` or `uvicorn`.", parse=one_of("native", "uvicorn")
-    )
     max_client_connections: int = count_setting(
         10_000, "Most client connections at once; more are closed at once.", 1, 1_000_000
     )

@@ -1,7 +1,6 @@
 """How requests of a connection are served, and what becomes of an answer when it ends."""
 
 import asyncio
-import inspect
 import random
 import time
 import weakref
@@ -10,10 +9,12 @@ from typing import Any
 import pytest
 
 from docwarden.core import responses
-from docwarden.net.waiting import Signal, in_task
+from docwarden.core.document import Lease, Memory
 from docwarden.server.client_connection import ClientConnection
+from docwarden.server.connection_state import State, StateError
 from docwarden.server.limits import ClientLimits
-from docwarden.server.listener import Front
+from docwarden.server.listener import Listener
+from docwarden.server.request_parser import RequestReader
 
 REQUEST = b"GET /7 HTTP/1.1\r\nHost: test\r\n\r\n"
 
@@ -28,6 +29,7 @@ class Transport(asyncio.Transport):
         self.ended = ""
         self.half_closed = False
         self.reading = True
+        self.protocol: Any = None
 
     def is_closing(self):
         return bool(self.ended)
@@ -35,6 +37,13 @@ class Transport(asyncio.Transport):
     def writelines(self, pieces):
         assert not self.ended
         self.written += b"".join(pieces)
+        if self.unread:
+            self.protocol.pause_writing()
+
+    def read_all(self):
+        """Have the client read what it had left unread."""
+        self.unread = 0
+        self.protocol.resume_writing()
 
     def close(self):
         self.ended = self.ended or "closed"
@@ -84,73 +93,101 @@ class Seen:
             connections=9, header_bytes=999, header_timeout=5.0, idle_timeout=5.0, send_timeout=5.0
         )
         self.site: Any = site or Site()
-        self.connection = ClientConnection(Front(self.site, limits, random=random.Random(1)))
+        self.connection = ClientConnection(Listener(self.site, limits, random=random.Random(1)))
         self.transport = Transport()
+        self.transport.protocol = self.connection
         self.connection.connection_made(self.transport)
 
-    def ask(self):
-        """Ask, and return in the turn of the loop in which the answer was given."""
-        self.connection.data_received(REQUEST)
-        assert [sent for _, _, sent in self.site.ends] == [8]
+    async def ask(self, request=REQUEST):
+        """Ask, and return when the answer was handed to the transport."""
+        before = len(self.transport.written)
+        self.connection.data_received(request)
+        while len(self.transport.written) == before:
+            await asyncio.sleep(0)
 
 
-async def test_answer_is_written_at_the_end_of_the_turn():
+async def test_request_ends_when_the_kernel_has_its_answer():
     seen = Seen()
-    seen.ask()
-    assert seen.transport.written == b""
-    await asyncio.sleep(0)
-    assert seen.transport.written.endswith(b"\r\n\r\ndocument")
+    seen.transport.unread = 100
+    await seen.ask()
+    assert seen.site.ends == []
+    seen.transport.read_all()
+    assert [sent for _, _, sent in seen.site.ends] == [8]
 
 
-async def test_answer_given_in_the_turn_in_which_the_listener_closes_is_sent():
+async def test_next_request_waits_until_the_answer_before_it_is_read():
     seen = Seen()
-    seen.ask()
+    seen.transport.unread = 100
+    await seen.ask(REQUEST * 2)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert seen.transport.written.count(b"document") == 1
+    seen.transport.read_all()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert seen.transport.written.count(b"document") == 2
+
+
+async def test_memory_is_held_until_the_kernel_has_the_answer():
+    memory = Memory(100)
+    lease = Lease(memory)
+    lease.grow(8)
+    seen = Seen(Leased(lease))
+    seen.transport.unread = 100
+    await seen.ask()
+    assert memory.held == 8
+    seen.transport.read_all()
+    assert memory.held == 0
+
+
+async def test_memory_is_given_back_when_the_reader_leaves():
+    memory = Memory(100)
+    lease = Lease(memory)
+    lease.grow(8)
+    seen = Seen(Leased(lease))
+    seen.transport.unread = 100
+    await seen.ask()
+    seen.connection.connection_lost(None)
+    assert memory.held == 0
+    assert [sent for _, _, sent in seen.site.ends] == [-1]
+
+
+async def test_connection_whose_answer_is_read_is_closed_with_the_listener():
+    seen = Seen()
+    await seen.ask()
     seen.connection.close_if_idle()
     assert seen.transport.written.endswith(b"document")
     assert seen.transport.ended == "closed"
 
 
-@pytest.mark.parametrize(("unread", "ended"), [(0, "closed"), (100, "aborted")])
-async def test_idle_connection_is_closed_and_one_that_does_not_read_cut_off(unread, ended):
+async def test_idle_connection_is_closed():
     seen = Seen()
-    seen.ask()
-    await asyncio.sleep(0)
-    seen.transport.unread = unread
+    await seen.ask()
     seen.connection.check_time(time.monotonic() + 4.0)
     assert seen.transport.ended == ""
     seen.connection.check_time(time.monotonic() + 6.0)
-    assert seen.transport.ended == ended
-
-
-async def test_end_of_the_last_answer_may_be_read_slowly_but_not_stand_still():
-    seen = Seen()
-    seen.connection.data_received(REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     assert seen.transport.ended == "closed"
+
+
+async def test_answer_may_be_read_slowly_but_not_stand_still():
+    seen = Seen()
+    seen.transport.unread = 40_000
+    await seen.ask()
     now = time.monotonic()
     for second, unread in enumerate((30_000, 20_000, 10_000), start=1):
         seen.transport.unread = unread
         seen.connection.check_time(now + 4.0 * second)
-        assert seen.transport.ended == "closed"
+        assert seen.transport.ended == ""
     seen.connection.check_time(now + 12.0 + 4.0)
-    assert seen.transport.ended == "closed"
+    assert seen.transport.ended == ""
     seen.connection.check_time(now + 12.0 + 6.0)
     assert seen.transport.ended == "aborted"
-
-
-async def test_stall_of_an_earlier_answer_is_not_held_against_the_last():
-    seen = Seen()
-    seen.transport.unread = 30_000
-    seen.connection.pause_writing()
-    seen.connection.resume_writing()
-    last = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    seen.connection.data_received(last)
-    seen.connection.check_time(time.monotonic() + 6.0)
-    assert seen.transport.ended == "closed"
 
 
 async def test_time_of_a_request_begins_when_the_answer_before_it_has_ended(monkeypatch):
     seen = Seen(Waiting())
     seen.connection.data_received(REQUEST * 2)
+    await asyncio.sleep(0)
     later = time.monotonic() + 7.0
     monkeypatch.setattr(time, "monotonic", lambda: later)
     started = []
@@ -162,7 +199,9 @@ async def test_time_of_a_request_begins_when_the_answer_before_it_has_ended(monk
     ((request, _, _, _),) = seen.connection._reader.pending
     came, wall = request.started, request.wall
     seen.site.handle = handle
-    seen.site.set(b"first")
+    seen.site.signal.set_result(b"first")
+    while not started:
+        await asyncio.sleep(0)
     assert started == [(later, pytest.approx(wall + later - came))]
 
 
@@ -171,7 +210,8 @@ async def test_late_head_is_timed_from_when_it_was_refused():
     seen.connection.data_received(REQUEST[:10])
     now = time.monotonic() + 6.0
     seen.connection.check_time(now)
-    await asyncio.sleep(0)
+    while not seen.site.ends:
+        await asyncio.sleep(0)
     ((request, response, _),) = seen.site.ends
     assert (response.status, request.started) == (408, now)
 
@@ -192,93 +232,50 @@ async def test_idle_connection_holds_no_answer(monkeypatch):
 
     monkeypatch.setattr(seen.site, "handle", handle)
     monkeypatch.setattr(seen.site, "on_finished", lambda *_: None)
-    seen.connection.data_received(REQUEST)
-    await asyncio.sleep(0)
+    await seen.ask()
     assert seen.transport.written.endswith(b"document")
     assert held() is None
 
 
-class Waiting:
-    """A site that waits as the public one does: for a signal first, and then for what comes."""
+class Leased(Site):
+    """Answers with a body that holds memory."""
 
-    def __init__(self, then=None):
-        self.then = then
-        self.signal: Signal[bytes] = Signal(loop=asyncio.get_running_loop())
-        self.tasks = []
-        self.cleaned_up = []
-        self.ends = []
+    def __init__(self, lease):
+        super().__init__()
+        self.lease = lease
 
     async def handle(self, request):  # noqa: ARG002 - the same for all
-        self.tasks.append(asyncio.current_task())
+        return responses.Response(200, b"", b"document", self.lease)
+
+
+class Waiting(Site):
+    """A site whose answer has to be waited for."""
+
+    def __init__(self):
+        super().__init__()
+        self.signal = asyncio.get_running_loop().create_future()
+        self.cleaned_up = []
+
+    async def handle(self, request):  # noqa: ARG002 - the same for all
         try:
             answer = await self.signal
-            if self.then is not None:
-                await self.then()
-                self.tasks.append(asyncio.current_task())
         finally:
             self.cleaned_up.append(True)
         return responses.page(answer, b"text/plain")
 
-    def on_finished(self, request, response, sent):  # noqa: ARG002 - what of it matters here
-        self.ends.append(None if response is None else sent)
 
-    def set(self, answer):
-        """Do what an upstream's connection does when it has the answer."""
-        self.signal.set_result(answer)
-        if self.signal.tell is not None:
-            self.signal.tell()
-
-
-async def outside(call, *given):
-    """Call as the event loop calls a protocol: out of any task."""
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-    loop.call_soon(lambda: done.set_result(call(*given)))
-    await done
-
-
-async def test_request_that_waits_for_a_signal_only_is_answered_at_once_and_without_a_task():
-    seen = Seen(Waiting())
-    await outside(seen.connection.data_received, REQUEST)
-    seen.site.set(b"answer")
-    assert seen.site.ends == [6]
-    assert seen.site.tasks == [None]
-    assert seen.connection.task is None
-
-
-@pytest.mark.parametrize(
-    "then", [in_task, lambda: asyncio.sleep(0.001), lambda: asyncio.sleep(0)],
-    ids=["asked-for", "timer", "turn"],
-)  # fmt: skip
-async def test_request_that_waits_for_more_goes_on_in_a_task(then, until):
-    seen = Seen(Waiting(then))
-    await outside(seen.connection.data_received, REQUEST)
-    seen.site.set(b"answer")
-    assert seen.site.ends == []
-    await until(lambda: seen.site.ends == [6], "the answer")
-    first, second = seen.site.tasks
-    assert first is None
-    assert isinstance(second, asyncio.Task)
-
-
-async def test_client_that_leaves_cancels_what_waits_for_a_signal():
+@pytest.mark.parametrize("turns", [0, 1], ids=["before-its-first-step", "while-it-waits"])
+async def test_client_that_leaves_cancels_its_request(turns, until):
     seen = Seen(Waiting())
     seen.connection.data_received(REQUEST)
+    for _ in range(turns):
+        await asyncio.sleep(0)
     seen.connection.connection_lost(None)
+    await until(lambda: seen.site.ends, "the end")
     assert seen.site.signal.cancelled()
     assert seen.site.cleaned_up == [True]
-    assert seen.site.ends == [None]
-
-
-async def test_client_that_leaves_cancels_what_has_gone_on_in_a_task(until):
-    seen = Seen(Waiting(lambda: asyncio.sleep(60)))
-    seen.connection.data_received(REQUEST)
-    seen.site.set(b"answer")
-    await asyncio.sleep(0)
-    assert seen.site.cleaned_up == []
-    seen.connection.connection_lost(None)
-    await until(lambda: seen.site.ends == [None], "the end")
-    assert seen.site.cleaned_up == [True]
+    ((_, response, sent),) = seen.site.ends
+    assert (response, sent) == (None, -1)
 
 
 async def test_cleaning_up_may_wait(until):
@@ -296,35 +293,105 @@ async def test_cleaning_up_may_wait(until):
     seen.connection.data_received(REQUEST)
     seen.connection.connection_lost(None)
     assert seen.site.ends == []
-    await until(lambda: seen.site.ends == [None], "the end")
+    await until(lambda: seen.site.ends, "the end")
     assert waited == [True]
 
 
-async def test_defect_ends_the_request():
-    seen = Seen(Waiting())
+class Broken(Site):
+    """Fails where it is told to."""
 
-    async def handle(request):  # noqa: ARG001 - the same for all
+    def __init__(self, *where):
+        super().__init__()
+        self.where = where
+
+    async def handle(self, request):
+        if "handle" in self.where:
+            raise ValueError("a defect")
+        return await super().handle(request)
+
+    def refuse(self, request, failure):
+        if "refuse" in self.where:
+            raise ValueError("a defect")
+        return super().refuse(request, failure)
+
+    def on_finished(self, request, response, sent):
+        super().on_finished(request, response, sent)
+        if "on_finished" in self.where:
+            raise ValueError("a defect")
+
+
+@pytest.fixture
+async def defects():
+    """Return what is reported to the loop's exception handler."""
+    reported = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: reported.append(about))
+    return reported
+
+
+async def test_defect_of_the_site_is_answered(defects):
+    seen = Seen(Broken("handle"))
+    await seen.ask()
+    assert seen.transport.written.endswith(b"internal-error")
+    assert [type(each["exception"]) for each in defects] == [ValueError]
+    seen.site.where = ()
+    await seen.ask()
+    assert seen.transport.written.endswith(b"document")
+
+
+async def test_defect_without_an_answer_ends_the_connection(defects, until):
+    seen = Seen(Broken("handle", "refuse"))
+    seen.connection.data_received(REQUEST)
+    await until(lambda: seen.site.ends, "the end")
+    assert [sent for _, _, sent in seen.site.ends] == [-1]
+    assert seen.transport.ended == "aborted", "nobody waits for an answer that does not come"
+    assert len(defects) == 2
+
+
+async def test_defect_in_noting_the_end_leaves_the_connection_served(defects):
+    seen = Seen(Broken("on_finished"))
+    for _ in range(3):
+        await seen.ask()
+    assert len(seen.site.ends) == len(defects) == 3
+    assert seen.transport.ended == ""
+
+
+async def test_defect_in_reading_is_refused(defects, monkeypatch):
+    seen = Seen()
+
+    def feed(*_):
         raise ValueError("a defect")
 
-    seen.site.handle = handle
-    with pytest.raises(ValueError, match="a defect"):
-        seen.connection.data_received(REQUEST)
-    assert seen.site.ends == [None]
-    assert seen.transport.ended == "aborted", "nobody waits for an answer that does not come"
+    monkeypatch.setattr(RequestReader, "feed", feed)
+    await seen.ask()
+    assert seen.transport.written.endswith(b"malformed-request")
+    assert len(defects) == 1
 
 
-async def test_pipelined_requests_are_answered_in_order_whether_they_wait_or_not():
+async def test_change_that_the_table_does_not_have_is_a_defect():
+    seen = Seen()
+    with pytest.raises(StateError, match="reading -> lingering"):
+        seen.connection._change(State.LINGERING)
+
+
+async def test_pipelined_requests_are_answered_in_order():
     seen = Seen(Waiting())
     seen.connection.data_received(REQUEST * 3)
+    await asyncio.sleep(0)
     assert seen.site.ends == []
-    seen.site.set(b"answer")
-    assert seen.site.ends == [6, 6, 6]
+    seen.site.signal.set_result(b"answer")
+    while len(seen.site.ends) < 3:
+        await asyncio.sleep(0)
+    assert [sent for _, _, sent in seen.site.ends] == [6, 6, 6]
+
+
+LAST = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
 
 async def test_nothing_is_served_after_a_request_that_ends_the_connection():
     seen = Seen()
-    last = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    seen.connection.data_received(last + REQUEST)
+    await seen.ask(LAST + REQUEST)
+    for _ in range(5):
+        await asyncio.sleep(0)
     assert len(seen.site.ends) == 1
 
 
@@ -336,69 +403,34 @@ async def test_connection_is_closed_in_two_steps_where_the_client_may_still_be_s
     before, behind, half_closed
 ):
     seen = Seen()
-    seen.connection._front.closing = not before
-    last = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") if before else REQUEST
-    seen.connection.data_received(before + last + behind)
+    seen.connection._acceptor.closing = not before
+    requests = before + LAST if before else REQUEST
+    seen.connection.data_received(requests + behind)
+    while len(seen.site.ends) < 1 + bool(before):
+        await asyncio.sleep(0)
     assert seen.transport.half_closed is half_closed
     assert seen.transport.ended == ("" if half_closed else "closed")
     seen.connection.check_time(time.monotonic() + 3.0)
-    assert seen.transport.ended == "aborted"
+    assert seen.transport.ended == ("aborted" if half_closed else "closed")
 
 
 async def test_what_was_left_unread_is_thrown_away_behind_the_last_answer():
     seen = Seen(Waiting())
-    seen.connection._front.closing = True
+    seen.connection._acceptor.closing = True
     seen.connection.data_received(REQUEST * 2)
     assert not seen.transport.reading
-    seen.site.set(b"answer")
-    assert seen.transport.half_closed
+    seen.site.signal.set_result(b"answer")
+    while not seen.transport.half_closed:
+        await asyncio.sleep(0)
     assert seen.transport.reading
     seen.connection.data_received(REQUEST)
-    assert seen.site.ends == [6]
+    assert [sent for _, _, sent in seen.site.ends] == [6]
 
 
 @pytest.mark.parametrize("method", [b"GET", b"HEAD"])
 async def test_refused_head_has_no_body(method):
     seen = Seen()
-    seen.connection.data_received(method + b" /7 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
-    await asyncio.sleep(0)
+    await seen.ask(method + b" /7 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
     head, _, body = seen.transport.written.partition(b"\r\n\r\n")
     assert b"Content-Length: 17\r\n" in head
     assert body == (b"malformed-request" if method == b"GET" else b"")
-
-
-async def test_pipelined_requests_that_are_answered_at_once_do_not_pile_up_on_the_stack():
-    seen = Seen()
-    depths = []
-
-    async def handle(request):  # noqa: ARG001 - the same for all
-        depths.append(len(inspect.stack()))
-        return responses.page(b"", b"text/plain")
-
-    seen.site.handle = handle
-    seen.connection.data_received(REQUEST * 50)
-    assert len(depths) == 50
-    assert len(set(depths)) == 1
-
-
-async def test_client_that_leaves_before_the_task_has_begun_is_still_noted(until):
-    seen = Seen(Waiting(in_task))
-    await outside(seen.connection.data_received, REQUEST)
-    seen.site.set(b"answer")
-    assert seen.connection.task is not None
-    seen.connection.connection_lost(None)
-    await until(lambda: seen.site.ends == [None], "the end")
-    assert seen.site.cleaned_up == [True]
-
-
-async def test_large_answer_to_a_client_that_leaves_in_the_same_turn_gives_its_memory_back(until):
-    seen = Seen()
-
-    async def handle(request):  # noqa: ARG001 - the same for all
-        return responses.page(bytes(1 << 20), b"text/plain")
-
-    seen.site.handle = handle
-    seen.connection.data_received(REQUEST)
-    seen.connection.connection_lost(None)
-    await until(lambda: seen.site.ends, "the end, at which the site releases the body's lease")
-    assert [sent for _, _, sent in seen.site.ends] == [-1]

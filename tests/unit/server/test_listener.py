@@ -8,9 +8,9 @@ import socket
 import pytest
 
 from docwarden.core import responses
-from docwarden.server import listener as front
+from docwarden.server import listener as module
 from docwarden.server.limits import ClientLimits
-from docwarden.server.listener import Front, bind
+from docwarden.server.listener import Listener, bind
 
 LIMITS = ClientLimits(
     connections=999, header_bytes=999, header_timeout=5.0, idle_timeout=5.0, send_timeout=5.0
@@ -36,7 +36,7 @@ async def start():
     started = []
 
     async def begin(listener):
-        listening = Front(Site(), LIMITS, random=random.Random(1))
+        listening = Listener(Site(), LIMITS, random=random.Random(1))
         await listening.start(listener)
         started.append(listening)
         return listening
@@ -90,7 +90,7 @@ class Exhausted(socket.socket):
 
 
 async def test_listener_goes_on_when_there_are_descriptors_again(start, monkeypatch, until):
-    monkeypatch.setattr(front, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.01)
     told = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: told.append(context["exception"].errno))
@@ -126,3 +126,28 @@ async def test_a_download_that_outlasts_the_drain_is_reset(start, monkeypatch, u
     with pytest.raises(ConnectionResetError):
         await reader.read()
     writer.close()
+
+
+async def test_sweep_goes_on_when_a_connection_fails_in_it(start, monkeypatch, until):
+    monkeypatch.setattr(module, "SWEEP_SECONDS", 0.01)
+    told = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+    listening = await start(bind("127.0.0.1", 0))
+    clients = [connect(listening.port) for _ in range(2)]
+    await until(lambda: len(listening.connections) == 2, "the connections")
+    checked = []
+
+    def check_time(connection, now):
+        checked.append(now)
+        if connection is broken:
+            raise ValueError("a defect")
+
+    broken = next(iter(listening.connections))
+    monkeypatch.setattr(type(broken), "check_time", check_time)
+    await until(lambda: len(listening.connections) == 1, "the end of the one that failed")
+    seen = len(checked)
+    await until(lambda: len(checked) > seen + 2, "further sweeps")
+    assert [type(each) for each in told] == [ValueError]
+    for client in clients:
+        client.close()

@@ -16,7 +16,7 @@ from docwarden.net.units import Address
 from docwarden.process.lifecycle import ADMIN_CONNECTIONS, StartError, client_limits, listen
 from docwarden.process.workers.site import WorkersSite
 from docwarden.process.workers.worker import Worker
-from docwarden.server.listener import Front
+from docwarden.server.listener import Listener
 from docwarden.settings.settings import Settings
 from docwarden.telemetry.logs import Log
 
@@ -51,7 +51,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._served = False
         self.restarts = 0
-        self.admin = Front(
+        self.admin = Listener(
             WorkersSite(self, revision=settings.revision),
             client_limits(settings, ADMIN_CONNECTIONS),
             random=random.Random(),  # noqa: S311 - request ids, nothing secret
