@@ -49,6 +49,10 @@ test-redis: $(READY) ## Test the store in Redis against a real server
 	@command -v openssl >/dev/null || apt-get install -y -qq openssl >/dev/null
 	$(BIN)/pytest tests/redis
 
+.PHONY: test-hostile
+test-hostile: $(READY) ## Attack a gateway process: clients that do not read, flood, idle or break the rules
+	$(BIN)/pytest tests/hostile
+
 .PHONY: test-load
 test-load: $(READY) ## Overload, then soak for SOAK_SECONDS (300): needs a quiet machine
 	$(BIN)/pytest -s tests/load --timeout 900
