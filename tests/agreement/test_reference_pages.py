@@ -7,7 +7,7 @@ from prometheus_client import generate_latest
 
 from docwarden.core.errors import RULES, Outcome
 from docwarden.gateway.openapi import DESCRIPTION
-from docwarden.integrity.checks import MediaType
+from docwarden.integrity.registry import MEDIA_TYPES
 from docwarden.settings.settings import variables
 from docwarden.telemetry.catalog import ATTEMPT_RESULTS, DECLARED
 from docwarden.telemetry.metrics import Metrics, registry_of
@@ -67,5 +67,5 @@ def test_http_page_names_every_media_type_and_public_path(read):
     page = read("reference/http.md")
     paths = [f'"{path}"' for path in ("/{id}", "/healthz", "/openapi.json")]
     assert all(path.encode() in DESCRIPTION for path in paths if path != '"/openapi.json"')
-    for word in (*MediaType, *(path.strip('"') for path in paths)):
+    for word in (*MEDIA_TYPES, *(path.strip('"') for path in paths)):
         assert f"`{word}`" in page, word

@@ -19,8 +19,8 @@ from typing import Any
 import pikepdf
 from PIL import Image
 
-from docwarden.integrity.checks import MediaType
 from docwarden.integrity.policy import Policy
+from docwarden.integrity.registry import MEDIA_TYPES
 from docwarden.integrity.tiers import inspect_bytes
 
 LIMIT_SECONDS = 2.0
@@ -125,7 +125,7 @@ def judge(data: bytes, policy: Policy) -> str | None:
         return "took too long"
     if media_type is None and not findings:
         return "no type and no finding"
-    if media_type is not None and media_type not in MediaType:
+    if media_type is not None and media_type not in MEDIA_TYPES:
         return "no such type"
     return None
 

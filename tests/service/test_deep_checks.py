@@ -13,10 +13,10 @@ import pytest
 import uvloop
 from PIL import Image
 
-from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep import protocol
 from docwarden.integrity.deep.process import DeepProcess, WorkerFailedError, worker_command
 from docwarden.integrity.deep.supervisor import DeepChecker
+from docwarden.integrity.formats.pdf import PdfReason
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verifier import Verifier
@@ -96,7 +96,7 @@ def hostile_command(tmp_path):
                 jobs, ANSWERS = real_pipes()
                 return jobs, ANSWERS
             deep_worker._take_pipes = pipes
-            deep_worker.judge_for = lambda media_type: judge
+            deep_worker.load_decoder = lambda media_type: judge
             sys.exit(deep_worker.main())
             """
         )
@@ -129,18 +129,18 @@ def children():
 
 
 async def look(deep, data):
-    return [finding.reason for finding in await deep.check(data, MediaType.PNG, POLICY)]
+    return [finding.reason for finding in await deep.check(data, "image/png", POLICY)]
 
 
 async def test_intact_documents_pass_and_broken_ones_are_found(png, pdf):
     deep = DeepChecker()
     await deep.start()
     try:
-        assert await deep.check(png, MediaType.PNG, POLICY) == ()
-        assert await deep.check(pdf, MediaType.PDF, POLICY) == ()
+        assert await deep.check(png, "image/png", POLICY) == ()
+        assert await deep.check(pdf, "application/pdf", POLICY) == ()
         damaged = pdf[:200] + pdf[240:]
-        findings = await deep.check(damaged, MediaType.PDF, POLICY)
-        assert [finding.reason for finding in findings] == [Reason.PDF_UNREADABLE]
+        findings = await deep.check(damaged, "application/pdf", POLICY)
+        assert [finding.reason for finding in findings] == [PdfReason.UNREADABLE]
         assert "0x" not in findings[0].detail
         assert (deep.crashes, deep.timeouts, deep.memory_failures, deep.restarts) == (0, 0, 0, 0)
     finally:
@@ -153,7 +153,7 @@ def test_deep_checks_work_under_uvloop(png):
         deep = DeepChecker()
         await deep.start()
         try:
-            return await deep.check(png, MediaType.PNG, POLICY)
+            return await deep.check(png, "image/png", POLICY)
         finally:
             await deep.close()
 
@@ -281,7 +281,7 @@ async def test_worker_inherits_neither_environment_nor_descriptors(hostile, tmp_
         deep = DeepChecker(command=hostile._command)
         await deep.start()
         try:
-            (finding,) = await deep.check(b"tell", MediaType.PNG, POLICY)
+            (finding,) = await deep.check(b"tell", "image/png", POLICY)
         finally:
             await deep.close()
             del os.environ["DOCWARDEN_TEST_SECRET"]
@@ -333,7 +333,7 @@ async def test_large_document_goes_through_the_pipe(png):
     deep = DeepChecker()
     await deep.start()
     try:
-        assert await deep.check(png + bytes(32 << 20), MediaType.PNG, POLICY) == ()
+        assert await deep.check(png + bytes(32 << 20), "image/png", POLICY) == ()
     finally:
         await deep.close()
 

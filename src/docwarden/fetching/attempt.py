@@ -7,8 +7,8 @@ from typing import Any, Final
 from docwarden.core.document import Document, Lease, Memory
 from docwarden.core.errors import Cause, Failure
 from docwarden.core.fetch import Fetch, FetchResult
-from docwarden.integrity.checks import MediaType
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.registry import FORMATS
 from docwarden.integrity.verdict import Finding, Verdict
 from docwarden.integrity.verifier import Verifier
 from docwarden.net.write_batch import Bytes
@@ -24,7 +24,7 @@ _ABANDONED: Final = Cause.CLIENT_CLOSED.value
 _AGAIN: Final = frozenset((408, 425, 429))
 # A document of a supported type once, though its type can no longer be told.
 _DAMAGED: Final = frozenset((Reason.SIGNATURE_DAMAGED, Reason.ZEROS_INSTEAD))
-_EXTENSIONS: Final = {each: each.extension.encode("ascii") for each in MediaType}
+_EXTENSIONS: Final = {each.media_type: each.extension.encode("ascii") for each in FORMATS}
 _TIER_0: Final = frozenset(
     ("body-truncated", "bytes-after-body", "content-coded", "empty-body", "body-too-large")
 )

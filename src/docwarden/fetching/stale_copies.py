@@ -1,14 +1,11 @@
 """Last verified copies of documents, between the fetch and the store (RFC 5861 stale-if-error)."""
 
 from collections.abc import Callable
-from typing import Final
 
 from docwarden.core.document import Document, Lease, Memory
 from docwarden.fetching.store import Copy, MemoryStore, RedisStore
-from docwarden.integrity.checks import MediaType
+from docwarden.integrity.registry import MEDIA_TYPES
 from docwarden.telemetry.metrics import Metrics
-
-_MEDIA_TYPES: Final = frozenset(str(each) for each in MediaType)
 
 
 class Copies:
@@ -43,7 +40,7 @@ class Copies:
         """Return the last verified copy, unless there is none or it is too old."""
         copy = await self._store.get(document_id)
         age = 0.0 if copy is None else max(0.0, self._wall_clock() - copy.stored_at)
-        usable = copy is not None and age <= self._max_age and copy.media_type in _MEDIA_TYPES
+        usable = copy is not None and age <= self._max_age and copy.media_type in MEDIA_TYPES
         self._metrics.store_lookups["hit" if usable else "miss"] += 1
         if copy is None or not usable:
             return None
@@ -51,11 +48,10 @@ class Copies:
         if not lease.grow(len(copy.body)):
             lease.release()
             return None
-        media_type = MediaType(copy.media_type)
         return Document(
             copy.body,
-            media_type,
-            media_type.extension.encode(),
+            copy.media_type,
+            MEDIA_TYPES[copy.media_type].extension.encode(),
             copy.etag.encode("ascii"),
             lease,
             age,

@@ -6,7 +6,7 @@ import orjson
 
 from docwarden import __version__
 from docwarden.core.errors import RULES, Cause
-from docwarden.integrity.checks import MediaType
+from docwarden.integrity.registry import MEDIA_TYPES
 
 _DOCUMENT_CAUSES: Final = tuple(
     cause
@@ -62,7 +62,7 @@ def _document_operation(method: str) -> dict[str, Any]:
         "description": "The intact document.",
         "headers": headers,
         "content": {
-            str(each): {"schema": {"type": "string", "format": "binary"}} for each in MediaType
+            each: {"schema": {"type": "string", "format": "binary"}} for each in MEDIA_TYPES
         },
     }
     answers: dict[str, Any] = {"200": whole, "304": {"description": "The client has it already."}}

@@ -1,6 +1,6 @@
 """How a structure walk ends early."""
 
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.reasons import ReasonSet
 from docwarden.integrity.verdict import Finding
 
 
@@ -11,6 +11,6 @@ class BrokenError(Exception):
         finding: What is wrong with them.
     """
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: ReasonSet, detail: str) -> None:
         super().__init__(reason, detail)
         self.finding = Finding.of(reason, detail)

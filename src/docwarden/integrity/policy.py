@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Self
 
-from docwarden.integrity.checks import Check, Mode
+from docwarden.integrity.checks import CheckSet, Mode
+from docwarden.integrity.registry import CHECKS
 
 TOP_TIER: Final = 4
-_CHECKS: Final = MappingProxyType({check.value: check for check in Check})
+_CHECKS: Final = MappingProxyType({check.value: check for check in CHECKS})
 _MODES: Final = MappingProxyType({mode.value: mode for mode in Mode})
 
 
-def _default_modes() -> Mapping[Check, Mode]:
-    return MappingProxyType({check: check.default_mode for check in Check})
+def _default_modes() -> Mapping[CheckSet, Mode]:
+    return MappingProxyType({check: check.default_mode for check in CHECKS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Policy:
     """
 
     tier: int = 3
-    modes: Mapping[Check, Mode] = field(default_factory=_default_modes)
+    modes: Mapping[CheckSet, Mode] = field(default_factory=_default_modes)
 
     def __post_init__(self) -> None:
         """Refuse a tier that does not exist.
@@ -51,7 +52,7 @@ class Policy:
                 are.
         """
         modes = dict(_default_modes())
-        changed: set[Check] = set()
+        changed: set[CheckSet] = set()
         for part in filter(None, (part.strip() for part in checks.split(","))):
             check, mode = _parse_part(part)
             if check in changed:
@@ -61,7 +62,7 @@ class Policy:
         return cls(tier=tier, modes=MappingProxyType(modes))
 
 
-def _parse_part(part: str) -> tuple[Check, Mode]:
+def _parse_part(part: str) -> tuple[CheckSet, Mode]:
     name, equals, mode = (piece.strip() for piece in part.partition("="))
     if not equals:
         raise ValueError(f"{part!r} is not written check=mode, like trailing-bytes=enforce")

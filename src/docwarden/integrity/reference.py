@@ -2,8 +2,8 @@
 
 import sys
 
-from docwarden.integrity.checks import Check, MediaType
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.checks import CheckSet
+from docwarden.integrity.registry import CHECKS, FORMATS, REASONS, formats_of
 
 _HEAD = """\
 # Integrity checks
@@ -29,7 +29,7 @@ def render() -> str:
     lines += [
         f"| `{check}` | {check.tier} | {_types(check)} | {check.default_mode} "
         f"| {check.description} |"
-        for check in Check
+        for check in CHECKS
     ]
     lines += ["\n## Reasons\n", "The label `reason` of `docwarden_integrity_failures_total`, and"]
     lines += [
@@ -39,15 +39,14 @@ def render() -> str:
     lines += ["| reason | check | tier | means |", "| --- | --- | --- | --- |"]
     lines += [
         f"| `{reason}` | `{reason.check}` | {reason.check.tier} | {reason.meaning} |"
-        for reason in Reason
+        for reason in REASONS
     ]
     return "\n".join(lines) + "\n"
 
 
-def _types(check: Check) -> str:
-    if check.media_types == frozenset(MediaType):
-        return "all"
-    return ", ".join(kind.name for kind in MediaType if kind in check.media_types)
+def _types(check: CheckSet) -> str:
+    asked = formats_of(check)
+    return "all" if asked == FORMATS else ", ".join(each.name for each in asked)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from docwarden.integrity.checks import Check, MediaType, Mode
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.checks import CheckSet, Mode
+from docwarden.integrity.reasons import ReasonSet
 
 Data = bytes | bytearray
 """A document's bytes as the upstream's client gathered them; nobody writes to them any more."""
@@ -16,19 +16,19 @@ class Finding:
     """One failed check.
 
     Attributes:
-        reason: Stable code out of the closed set `reasons.Reason`.
+        reason: Stable code out of the closed set `registry.REASONS`.
         check: The check that failed.
         tier: The check's tier, 0 to 4.
         detail: What was seen, for people. Never holds the document's own text.
     """
 
     reason: str
-    check: Check
+    check: CheckSet
     tier: int
     detail: str
 
     @classmethod
-    def of(cls, reason: Reason, detail: str) -> Self:
+    def of(cls, reason: ReasonSet, detail: str) -> Self:
         """Make the finding of `reason`; check and tier follow from it."""
         return cls(reason, reason.check, reason.check.tier, detail)
 
@@ -44,7 +44,7 @@ class Verdict(NamedTuple):
             the bytes in hex, which is the same in every process.
     """
 
-    media_type: MediaType | None
+    media_type: str | None
     findings: tuple[Finding, ...]
     rejected: Finding | None
     etag: bytes
@@ -55,6 +55,6 @@ class Verdict(NamedTuple):
         return self.rejected is None
 
 
-def first_enforced(findings: Iterable[Finding], modes: Mapping[Check, Mode]) -> Finding | None:
+def first_enforced(findings: Iterable[Finding], modes: Mapping[CheckSet, Mode]) -> Finding | None:
     """Return the first finding whose check is enforced by `modes`."""
     return next((f for f in findings if modes[f.check] is Mode.ENFORCE), None)

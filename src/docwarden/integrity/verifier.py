@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import xxhash
 
-from docwarden.integrity.checks import Check, MediaType
+from docwarden.integrity.checks import Check
 from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.tiers import inspect_bytes
@@ -120,14 +120,14 @@ class Verifier:
         self,
         key: int,
         data: Data,
-        media_type: MediaType | None,
+        media_type: str | None,
         findings: tuple[Finding, ...],
     ) -> Verdict:
         if self._deep is not None and media_type is not None:
             findings += await self._deep.check(data, media_type, self._policy)
         return self._conclude(key, data, media_type, findings)
 
-    def _needs_deep(self, media_type: MediaType | None, findings: tuple[Finding, ...]) -> bool:
+    def _needs_deep(self, media_type: str | None, findings: tuple[Finding, ...]) -> bool:
         return (
             self._deep is not None
             and self._policy.tier >= _DEEP_TIER
@@ -139,7 +139,7 @@ class Verifier:
         self,
         key: int,
         data: Data,
-        media_type: MediaType | None,
+        media_type: str | None,
         findings: tuple[Finding, ...],
     ) -> Verdict:
         rejected = first_enforced(findings, self._policy.modes) if findings else None

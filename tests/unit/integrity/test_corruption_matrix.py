@@ -11,8 +11,10 @@ import random
 import pytest
 
 from docwarden.integrity.checks import Check, Mode
-from docwarden.integrity.deep.decoders import judge_for
+from docwarden.integrity.deep.decoders import load_decoder
+from docwarden.integrity.formats.pdf import PdfCheck
 from docwarden.integrity.policy import Policy
+from docwarden.integrity.registry import CHECKS
 from docwarden.integrity.tiers import inspect_bytes
 
 # Pillow warns of odd TIFF directories before it refuses them.
@@ -143,7 +145,7 @@ def _judge(data):
     """Return the tier of the first enforced finding, SEEN, or SAME for none."""
     media_type, findings = inspect_bytes(data, POLICY)
     if media_type is not None and not any(_enforced(finding) for finding in findings):
-        failures = judge_for(media_type)(data, POLICY.tier)
+        failures = load_decoder(media_type)(data, POLICY.tier)
         checks = [reason.check for reason, _ in failures]
     else:
         checks = []
@@ -206,5 +208,5 @@ def test_wrong_signature_is_never_taken_for_the_other_type(documents, name):
 
 
 def test_the_observing_checks_are_those_that_the_matrix_relies_on():
-    observing = {check for check in Check if check.default_mode is Mode.OBSERVE}
-    assert observing == {Check.LEADING_BYTES, Check.TRAILING_BYTES, Check.PDF_STREAMS}
+    observing = {check for check in CHECKS if check.default_mode is Mode.OBSERVE}
+    assert observing == {Check.LEADING_BYTES, Check.TRAILING_BYTES, PdfCheck.STREAMS}

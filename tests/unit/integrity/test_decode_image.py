@@ -6,19 +6,27 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from docwarden.integrity.deep import decode_image as module
-from docwarden.integrity.deep.decode_image import MAX_WEBP_PIXELS, judge_image
-from docwarden.integrity.formats.tiff import MAX_DIRECTORIES, MAX_ENTRIES
+from docwarden.integrity.deep.decode_image import MAX_WEBP_PIXELS
+from docwarden.integrity.deep.decoders import load_decoder
+from docwarden.integrity.formats.tiff import MAX_DIRECTORIES, MAX_ENTRIES, TiffReason
 from docwarden.integrity.formats.webp import canvas_pixels
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.sniff import sniff
 from docwarden.integrity.tiers import inspect_bytes
 
 # Pillow warns of odd TIFF directories before it refuses them.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
+def decode(data):
+    kind = sniff(data)
+    assert kind is not None
+    return load_decoder(kind.media_type)(data, 3)
+
+
 def reasons(data):
-    return [reason for reason, _ in judge_image(data, 3)]
+    return [reason for reason, _ in decode(data)]
 
 
 def _large(width, height, kind, saved):
@@ -39,8 +47,7 @@ def test_webp_of_a_large_canvas_is_not_opened(saved, monkeypatch, kind):
     data = _large(6_000, 4_001, kind, saved)
     assert data[12:16].decode() == kind
     assert canvas_pixels(data) == 6_000 * 4_001 > MAX_WEBP_PIXELS
-    openers = dict.fromkeys(module._OPENERS, lambda _: pytest.fail("opened"))
-    monkeypatch.setattr(module, "_OPENERS", openers)
+    monkeypatch.setattr(module, "_decode", lambda *_: pytest.fail("opened"))
     assert reasons(data) == []
 
 
@@ -117,7 +124,7 @@ def test_error_that_a_library_makes_of_a_lack_of_memory_passes_through(tiff_of, 
 
     monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "seek", refuse)
     with pytest.raises(MemoryError):
-        judge_image(tiff_of({}, {}), 3)
+        decode(tiff_of({}, {}))
 
 
 def test_tiff_of_thousands_of_pages_passes(tiff_of):
@@ -128,7 +135,7 @@ def test_tiff_of_thousands_of_pages_passes(tiff_of):
 
 def test_tiff_of_endless_pages_or_entries_is_refused(tiff_of):
     pages = tiff_of(*[{}] * (MAX_DIRECTORIES + 1))
-    assert inspect_bytes(pages, Policy())[1][0].reason is Reason.TIFF_DIRECTORY_LOOP
+    assert inspect_bytes(pages, Policy())[1][0].reason is TiffReason.DIRECTORY_LOOP
     many = dict.fromkeys(range(1000, 61000), (3, 1))
     entries = tiff_of(*[many] * (MAX_ENTRIES // 60_000 + 1))
-    assert inspect_bytes(entries, Policy())[1][0].reason is Reason.TIFF_DIRECTORY_LOOP
+    assert inspect_bytes(entries, Policy())[1][0].reason is TiffReason.DIRECTORY_LOOP

@@ -3,7 +3,7 @@
 import pytest
 import simplejpeg
 
-from docwarden.integrity.deep.decode_jpeg import judge_jpeg
+from docwarden.integrity.deep.decode_jpeg import decode_jpeg
 from docwarden.integrity.reasons import Reason
 
 
@@ -26,13 +26,13 @@ def decoded(monkeypatch):
 
 @pytest.mark.parametrize("code", [0xC3, 0xC7, 0xCB, 0xCF])
 def test_lossless_frame_is_not_judged_since_the_decoder_does_not_scale_it(decoded, code):
-    assert judge_jpeg(_lossless(code), 3) == []
+    assert decode_jpeg(_lossless(code), 3) == []
     assert decoded == []
 
 
 @pytest.mark.parametrize("name", ["jpeg", "jpeg-progressive"])
 def test_other_frames_are_decoded(decoded, documents, name):
-    assert judge_jpeg(documents[name], 3) == []
+    assert decode_jpeg(documents[name], 3) == []
     assert decoded == [documents[name]]
 
 
@@ -40,13 +40,13 @@ def test_frame_that_only_a_thumbnail_has_is_not_the_picture_s(decoded, documents
     thumbnail = b"Exif\0\0" + _lossless(0xC3)
     data = documents["jpeg"]
     app = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
-    assert judge_jpeg(data[:2] + app + data[2:], 3) == []
+    assert decode_jpeg(data[:2] + app + data[2:], 3) == []
     assert len(decoded) == 1
 
 
 def test_jpeg_that_is_cut_within_its_scan_is_undecodable(documents):
     cut = documents["jpeg"][:-400] + b"\xff\xd9"
-    assert [reason for reason, _ in judge_jpeg(cut, 3)] == [Reason.IMAGE_UNDECODABLE]
+    assert [reason for reason, _ in decode_jpeg(cut, 3)] == [Reason.IMAGE_UNDECODABLE]
 
 
 def test_progressive_jpeg_that_needs_too_much_memory_is_not_judged(documents, monkeypatch):
@@ -54,4 +54,4 @@ def test_progressive_jpeg_that_needs_too_much_memory_is_not_judged(documents, mo
         raise ValueError("Insufficient memory (case 4)")
 
     monkeypatch.setattr(simplejpeg, "decode_jpeg", refuse)
-    assert judge_jpeg(documents["jpeg-progressive"], 3) == []
+    assert decode_jpeg(documents["jpeg-progressive"], 3) == []

@@ -2,8 +2,8 @@
 
 import pytest
 
-from docwarden.integrity.deep.decode_pdf import judge_pdf
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.deep.decode_pdf import decode_pdf
+from docwarden.integrity.formats.pdf import PdfReason
 
 DRAWING = b"<< /Length 9 >>\nstream\n0 0 m 1 1\nendstream"
 FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
@@ -32,7 +32,7 @@ def build(*, trailer=b"", before=b"", **changed):
 
 
 def reasons(data, tier=3):
-    return [reason for reason, _ in judge_pdf(data, tier)]
+    return [reason for reason, _ in decode_pdf(data, tier)]
 
 
 def entry_freed(data, number):
@@ -55,8 +55,8 @@ def test_page_that_is_listed_twice_passes_and_an_inner_node_does_not():
     assert reasons(build(_2=tree(b"3 0 R 3 0 R 4 0 R", 3))) == []
     inner = tree(b"3 0 R", 1, b"/Parent 2 0 R")
     assert reasons(build(_2=tree(b"4 0 R 5 0 R", 2), _5=inner)) == []
-    assert reasons(build(_2=tree(b"5 0 R 5 0 R", 2), _5=inner)) == [Reason.PDF_PAGES_BROKEN]
-    assert reasons(build(_2=tree(b"2 0 R", 1))) == [Reason.PDF_PAGES_BROKEN]
+    assert reasons(build(_2=tree(b"5 0 R 5 0 R", 2), _5=inner)) == [PdfReason.PAGES_BROKEN]
+    assert reasons(build(_2=tree(b"2 0 R", 1))) == [PdfReason.PAGES_BROKEN]
 
 
 def test_one_page_listed_very_often_ends():
@@ -67,14 +67,14 @@ def test_font_of_an_inner_node_that_cannot_be_read_is_found():
     resources = b"/Resources << /Font << /F1 5 0 R >> >>"
     whole = build(_2=tree(b"3 0 R 4 0 R", 2, resources))
     assert reasons(whole) == []
-    assert reasons(whole.replace(b"5 0 obj", b"5 0 abj")) == [Reason.PDF_PAGES_BROKEN]
+    assert reasons(whole.replace(b"5 0 obj", b"5 0 abj")) == [PdfReason.PAGES_BROKEN]
 
 
 def test_inner_node_that_lost_its_kids_is_found():
     whole = build(_2=tree(b"5 0 R", 2), _5=tree(b"3 0 R 4 0 R", 2, b"/Parent 2 0 R"))
     assert reasons(whole) == []
     for name in (b"/Kids [3", b"/Kids [5"):
-        assert reasons(whole.replace(name, name.replace(b"K", b"k"))) == [Reason.PDF_PAGES_BROKEN]
+        assert reasons(whole.replace(name, name.replace(b"K", b"k"))) == [PdfReason.PAGES_BROKEN]
 
 
 def test_inner_node_that_counts_no_page_may_lack_kids():
@@ -91,13 +91,13 @@ def test_offsets_behind_leading_bytes_count_from_the_header_or_the_first_byte(be
 @pytest.mark.parametrize("before", [b"\n", b"x" * 1000])
 def test_damage_behind_leading_bytes_is_found_with_offsets_of_either_base(before):
     for whole in (before + build(), build(before=before)):
-        assert reasons(entry_freed(whole, 3)) == [Reason.PDF_PAGES_BROKEN]
-        assert reasons(whole.replace(b"startxref\n", b"startxref\n1")) == [Reason.PDF_UNREADABLE]
-        assert reasons(whole.replace(b"\nxref", b"\nxraf")) == [Reason.PDF_UNREADABLE]
+        assert reasons(entry_freed(whole, 3)) == [PdfReason.PAGES_BROKEN]
+        assert reasons(whole.replace(b"startxref\n", b"startxref\n1")) == [PdfReason.UNREADABLE]
+        assert reasons(whole.replace(b"\nxref", b"\nxraf")) == [PdfReason.UNREADABLE]
 
 
 def test_words_about_a_file_carry_no_address_of_memory():
-    ((_, words),) = judge_pdf(entry_freed(build(), 1), 3)
+    ((_, words),) = decode_pdf(entry_freed(build(), 1), 3)
     assert "0x" not in words
 
 
@@ -120,7 +120,7 @@ def test_encryption_that_the_parser_does_not_know_is_not_judged(kind):
     trailer = b"/Encrypt 7 0 R /ID [<00112233> <00112233>]"
     data = build(trailer=trailer, _7=UNKNOWN_ENCRYPTION[kind])
     assert reasons(data, 4) == []
-    assert reasons(data.replace(b"\nxref", b"\nxraf")) == [Reason.PDF_UNREADABLE]
+    assert reasons(data.replace(b"\nxref", b"\nxraf")) == [PdfReason.UNREADABLE]
 
 
 @pytest.mark.parametrize("contents", [b"9 0 R", b"[6 0 R 9 0 R]", b"[6 0 R null]", b"null", b"[]"])
@@ -130,10 +130,10 @@ def test_contents_that_refer_to_no_object_pass_as_readers_pass_them(contents):
 
 @pytest.mark.parametrize("contents", [b"5 0 R", b"[6 0 R 5 0 R]", b"(text)", b"[6 0 R 1]"])
 def test_contents_that_are_no_stream_are_found(contents):
-    assert reasons(build(_3=page(b"/Contents " + contents))) == [Reason.PDF_PAGES_BROKEN]
+    assert reasons(build(_3=page(b"/Contents " + contents))) == [PdfReason.PAGES_BROKEN]
 
 
 @pytest.mark.parametrize("contents", [b"6 0 R", b"[6 0 R 6 0 R]"])
 def test_contents_whose_object_does_not_stand_where_it_should_are_found(contents):
     whole = build(_3=page(b"/Contents " + contents))
-    assert reasons(whole.replace(b"6 0 obj", b"6 0 abj")) == [Reason.PDF_PAGES_BROKEN]
+    assert reasons(whole.replace(b"6 0 obj", b"6 0 abj")) == [PdfReason.PAGES_BROKEN]

@@ -9,8 +9,13 @@ from typing import Any
 import pikepdf
 import pytest
 
-from docwarden.integrity.checks import MediaType
-from docwarden.integrity.deep.decode_pdf import judge_pdf
+from docwarden.integrity.deep.decode_pdf import decode_pdf
+from docwarden.integrity.formats.gif import GifReason
+from docwarden.integrity.formats.jpeg import JpegReason
+from docwarden.integrity.formats.pdf import PdfReason
+from docwarden.integrity.formats.png import PngReason
+from docwarden.integrity.formats.tiff import TiffReason
+from docwarden.integrity.formats.webp import WebpReason
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.tiers import inspect_bytes
@@ -33,17 +38,17 @@ def test_png_with_one_byte_chunks_and_ancillary_chunks_passes(png_of):
 @pytest.mark.parametrize(
     ("chunks", "reason"),
     [
-        ([(b"IHDR", IHDR), (b"IEND", b"")], Reason.PNG_ORDER_INVALID),
-        ([(b"IHDR", bytes(13)), (b"IDAT", IDAT), (b"IEND", b"")], Reason.PNG_HEADER_INVALID),
-        ([(b"tEXt", b"a\0" + bytes(20)), (b"IEND", b"")], Reason.PNG_HEADER_INVALID),
+        ([(b"IHDR", IHDR), (b"IEND", b"")], PngReason.ORDER_INVALID),
+        ([(b"IHDR", bytes(13)), (b"IDAT", IDAT), (b"IEND", b"")], PngReason.HEADER_INVALID),
+        ([(b"tEXt", b"a\0" + bytes(20)), (b"IEND", b"")], PngReason.HEADER_INVALID),
         (
             [(b"IHDR", IHDR), (b"IDAT", IDAT), (b"tEXt", b"a\0"), (b"IDAT", b""), (b"IEND", b"")],
-            Reason.PNG_ORDER_INVALID,
+            PngReason.ORDER_INVALID,
         ),
-        ([(b"IHDR", PALETTE_IHDR), (b"IDAT", IDAT), (b"IEND", b"")], Reason.PNG_ORDER_INVALID),
+        ([(b"IHDR", PALETTE_IHDR), (b"IDAT", IDAT), (b"IEND", b"")], PngReason.ORDER_INVALID),
         (
             [(b"IHDR", IHDR), (b"CgBI", b""), (b"IDAT", IDAT), (b"IEND", b"")],
-            Reason.PNG_CHUNK_INVALID,
+            PngReason.CHUNK_INVALID,
         ),
         ([(b"IHDR", IHDR), (b"IDAT", IDAT), (b"IHDR", IHDR), (b"IEND", b"")], "png-chunk-invalid"),
     ],
@@ -54,7 +59,7 @@ def test_png_that_breaks_a_rule_is_rejected_for_it(png_of, chunks, reason):
 
 def test_png_of_endless_chunks_is_refused_in_bounded_time(png_of):
     flood = png_of((b"IHDR", IHDR), *[(b"IDAT", b"")] * 70_000, (b"IEND", b""))
-    assert reasons(flood) == [Reason.PNG_TOO_MANY_CHUNKS]
+    assert reasons(flood) == [PngReason.TOO_MANY_CHUNKS]
 
 
 def test_jpeg_with_fill_bytes_comments_and_restarts_passes(saved, picture):
@@ -80,19 +85,19 @@ def test_jpeg_with_height_in_a_later_segment_passes(documents):
     data = documents["jpeg"]
     frame = data.index(b"\xff\xc0") + 5
     zeroed = data[:frame] + b"\0\0" + data[frame + 2 :]
-    assert reasons(zeroed) == [Reason.JPEG_FRAME_INVALID]
+    assert reasons(zeroed) == [JpegReason.FRAME_INVALID]
     announced = zeroed[:-2] + b"\xff\xdc\0\x04\0\x53" + zeroed[-2:]
     assert reasons(announced) == []
 
 
 def test_jpeg_without_scan_or_frame_is_rejected():
-    assert reasons(b"\xff\xd8\xff\xd9") == [Reason.JPEG_SCAN_MISSING]
+    assert reasons(b"\xff\xd8\xff\xd9") == [JpegReason.SCAN_MISSING]
     scan = b"\xff\xd8\xff\xda\0\x08\x01\x01\0\0\x3f\0\0\xff\xd9"
-    assert reasons(scan) == [Reason.JPEG_FRAME_INVALID]
+    assert reasons(scan) == [JpegReason.FRAME_INVALID]
 
 
 def test_gif_without_image_is_rejected():
-    assert reasons(b"GIF89a\x01\0\x01\0\0\0\0;") == [Reason.GIF_IMAGE_MISSING]
+    assert reasons(b"GIF89a\x01\0\x01\0\0\0\0;") == [GifReason.IMAGE_MISSING]
 
 
 def test_webp_without_its_last_padding_byte_passes(documents):
@@ -101,7 +106,7 @@ def test_webp_without_its_last_padding_byte_passes(documents):
     uncounted = data[:4] + pack("<I", len(data) - 9) + data[8:]
     for variant in (counted, counted[:-1], uncounted, uncounted[:-1]):
         assert reasons(variant) == []
-    assert reasons(counted[:-2]) == [Reason.WEBP_SIZE_WRONG]
+    assert reasons(counted[:-2]) == [WebpReason.SIZE_WRONG]
 
 
 def test_other_kinds_of_riff_are_of_no_allowed_type():
@@ -124,10 +129,10 @@ def test_tiff_of_both_byte_orders_and_widths_passes_and_loops_are_found(order, b
         return head + body + pack(order + number, following)
 
     start = 24 if big else 16
-    assert inspect_bytes(make(0), Policy()) == (MediaType.TIFF, ())
-    assert reasons(make(start)) == [Reason.TIFF_DIRECTORY_LOOP]
-    assert reasons(make(999_999)) == [Reason.TIFF_DIRECTORY_TRUNCATED]
-    assert reasons(make(0, strip=999_999)) == [Reason.TIFF_DATA_OUTSIDE]
+    assert inspect_bytes(make(0), Policy()) == ("image/tiff", ())
+    assert reasons(make(start)) == [TiffReason.DIRECTORY_LOOP]
+    assert reasons(make(999_999)) == [TiffReason.DIRECTORY_TRUNCATED]
+    assert reasons(make(0, strip=999_999)) == [TiffReason.DATA_OUTSIDE]
 
 
 @pytest.mark.parametrize("junk", [b"\n", b" \r\n\t", b"x" * 1023])
@@ -172,7 +177,7 @@ def test_pdf_whose_chain_of_sections_is_a_loop_ends(documents):
 def test_pdf_whose_older_section_is_gone_is_rejected(documents):
     data = documents["pdf-updated"]
     lost = re.sub(rb"/Prev \d+", lambda match: b"/Prev 17".ljust(len(match[0])), data)
-    assert reasons(lost) == [Reason.PDF_SECTION_WRONG]
+    assert reasons(lost) == [PdfReason.SECTION_WRONG]
 
 
 def test_pdf_without_catalog_is_rejected(documents):
@@ -188,12 +193,12 @@ def test_pdf_object_that_no_page_needs_is_seen_by_the_highest_tier_alone():
     data = target.getvalue()
     end = data.index(b"heading of the outline")
     start = data.rindex(b" obj", 0, end) - 3
-    assert judge_pdf(data, 4) == []
+    assert decode_pdf(data, 4) == []
     # Nothing where it should stand, or another object than the one looked for.
     for instead in (bytes(end - start), b"9" + data[start + 1 : end]):
         damaged = data[:start] + instead + data[end:]
-        assert judge_pdf(damaged, 3) == []
-        assert [reason for reason, _ in judge_pdf(damaged, 4)] == [Reason.PDF_OBJECT_DAMAGED]
+        assert decode_pdf(damaged, 3) == []
+        assert [reason for reason, _ in decode_pdf(damaged, 4)] == [PdfReason.OBJECT_DAMAGED]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +248,7 @@ def _pdf_with(trailer, after=b""):
 
 def test_pdf_objects_after_the_end_are_looked_for_where_an_update_would_begin():
     root = b"/Root 1 0 R"
-    assert reasons(_pdf_with(root, b"9 0 obj\n")) == [Reason.PDF_UPDATE_UNFINISHED]
+    assert reasons(_pdf_with(root, b"9 0 obj\n")) == [PdfReason.UPDATE_UNFINISHED]
     assert reasons(_pdf_with(root, b"x" * 65_000 + b"\n9 0 obj\n")) == ["pdf-update-unfinished"]
     assert reasons(_pdf_with(root, b"x" * 65_536 + b"\n9 0 obj\n")) == [Reason.TRAILING_BYTES]
 
@@ -251,7 +256,7 @@ def test_pdf_objects_after_the_end_are_looked_for_where_an_update_would_begin():
 def test_pdf_trailer_is_looked_at_as_far_as_an_honest_one_goes():
     assert reasons(_pdf_with(b"/X (" + b"x" * 1_000_000 + b") /Root 1 0 R")) == []
     assert reasons(_pdf_with(b"/X (" + b"x" * 1_048_576 + b") /Root 1 0 R")) == [
-        Reason.PDF_TRAILER_BROKEN
+        PdfReason.TRAILER_BROKEN
     ]
 
 
@@ -261,7 +266,7 @@ def test_pdf_cross_reference_stream_of_many_updates_passes(updates, passes):
     dictionary = b"<< /Type /XRef /Root 1 0 R /Index [" + index + b"] /Length 0 >>"
     data = b"%PDF-1.7\n1 0 obj\n" + dictionary + b"\nstream\n\nendstream\nendobj\n"
     found = reasons(data + b"startxref\n9\n%%EOF\n")
-    assert found == ([] if passes else [Reason.PDF_STARTXREF_WRONG])
+    assert found == ([] if passes else [PdfReason.STARTXREF_WRONG])
 
 
 def test_pdf_trailer_of_endless_entries_takes_no_memory():
@@ -279,10 +284,10 @@ def test_gif_with_zero_bytes_between_its_blocks_passes(documents):
     gif = documents["gif"]
     first = gif.index(b"\x2c\0\0\0\0")
     assert reasons(gif[:first] + bytes(3) + gif[first:-1] + bytes(2) + b";") == []
-    assert reasons(gif[:first] + b"\x01" + gif[first:]) == [Reason.GIF_BLOCK_INVALID]
-    assert reasons(gif[:-1] + bytes(5)) == [Reason.GIF_BLOCK_TRUNCATED]
+    assert reasons(gif[:first] + b"\x01" + gif[first:]) == [GifReason.BLOCK_INVALID]
+    assert reasons(gif[:-1] + bytes(5)) == [GifReason.BLOCK_TRUNCATED]
     # A hole of this size is lost data.
-    assert reasons(gif[:-1] + bytes(512) + b";") == [Reason.GIF_BLOCK_INVALID]
+    assert reasons(gif[:-1] + bytes(512) + b";") == [GifReason.BLOCK_INVALID]
 
 
 @pytest.mark.parametrize("tag", [34665, 34853, 40965])
@@ -295,9 +300,9 @@ def test_tiff_directory_of_a_camera_may_be_empty_and_has_no_next_one(tiff_of, ta
     assert reasons(data + pack("<H", 1) + entry + beyond) == []
     assert reasons(data + pack("<H", 0) + beyond) == []
     assert reasons(data + pack("<H", 0)) == []
-    assert reasons(data + pack("<H", 2) + entry) == [Reason.TIFF_DIRECTORY_TRUNCATED]
+    assert reasons(data + pack("<H", 2) + entry) == [TiffReason.DIRECTORY_TRUNCATED]
     outside = pack("<HHII", 0x9000, 7, 5, 0x7FFF)
-    assert reasons(data + pack("<H", 1) + outside + beyond) == [Reason.TIFF_VALUE_OUTSIDE]
+    assert reasons(data + pack("<H", 1) + outside + beyond) == [TiffReason.VALUE_OUTSIDE]
 
 
 def test_tiff_subdirectory_is_followed_and_may_not_be_empty(tiff_of):
@@ -306,7 +311,7 @@ def test_tiff_subdirectory_is_followed_and_may_not_be_empty(tiff_of):
     entry = pack("<HHI4s", 0x9000, 7, 4, b"0230")
     assert reasons(data + pack("<H", 1) + entry + bytes(4)) == []
     for bad in (pack("<H", 0) + bytes(4), pack("<H", 1) + entry + b"\xde\xad\xbe\xef"):
-        assert reasons(data + bad) == [Reason.TIFF_DIRECTORY_TRUNCATED]
+        assert reasons(data + bad) == [TiffReason.DIRECTORY_TRUNCATED]
 
 
 @pytest.mark.parametrize(
@@ -323,12 +328,12 @@ def test_tiff_subdirectory_is_followed_and_may_not_be_empty(tiff_of):
 )
 def test_pdf_trailer_is_read_apart_from_its_strings_comments_and_inner_dictionaries(trailer):
     assert reasons(_pdf_with(trailer)) == []
-    assert reasons(_pdf_with(trailer + b" /Prev 12")) == [Reason.PDF_SECTION_WRONG]
-    assert reasons(_pdf_with(b"/Prev 12 " + trailer)) == [Reason.PDF_SECTION_WRONG]
+    assert reasons(_pdf_with(trailer + b" /Prev 12")) == [PdfReason.SECTION_WRONG]
+    assert reasons(_pdf_with(b"/Prev 12 " + trailer)) == [PdfReason.SECTION_WRONG]
 
 
 def test_pdf_root_that_only_a_string_names_is_none():
-    assert reasons(_pdf_with(b"/Title (/Root 1 0 R)")) == [Reason.PDF_TRAILER_BROKEN]
+    assert reasons(_pdf_with(b"/Title (/Root 1 0 R)")) == [PdfReason.TRAILER_BROKEN]
 
 
 @pytest.mark.parametrize("comment", [b" % signed\n", b"\r% one\r% two\r", b"%\n"])
@@ -336,11 +341,11 @@ def test_pdf_with_a_comment_behind_startxref_passes(comment):
     data = _pdf_with(b"/Root 1 0 R")
     assert reasons(data.replace(b"startxref\n", b"startxref" + comment)) == []
     assert reasons(data.replace(b"startxref\n9", b"startxref" + comment)) == [
-        Reason.PDF_STARTXREF_MISSING
+        PdfReason.STARTXREF_MISSING
     ]
 
 
 def test_pdf_offset_that_is_far_behind_startxref_is_none():
     data = _pdf_with(b"/Root 1 0 R")
     far = data.replace(b"startxref\n", b"startxref" + b" " * 100_000)
-    assert reasons(far) == [Reason.PDF_STARTXREF_MISSING]
+    assert reasons(far) == [PdfReason.STARTXREF_MISSING]

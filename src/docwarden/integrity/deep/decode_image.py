@@ -4,15 +4,13 @@ Every frame is decoded until the budget of pixels is used up; what is left is no
 image that exceeds the budget alone is not decoded at all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from io import BytesIO
-from types import MappingProxyType
 from typing import Final
 
 from PIL import GifImagePlugin, Image, ImageFile, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
-from docwarden.integrity.checks import MediaType
-from docwarden.integrity.formats.sniff import sniff
+from docwarden.integrity.deep.decoders import Failures
 from docwarden.integrity.formats.webp import canvas_pixels
 from docwarden.integrity.reasons import Reason
 
@@ -25,14 +23,6 @@ bytes a pixel as soon as a WebP is opened."""
 MAX_TEXT: Final = 16 << 20
 """Bytes that one text or colour profile of a PNG may inflate to; Pillow says 1 MiB."""
 
-_OPENERS: Final[Mapping[MediaType, Callable[[BytesIO], ImageFile.ImageFile]]] = MappingProxyType(
-    {
-        MediaType.PNG: PngImagePlugin.PngImageFile,
-        MediaType.GIF: GifImagePlugin.GifImageFile,
-        MediaType.WEBP: WebPImagePlugin.WebPImageFile,
-        MediaType.TIFF: TiffImagePlugin.TiffImageFile,
-    }
-)
 # TIFF compressions that every build of Pillow decodes; others are not judged.
 _TIFF_COMPRESSIONS: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 _COMPRESSION_TAG: Final = 259
@@ -40,28 +30,48 @@ _COMPRESSION_TAG: Final = 259
 _TOO_MUCH_TEXT: Final = ("Decompressed data too large", "Too much memory used in text chunks")
 
 
-def judge_image(data: bytes, _tier: int) -> list[tuple[Reason, str]]:
-    """Return why a strict decoder takes offence at an image."""
-    Image.MAX_IMAGE_PIXELS = None  # the budget below is stricter, and no warning is wanted
+Opener = Callable[[BytesIO], ImageFile.ImageFile]
+
+
+def decode_png(data: bytes, _tier: int) -> Failures:
+    """Return why a strict decoder takes offence at a PNG."""
     PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT
-    media_type = sniff(data)
-    opener = _OPENERS.get(media_type) if media_type is not None else None
-    if opener is None:
-        return []
-    if media_type is MediaType.WEBP and canvas_pixels(data) > MAX_WEBP_PIXELS:
-        return []
+    return _decode(data, PngImagePlugin.PngImageFile)
+
+
+def decode_gif(data: bytes, _tier: int) -> Failures:
+    """Return why a strict decoder takes offence at a GIF."""
+    return _decode(data, GifImagePlugin.GifImageFile)
+
+
+def decode_webp(data: bytes, _tier: int) -> Failures:
+    """Return why a strict decoder takes offence at a WebP."""
+    return (
+        []
+        if canvas_pixels(data) > MAX_WEBP_PIXELS
+        else _decode(data, WebPImagePlugin.WebPImageFile)
+    )
+
+
+def decode_tiff(data: bytes, _tier: int) -> Failures:
+    """Return why a strict decoder takes offence at a TIFF."""
+    return _decode(data, TiffImagePlugin.TiffImageFile)
+
+
+def _decode(data: bytes, opener: Opener) -> Failures:
+    Image.MAX_IMAGE_PIXELS = None  # the budget below is stricter, and no warning is wanted
     try:
         image = opener(BytesIO(data))
     except (SyntaxError, OSError, ValueError) as error:
         # TIFF has more kinds of pixels than Pillow knows.
-        if media_type is MediaType.TIFF or str(error).startswith(_TOO_MUCH_TEXT):
+        if opener is TiffImagePlugin.TiffImageFile or str(error).startswith(_TOO_MUCH_TEXT):
             return []
         return [(Reason.IMAGE_UNDECODABLE, str(error))]
     with image:
         return _decode_frames(image)
 
 
-def _decode_frames(image: ImageFile.ImageFile) -> list[tuple[Reason, str]]:
+def _decode_frames(image: ImageFile.ImageFile) -> Failures:
     left = MAX_PIXELS
     for number in range(MAX_FRAMES):
         try:

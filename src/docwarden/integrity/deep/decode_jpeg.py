@@ -10,6 +10,7 @@ from typing import Final
 
 import simplejpeg
 
+from docwarden.integrity.deep.decoders import Failures
 from docwarden.integrity.formats.jpeg import frame_code
 from docwarden.integrity.reasons import Reason
 
@@ -35,7 +36,7 @@ _NO_DAMAGE: Final = (
 _UNSCALED: Final = frozenset({0xC3, 0xC7, 0xCB, 0xCF, None})
 
 
-def judge_jpeg(data: bytes, _tier: int) -> list[tuple[Reason, str]]:
+def decode_jpeg(data: bytes, _tier: int) -> Failures:
     """Return why a strict decoder takes offence at a JPEG."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=True)

@@ -11,9 +11,8 @@ from typing import Final
 
 import pikepdf
 
-from docwarden.integrity.formats.pdf import pdf_extent
-from docwarden.integrity.formats.sniff import pdf_header
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.deep.decoders import Failures
+from docwarden.integrity.formats.pdf import PdfReason, pdf_extent, pdf_header
 
 MAX_NODES: Final = 20_000
 """How many nodes of the page tree are visited."""
@@ -30,20 +29,20 @@ _PIECE: Final = 1 << 20
 _FAST_TIERS: Final = 3
 
 
-def judge_pdf(data: bytes, tier: int) -> list[tuple[Reason, str]]:
+def decode_pdf(data: bytes, tier: int) -> Failures:
     """Return why a strict parser takes offence at a PDF."""
     # What follows the end is the business of the check trailing-bytes.
     data = data[: pdf_extent(data)]
-    failures = _judge(data, tier)
+    failures = _decode(data, tier)
     base = pdf_header(data)
-    if base > 0 and any(reason is Reason.PDF_UNREADABLE for reason, _ in failures):
+    if base > 0 and any(reason is PdfReason.UNREADABLE for reason, _ in failures):
         # qpdf counts offsets from the header. Move the header to where many writers count from.
         after = base + _HEADER_LENGTH
-        return _judge(data[base:after] + b" " * base + data[after:], tier)
+        return _decode(data[base:after] + b" " * base + data[after:], tier)
     return failures
 
 
-def _judge(data: bytes, tier: int) -> list[tuple[Reason, str]]:
+def _decode(data: bytes, tier: int) -> Failures:
     """Return why a strict parser takes offence at a PDF whose offsets count from its header."""
     try:
         # To hand attributes down, qpdf repairs the page tree: what is lost of it would not be seen.
@@ -53,24 +52,24 @@ def _judge(data: bytes, tier: int) -> list[tuple[Reason, str]]:
             suppress_warnings=True,
             inherit_page_attributes=False,
         ) as pdf:
-            failures = _judge_pages(pdf) or _judge_warnings(pdf, Reason.PDF_PAGES_BROKEN)
+            failures = _decode_pages(pdf) or _read_warnings(pdf, PdfReason.PAGES_BROKEN)
             if tier > _FAST_TIERS:
                 # Looking for streams, qpdf reads every object, needed by a page or not.
-                failures += _judge_streams(pdf) or _judge_warnings(pdf, Reason.PDF_OBJECT_DAMAGED)
+                failures += _decode_streams(pdf) or _read_warnings(pdf, PdfReason.OBJECT_DAMAGED)
             return failures
     except pikepdf.PasswordError:
         return []
     except pikepdf.PdfError as error:
         words = _words(error)
-        return [] if _UNSUPPORTED.search(words) else [(Reason.PDF_UNREADABLE, words)]
+        return [] if _UNSUPPORTED.search(words) else [(PdfReason.UNREADABLE, words)]
 
 
-def _judge_pages(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
+def _decode_pages(pdf: pikepdf.Pdf) -> Failures:
     try:
         fault = _walk_pages(pdf)
     except (pikepdf.PdfError, TypeError, ValueError, KeyError, AttributeError) as error:
         fault = _words(error)
-    return [(Reason.PDF_PAGES_BROKEN, fault)] if fault else []
+    return [(PdfReason.PAGES_BROKEN, fault)] if fault else []
 
 
 def _walk_pages(pdf: pikepdf.Pdf) -> str:
@@ -131,7 +130,7 @@ def _resolve_resources(node: pikepdf.Object, seen: set[tuple[int, int]]) -> None
                 pass
 
 
-def _judge_warnings(pdf: pikepdf.Pdf, reason: Reason) -> list[tuple[Reason, str]]:
+def _read_warnings(pdf: pikepdf.Pdf, reason: PdfReason) -> Failures:
     """Without recovery, qpdf takes a damaged object for null and leaves a warning, given once."""
     for warning in pdf.get_warnings():
         if _DAMAGE.search(str(warning)):
@@ -150,7 +149,7 @@ def _contents_resolve(contents: pikepdf.Object | None) -> bool:
     return all(part is None or isinstance(part, pikepdf.Stream) for part in parts)
 
 
-def _judge_streams(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
+def _decode_streams(pdf: pikepdf.Pdf) -> Failures:
     """Inflate every stream whose first filter is Flate, and compare its checksum."""
     left = MAX_INFLATED
     streams = 0
@@ -163,7 +162,7 @@ def _judge_streams(pdf: pikepdf.Pdf) -> list[tuple[Reason, str]]:
         try:
             left -= _inflate(item.read_raw_bytes(), left)
         except (zlib.error, pikepdf.PdfError) as error:
-            return [(Reason.PDF_STREAM_DAMAGED, f"object {item.objgen[0]}: {error}")]
+            return [(PdfReason.STREAM_DAMAGED, f"object {item.objgen[0]}: {error}")]
     return []
 
 

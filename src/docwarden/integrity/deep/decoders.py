@@ -1,33 +1,33 @@
-"""Tiers 3 and 4: which library judges which type. Runs in the deep checker's process only.
+"""Tiers 3 and 4: what decodes which format. Runs in the deep checker's process only.
 
 Each library is loaded with the first document that needs it, to keep the idle process small.
-Rules for the judges
+Rules for the decoders
     - What a library does not support, or what is too large to decode in the time there is, is not
       judged: it is no failure.
+    - A frame or page that is not judged never ends the judgement of those behind it.
+    - Codes and facts decide, never a part of an error's text.
     - `MemoryError` passes through. The known exceptions of a library are translated; an unknown
       one ends the process, which counts as a crash.
 """
 
+import importlib
 from collections.abc import Callable
 
-from docwarden.integrity.checks import MediaType
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.registry import MEDIA_TYPES
 
-Judge = Callable[[bytes, int], list[tuple[Reason, str]]]
+Failures = list[tuple[ReasonSet, str]]
+Decode = Callable[[bytes, int], Failures]
 """Takes the document and the top tier, returns the failures."""
 
 
-def judge_for(media_type: MediaType) -> Judge:
-    """Return the judge of `media_type`, with its library loaded."""
-    # ruff: noqa: PLC0415 - loading late is the point
-    if media_type is MediaType.PDF:
-        from docwarden.integrity.deep.decode_pdf import judge_pdf
+def load_decoder(media_type: str) -> Decode:
+    """Return what decodes `media_type`, with its library loaded.
 
-        return judge_pdf
-    if media_type is MediaType.JPEG:
-        from docwarden.integrity.deep.decode_jpeg import judge_jpeg
-
-        return judge_jpeg
-    from docwarden.integrity.deep.decode_image import judge_image
-
-    return judge_image
+    Raises:
+        ImportError: The library or the decoder's module is not there.
+        AttributeError: The module has no such function.
+    """
+    module, _, name = MEDIA_TYPES[media_type].decoder.partition(":")
+    decode: Decode = getattr(importlib.import_module(module), name)
+    return decode

@@ -9,7 +9,6 @@ from contextlib import suppress
 from math import ceil
 from typing import Final, Self
 
-from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep import protocol
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verdict import Data, Finding
@@ -105,7 +104,7 @@ class DeepProcess:
         """Whether it has ended, as when the kernel ended it while it had nothing to do."""
         return self._process.returncode is not None or self._writer.is_closing()
 
-    async def ask(self, data: Data, media_type: MediaType, tier: int) -> tuple[Finding, ...]:
+    async def ask(self, data: Data, media_type: str, tier: int) -> tuple[Finding, ...]:
         """Return the findings of tiers 3 to `tier`.
 
         Raises:

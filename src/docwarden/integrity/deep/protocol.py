@@ -12,8 +12,8 @@ from struct import Struct
 from types import MappingProxyType
 from typing import BinaryIO, Final
 
-from docwarden.integrity.checks import MediaType
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.registry import FORMATS, REASONS
 from docwarden.integrity.verdict import Data, Finding
 
 READY: Final = b"ready"
@@ -27,22 +27,22 @@ MAX_DETAIL: Final = 300
 MAX_FAILURES: Final = 16
 """One finding a kind of damage tells enough."""
 
-_TYPES: Final = tuple(MediaType)
-_REASONS: Final = MappingProxyType({reason.value: reason for reason in Reason})
+_TYPES: Final = tuple(each.media_type for each in FORMATS)
+_REASONS: Final = MappingProxyType({reason.value: reason for reason in REASONS})
 
 
-def encode_job(data: Data, media_type: MediaType, tier: int) -> tuple[bytes, Data]:
+def encode_job(data: Data, media_type: str, tier: int) -> tuple[bytes, Data]:
     """Return head and body of the message, apart so that the document is not copied."""
     head = bytes((_TYPES.index(media_type), tier))
     return LENGTH.pack(len(head) + len(data)) + head, data
 
 
-def decode_job(message: bytes) -> tuple[MediaType, int, bytes]:
+def decode_job(message: bytes) -> tuple[str, int, bytes]:
     """Return media type, top tier and document."""
     return _TYPES[message[0]], message[1], message[2:]
 
 
-def encode_answer(failures: Iterable[tuple[Reason, str]]) -> bytes:
+def encode_answer(failures: Iterable[tuple[ReasonSet, str]]) -> bytes:
     """Return the message that lists `failures`."""
     listed = [(reason.value, _clean(detail)) for reason, detail in failures]
     return json.dumps(listed[:MAX_FAILURES]).encode()

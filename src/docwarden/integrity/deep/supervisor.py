@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep.process import DeepProcess, WorkerFailedError, worker_command
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
@@ -29,7 +28,7 @@ MAX_PAUSE: Final = 1.0
 @dataclass(slots=True)
 class _Job:
     data: Data
-    media_type: MediaType
+    media_type: str
     tier: int
     answer: asyncio.Future[tuple[Finding, ...]]
 
@@ -87,7 +86,7 @@ class DeepChecker:
         # A task that is cancelled before its first step never gets to stop its process.
         await asyncio.sleep(0)
 
-    async def check(self, data: Data, media_type: MediaType, policy: Policy) -> tuple[Finding, ...]:
+    async def check(self, data: Data, media_type: str, policy: Policy) -> tuple[Finding, ...]:
         """Return what tiers 3 to `policy.tier` find in `data`.
 
         A crash, a timeout or too little memory is a finding of the check `deep-check`. Waits for a

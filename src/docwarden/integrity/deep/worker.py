@@ -14,13 +14,10 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from docwarden.integrity.deep import protocol
-from docwarden.integrity.deep.decoders import Judge, judge_for
-
-if TYPE_CHECKING:
-    from docwarden.integrity.checks import MediaType
+from docwarden.integrity.deep.decoders import Decode, load_decoder
 
 _OPEN_FILES = 64
 _ALL_FILES = 1 << 20
@@ -46,14 +43,14 @@ def main() -> int:
 
 
 def _answer_all(jobs: BinaryIO, answers: BinaryIO, seconds: int) -> None:
-    loaded: dict[MediaType, Judge] = {}
+    loaded: dict[str, Decode] = {}
     for job in iter(lambda: protocol.read(jobs), None):
         media_type, tier, data = protocol.decode_job(job)
         if media_type not in loaded:
             # The parent does not count the loading of a library as time of the document.
             protocol.write(answers, protocol.LOADING)
             with _limited_time(_LOADING_SECONDS):
-                loaded[media_type] = judge_for(media_type)
+                loaded[media_type] = load_decoder(media_type)
             protocol.write(answers, protocol.LOADED)
         with _limited_time(seconds):
             failures = loaded[media_type](data, tier)

@@ -11,8 +11,48 @@ import re
 from typing import Final
 
 from docwarden.integrity.broken import BrokenError
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.checks import CheckSet, Mode
+from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.record import Format, Walked
 from docwarden.integrity.verdict import Data
+
+
+class JpegCheck(CheckSet):
+    """The checks of a JPEG."""
+
+    STRUCTURE = (
+        "jpeg-structure",
+        2,
+        Mode.ENFORCE,
+        "The segments and scans follow each other to the end-of-image marker.",
+    )
+
+
+class JpegReason(ReasonSet):
+    """Why a JPEG fails them."""
+
+    MARKER_MISSING = (
+        "jpeg-marker-missing",
+        JpegCheck.STRUCTURE,
+        "Something else stands where a marker must be.",
+    )
+    SEGMENT_TRUNCATED = (
+        "jpeg-segment-truncated",
+        JpegCheck.STRUCTURE,
+        "A segment or scan reaches past the end of the bytes.",
+    )
+    FRAME_INVALID = (
+        "jpeg-frame-invalid",
+        JpegCheck.STRUCTURE,
+        "The frame header is missing or holds impossible values.",
+    )
+    SCAN_MISSING = ("jpeg-scan-missing", JpegCheck.STRUCTURE, "There is no scan.")
+    TOO_MANY_SEGMENTS = (
+        "jpeg-too-many-segments",
+        JpegCheck.STRUCTURE,
+        "More segments than any encoder writes.",
+    )
+
 
 MAX_SEGMENTS: Final = 8_192
 MAX_PICTURES: Final = 64
@@ -32,14 +72,14 @@ _NOT_ZERO: Final = re.compile(rb"[^\0]")
 _NOT_FILL: Final = re.compile(rb"[^\xff]")
 
 
-def walk_jpeg(data: Data) -> int:
+def walk_jpeg(data: Data) -> Walked:
     """Return where the picture and what belongs to it end.
 
     Raises:
         BrokenError: The bytes are no whole JPEG.
     """
     end = _Picture(data, 0).walk()
-    return end if end == len(data) else _skip_companions(data, end)
+    return (end if end == len(data) else _skip_companions(data, end)), ()
 
 
 def frame_code(data: Data) -> int | None:
@@ -87,13 +127,13 @@ class _Picture:
             code = self._marker()
             if code == _EOI:
                 if not self._scans:
-                    raise BrokenError(Reason.JPEG_SCAN_MISSING, "EOI without any scan")
+                    raise BrokenError(JpegReason.SCAN_MISSING, "EOI without any scan")
                 if not self._high:
-                    raise BrokenError(Reason.JPEG_FRAME_INVALID, "the height is zero")
+                    raise BrokenError(JpegReason.FRAME_INVALID, "the height is zero")
                 return self._at
             if code not in _BARE:
                 self._segment(code)
-        raise BrokenError(Reason.JPEG_TOO_MANY_SEGMENTS, f"more than {MAX_SEGMENTS} segments")
+        raise BrokenError(JpegReason.TOO_MANY_SEGMENTS, f"more than {MAX_SEGMENTS} segments")
 
     def find_frame(self) -> int | None:
         """Return the code of the first frame header. Raises `BrokenError`."""
@@ -113,7 +153,7 @@ class _Picture:
             raise self._truncated()
         code = self._data[fill.start()]
         if fill.start() == start or code not in _KNOWN:
-            raise BrokenError(Reason.JPEG_MARKER_MISSING, f"no known marker at {start}")
+            raise BrokenError(JpegReason.MARKER_MISSING, f"no known marker at {start}")
         self._at = fill.end()
         return code
 
@@ -124,7 +164,7 @@ class _Picture:
         if at + max(length, 2) > len(self._data):
             raise self._truncated()
         if length < 2:
-            raise BrokenError(Reason.JPEG_MARKER_MISSING, f"an impossible segment length at {at}")
+            raise BrokenError(JpegReason.MARKER_MISSING, f"an impossible segment length at {at}")
         self._at += length
         if code in _FRAMES:
             self._frame(at, length)
@@ -136,16 +176,16 @@ class _Picture:
     def _frame(self, at: int, length: int) -> None:
         header = self._data[at + 2 : at + length]
         if len(header) < _FRAME_LENGTH or len(header) != 6 + 3 * header[5]:
-            raise BrokenError(Reason.JPEG_FRAME_INVALID, f"the frame header at {at} is misshapen")
+            raise BrokenError(JpegReason.FRAME_INVALID, f"the frame header at {at} is misshapen")
         # A height of zero is announced later, by a DNL segment (B.2.5).
         self._high = header[1:3] != b"\0\0"
         if header[3:5] == b"\0\0" or not 2 <= header[0] <= 16:
-            raise BrokenError(Reason.JPEG_FRAME_INVALID, f"the frame header at {at} is impossible")
+            raise BrokenError(JpegReason.FRAME_INVALID, f"the frame header at {at} is impossible")
         self._framed = True
 
     def _scan(self) -> None:
         if not self._framed:
-            raise BrokenError(Reason.JPEG_FRAME_INVALID, "a scan comes before any frame header")
+            raise BrokenError(JpegReason.FRAME_INVALID, "a scan comes before any frame header")
         self._scans += 1
         following = _SCAN_END.search(self._data, self._at)
         if following is None:
@@ -154,4 +194,18 @@ class _Picture:
 
     def _truncated(self) -> BrokenError:
         detail = f"the bytes end at {len(self._data)}, before EOI"
-        return BrokenError(Reason.JPEG_SEGMENT_TRUNCATED, detail)
+        return BrokenError(JpegReason.SEGMENT_TRUNCATED, detail)
+
+
+FORMAT: Final = Format(
+    name="JPEG",
+    media_type="image/jpeg",
+    extension="jpg",
+    signature=rb"\xff\xd8\xff",
+    mangled=rb"(?:\xef\xbf\xbd|\?){3}|\xc3\xbf\xc3\x98\xc3\xbf",
+    end_mark=b"\xff\xd9",
+    walk=walk_jpeg,
+    decoder="docwarden.integrity.deep.decode_jpeg:decode_jpeg",
+    checks=JpegCheck,
+    reasons=JpegReason,
+)

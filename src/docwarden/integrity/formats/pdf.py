@@ -13,9 +13,84 @@ import re
 from typing import Final
 
 from docwarden.integrity.broken import BrokenError
-from docwarden.integrity.formats.sniff import pdf_header
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.checks import CheckSet, Mode
+from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.record import Format, Walked
 from docwarden.integrity.verdict import Data
+
+
+class PdfCheck(CheckSet):
+    """The checks of a PDF."""
+
+    STRUCTURE = (
+        "pdf-structure",
+        2,
+        Mode.ENFORCE,
+        "The last startxref, and every older section after it, lands on a cross-reference section.",
+    )
+    PARSE = (
+        "pdf-parse",
+        3,
+        Mode.ENFORCE,
+        "A strict parser reads the file without repairing it, and every page resolves.",
+    )
+    STREAMS = (
+        "pdf-streams",
+        4,
+        Mode.OBSERVE,
+        "Every object reads and every Flate stream's checksum is right; readers tolerate others.",
+    )
+
+
+class PdfReason(ReasonSet):
+    """Why a PDF fails them."""
+
+    STARTXREF_MISSING = (
+        "pdf-startxref-missing",
+        PdfCheck.STRUCTURE,
+        "No startxref with a number stands before the last %%EOF.",
+    )
+    STARTXREF_WRONG = (
+        "pdf-startxref-wrong",
+        PdfCheck.STRUCTURE,
+        "The last startxref lands on no cross-reference section: bytes were lost, added or moved.",
+    )
+    SECTION_WRONG = (
+        "pdf-section-wrong",
+        PdfCheck.STRUCTURE,
+        "A Prev or XRefStm entry lands on no cross-reference section.",
+    )
+    TRAILER_BROKEN = (
+        "pdf-trailer-broken",
+        PdfCheck.STRUCTURE,
+        "A cross-reference section has no trailer, or no trailer names the catalog.",
+    )
+    UPDATE_UNFINISHED = (
+        "pdf-update-unfinished",
+        PdfCheck.STRUCTURE,
+        "Objects follow the last %%EOF: an update, or the file itself, was cut short.",
+    )
+    UNREADABLE = (
+        "pdf-unreadable",
+        PdfCheck.PARSE,
+        "A strict parser cannot open the file without repairing it.",
+    )
+    PAGES_BROKEN = (
+        "pdf-pages-broken",
+        PdfCheck.PARSE,
+        "The page tree is damaged, or a page cannot be resolved.",
+    )
+    OBJECT_DAMAGED = (
+        "pdf-object-damaged",
+        PdfCheck.STREAMS,
+        "An object that no page needs, such as a form field or a heading's tag, cannot be read.",
+    )
+    STREAM_DAMAGED = (
+        "pdf-stream-damaged",
+        PdfCheck.STREAMS,
+        "A Flate stream's checksum is wrong, or its data cannot be inflated.",
+    )
+
 
 MAX_SECTIONS: Final = 256
 """How many sections are followed, newest first; those beyond are not looked at."""
@@ -57,7 +132,7 @@ _Section = tuple[int, list[int], bool]
 whether it names the catalog."""
 
 
-def walk_pdf(data: Data) -> int:
+def walk_pdf(data: Data) -> Walked:
     """Return where the document ends: after the last %%EOF, padding included.
 
     Raises:
@@ -67,13 +142,18 @@ def walk_pdf(data: Data) -> int:
     start = data.rfind(b"startxref", 0, end) if end >= 0 else -1
     match = _STARTXREF.match(data, start, end) if start >= 0 else None
     if match is None:
-        raise BrokenError(Reason.PDF_STARTXREF_MISSING, "no startxref before the last %%EOF")
+        raise BrokenError(PdfReason.STARTXREF_MISSING, "no startxref before the last %%EOF")
     end += len(_EOF)
     after = data[end:].strip(_PADDING)
     if after and _BODY.search(after[:MAX_AFTER]):
-        raise BrokenError(Reason.PDF_UPDATE_UNFINISHED, f"objects follow the last %%EOF at {end}")
+        raise BrokenError(PdfReason.UPDATE_UNFINISHED, f"objects follow the last %%EOF at {end}")
     _follow(data, int(match[1]))
-    return end if after else len(data)
+    return (end if after else len(data)), ()
+
+
+def pdf_header(data: Data) -> int:
+    """Return where the PDF header begins, or -1."""
+    return FORMAT.starts_at(data)
 
 
 def pdf_extent(data: Data) -> int:
@@ -95,7 +175,7 @@ def _follow(data: Data, newest: int) -> None:
             continue  # a loop is odd, but readers stop at it too
         section = _section(data, offset, base)
         if section is None:
-            reason = Reason.PDF_SECTION_WRONG if seen else Reason.PDF_STARTXREF_WRONG
+            reason = PdfReason.SECTION_WRONG if seen else PdfReason.STARTXREF_WRONG
             raise BrokenError(reason, f"no section at offset {offset} of {len(data)} bytes")
         seen.add(offset)
         length, others, names_catalog = section
@@ -103,7 +183,7 @@ def _follow(data: Data, newest: int) -> None:
         left -= length
         waiting += others
     if not rooted:
-        raise BrokenError(Reason.PDF_TRAILER_BROKEN, "no trailer names the catalog")
+        raise BrokenError(PdfReason.TRAILER_BROKEN, "no trailer names the catalog")
 
 
 def _section(data: Data, offset: int, base: int) -> _Section | None:
@@ -114,7 +194,7 @@ def _section(data: Data, offset: int, base: int) -> _Section | None:
         if _TABLE.match(data, at):
             trailer = data.find(b"trailer", at)
             if trailer < 0:
-                raise BrokenError(Reason.PDF_TRAILER_BROKEN, f"no trailer after the table at {at}")
+                raise BrokenError(PdfReason.TRAILER_BROKEN, f"no trailer after the table at {at}")
             end = data.find(b"startxref", trailer)
             end = end if end >= 0 else len(data)
             return _read_section(data, trailer, end, length=end - at)
@@ -153,3 +233,18 @@ def _top_level(trailer: Data) -> Data:
         if not found:
             break
     return text
+
+
+FORMAT: Final = Format(
+    name="PDF",
+    media_type="application/pdf",
+    extension="pdf",
+    signature=rb"%PDF-",
+    leading=1023,  # annex H, implementation note 13: the header may come within the first 1024
+    end_mark=b"%%EOF",
+    walk=walk_pdf,
+    decoder="docwarden.integrity.deep.decode_pdf:decode_pdf",
+    decode_check=PdfCheck.PARSE,
+    checks=PdfCheck,
+    reasons=PdfReason,
+)

@@ -12,8 +12,53 @@ from typing import Final
 from isal import isal_zlib
 
 from docwarden.integrity.broken import BrokenError
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.checks import CheckSet, Mode
+from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.record import Format, Walked
 from docwarden.integrity.verdict import Data
+
+
+class PngCheck(CheckSet):
+    """The checks of a PNG."""
+
+    STRUCTURE = (
+        "png-structure",
+        2,
+        Mode.ENFORCE,
+        "The chunks are in order from IHDR to IEND, and each one's CRC is right.",
+    )
+
+
+class PngReason(ReasonSet):
+    """Why a PNG fails them."""
+
+    HEADER_INVALID = (
+        "png-header-invalid",
+        PngCheck.STRUCTURE,
+        "IHDR is not first, or holds values that no PNG has.",
+    )
+    CHUNK_INVALID = (
+        "png-chunk-invalid",
+        PngCheck.STRUCTURE,
+        "A chunk has an impossible type, or one that no decoder may skip.",
+    )
+    CHUNK_TRUNCATED = (
+        "png-chunk-truncated",
+        PngCheck.STRUCTURE,
+        "A chunk reaches past the end of the bytes.",
+    )
+    CRC_MISMATCH = ("png-crc-mismatch", PngCheck.STRUCTURE, "A chunk's CRC is wrong.")
+    ORDER_INVALID = (
+        "png-order-invalid",
+        PngCheck.STRUCTURE,
+        "IDAT chunks are missing or apart, or the palette is missing or misplaced.",
+    )
+    TOO_MANY_CHUNKS = (
+        "png-too-many-chunks",
+        PngCheck.STRUCTURE,
+        "More chunks than any encoder writes.",
+    )
+
 
 MAX_CHUNKS: Final = 65_536
 """A 32 MiB file in the usual 8 KiB chunks has 4,096."""
@@ -32,7 +77,7 @@ _MAX_PALETTE: Final = 3 * 256
 _COLOUR_TYPE_AT: Final = 25
 
 
-def walk_png(data: Data) -> int:
+def walk_png(data: Data) -> Walked:
     """Return where IEND ends.
 
     Raises:
@@ -48,34 +93,34 @@ def walk_png(data: Data) -> int:
     kind = b""
     for _ in range(MAX_CHUNKS):
         if at + _OVERHEAD > len(data):
-            raise BrokenError(Reason.PNG_CHUNK_TRUNCATED, f"the bytes end at {len(data)}")
+            raise BrokenError(PngReason.CHUNK_TRUNCATED, f"the bytes end at {len(data)}")
         previous = kind
         length, kind = unpack(data, at)
         end = at + 8 + length
         if end + 4 > len(data):
-            raise BrokenError(Reason.PNG_CHUNK_TRUNCATED, f"the chunk at {at} is cut short")
+            raise BrokenError(PngReason.CHUNK_TRUNCATED, f"the chunk at {at} is cut short")
         (crc,) = unpack_crc(data, end)
         if crc32(view[at + 4 : end]) != crc:
-            raise BrokenError(Reason.PNG_CRC_MISMATCH, f"the chunk at {at}, {length} bytes long")
+            raise BrokenError(PngReason.CRC_MISMATCH, f"the chunk at {at}, {length} bytes long")
         # Most chunks are one of many IDAT in a row, on whose order there is nothing to say.
         if kind != b"IDAT" or previous != b"IDAT":
             order.take(kind, length, at)
         at = end + 4
         if kind == b"IEND":
-            return at
-    raise BrokenError(Reason.PNG_TOO_MANY_CHUNKS, f"more than {MAX_CHUNKS} chunks")
+            return at, ()
+    raise BrokenError(PngReason.TOO_MANY_CHUNKS, f"more than {MAX_CHUNKS} chunks")
 
 
 def _check_header(data: Data) -> None:
     if len(data) < _SIGNATURE_LENGTH + _OVERHEAD + _HEADER.size:
-        raise BrokenError(Reason.PNG_CHUNK_TRUNCATED, "the bytes end within IHDR")
+        raise BrokenError(PngReason.CHUNK_TRUNCATED, "the bytes end within IHDR")
     if data[8:16] != b"\0\0\0\rIHDR":
-        raise BrokenError(Reason.PNG_HEADER_INVALID, "the first chunk is not IHDR")
+        raise BrokenError(PngReason.HEADER_INVALID, "the first chunk is not IHDR")
     width, height, depth, colour, compression, filtering, interlace = _HEADER.unpack_from(data, 16)
     if not (0 < width <= _MAX_LENGTH and 0 < height <= _MAX_LENGTH):
-        raise BrokenError(Reason.PNG_HEADER_INVALID, f"the size is {width} x {height}")
+        raise BrokenError(PngReason.HEADER_INVALID, f"the size is {width} x {height}")
     if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
-        raise BrokenError(Reason.PNG_HEADER_INVALID, "IHDR holds values that no PNG has")
+        raise BrokenError(PngReason.HEADER_INVALID, "IHDR holds values that no PNG has")
 
 
 class _Order:
@@ -92,17 +137,33 @@ class _Order:
         """Raise `BrokenError` when the chunk may not come now."""
         if kind == b"IDAT":
             if self._images:
-                raise BrokenError(Reason.PNG_ORDER_INVALID, "the IDAT chunks are apart")
+                raise BrokenError(PngReason.ORDER_INVALID, "the IDAT chunks are apart")
             if self._indexed and not self._palette:
-                raise BrokenError(Reason.PNG_ORDER_INVALID, "no palette before indexed pixels")
+                raise BrokenError(PngReason.ORDER_INVALID, "no palette before indexed pixels")
             self._images = True
         elif kind == b"IEND":
             if length or not self._images:
-                raise BrokenError(Reason.PNG_ORDER_INVALID, "IEND has data, or no IDAT before it")
+                raise BrokenError(PngReason.ORDER_INVALID, "IEND has data, or no IDAT before it")
         elif kind == b"PLTE":
             if self._palette or self._images or length % 3 or not 0 < length <= _MAX_PALETTE:
-                raise BrokenError(Reason.PNG_ORDER_INVALID, "the palette is misplaced or misshapen")
+                raise BrokenError(PngReason.ORDER_INVALID, "the palette is misplaced or misshapen")
             self._palette = True
         elif not kind.isalpha() or (kind[:1].isupper() and at > _SIGNATURE_LENGTH):
             # An upper-case first letter: a chunk that no decoder may skip (section 5.4).
-            raise BrokenError(Reason.PNG_CHUNK_INVALID, f"the chunk at {at} has no known type")
+            raise BrokenError(PngReason.CHUNK_INVALID, f"the chunk at {at} has no known type")
+
+
+FORMAT: Final = Format(
+    name="PNG",
+    media_type="image/png",
+    extension="png",
+    signature=rb"\x89PNG\r\n\x1a\n",
+    # As UTF-8 with replacements, as Latin-1 turned UTF-8, as text with changed line ends or
+    # without its top bits.
+    mangled=rb"(?:\xef\xbf\xbd|\xc2\x89|\xe2\x80\xb0|\x89|\t|\?)PNG[\r\n]",
+    end_mark=b"\0\0\0\0IEND\xaeB`\x82",
+    walk=walk_png,
+    decoder="docwarden.integrity.deep.decode_image:decode_png",
+    checks=PngCheck,
+    reasons=PngReason,
+)

@@ -13,8 +13,52 @@ from types import MappingProxyType
 from typing import Final
 
 from docwarden.integrity.broken import BrokenError
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.checks import CheckSet, Mode
+from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.record import Format, Walked
 from docwarden.integrity.verdict import Data
+
+
+class TiffCheck(CheckSet):
+    """The checks of a TIFF."""
+
+    STRUCTURE = (
+        "tiff-structure",
+        2,
+        Mode.ENFORCE,
+        "The directories, their values, strips and tiles lie within the file.",
+    )
+
+
+class TiffReason(ReasonSet):
+    """Why a TIFF fails them."""
+
+    DIRECTORY_TRUNCATED = (
+        "tiff-directory-truncated",
+        TiffCheck.STRUCTURE,
+        "A directory lies outside the bytes.",
+    )
+    DIRECTORY_LOOP = (
+        "tiff-directory-loop",
+        TiffCheck.STRUCTURE,
+        "The chain of directories comes back to itself or does not end.",
+    )
+    VALUE_OUTSIDE = (
+        "tiff-value-outside",
+        TiffCheck.STRUCTURE,
+        "A value of a directory lies outside the bytes.",
+    )
+    DATA_OUTSIDE = (
+        "tiff-data-outside",
+        TiffCheck.STRUCTURE,
+        "A strip or tile lies outside the bytes.",
+    )
+    IMAGE_MISSING = (
+        "tiff-image-missing",
+        TiffCheck.STRUCTURE,
+        "No directory describes an image.",
+    )
+
 
 MAX_DIRECTORIES: Final = 32_768
 MAX_ENTRIES: Final = 262_144
@@ -53,14 +97,14 @@ class _Entry:
     at: int
 
 
-def walk_tiff(data: Data) -> int:
+def walk_tiff(data: Data) -> Walked:
     """Return the length of `data`: a TIFF has no end of its own.
 
     Raises:
         BrokenError: The bytes are no whole TIFF.
     """
     _Walk(data).run()
-    return len(data)
+    return len(data), ()
 
 
 class _Walk:
@@ -86,7 +130,7 @@ class _Walk:
         at = self._number_at(self._first_at)
         while at:
             if at in seen:
-                raise BrokenError(Reason.TIFF_DIRECTORY_LOOP, f"the page at {at} comes again")
+                raise BrokenError(TiffReason.DIRECTORY_LOOP, f"the page at {at} comes again")
             at = self._visit(at, seen)
         # Directories beside the chain may be referred to twice.
         while self._aside:
@@ -94,7 +138,7 @@ class _Walk:
             while at and at not in seen:
                 at = self._visit(at, seen, alone=alone)
         if not self._images:
-            raise BrokenError(Reason.TIFF_IMAGE_MISSING, "no directory describes an image")
+            raise BrokenError(TiffReason.IMAGE_MISSING, "no directory describes an image")
 
     def _visit(self, at: int, seen: set[int], *, alone: bool = False) -> int:
         """Look at one directory, and return where the next one is; 0 for none.
@@ -102,7 +146,7 @@ class _Walk:
         One that stands alone is followed by none, whatever it says, and may be empty.
         """
         if len(seen) >= MAX_DIRECTORIES:
-            raise BrokenError(Reason.TIFF_DIRECTORY_LOOP, f"more than {MAX_DIRECTORIES}")
+            raise BrokenError(TiffReason.DIRECTORY_LOOP, f"more than {MAX_DIRECTORIES}")
         seen.add(at)
         entries, end = self._directory(at, may_be_empty=alone)
         self._images += self._image(entries)
@@ -115,7 +159,7 @@ class _Walk:
 
     def _number_at(self, at: int) -> int:
         if at + self._layout.offset.size > len(self._data):
-            raise BrokenError(Reason.TIFF_DIRECTORY_TRUNCATED, f"no directory at {at}")
+            raise BrokenError(TiffReason.DIRECTORY_TRUNCATED, f"no directory at {at}")
         number: int = self._layout.offset.unpack_from(self._data, at)[0]
         return number
 
@@ -124,14 +168,14 @@ class _Walk:
         layout = self._layout
         start = at + layout.count.size
         if at < 8 or start > len(self._data):
-            raise BrokenError(Reason.TIFF_DIRECTORY_TRUNCATED, f"a directory at {at}")
+            raise BrokenError(TiffReason.DIRECTORY_TRUNCATED, f"a directory at {at}")
         count = layout.count.unpack_from(self._data, at)[0]
         end = start + count * layout.entry.size
         if not (count or may_be_empty) or end > len(self._data):
-            raise BrokenError(Reason.TIFF_DIRECTORY_TRUNCATED, f"{count} entries at {at}")
+            raise BrokenError(TiffReason.DIRECTORY_TRUNCATED, f"{count} entries at {at}")
         self._entries_left -= count
         if self._entries_left < 0:
-            raise BrokenError(Reason.TIFF_DIRECTORY_LOOP, f"more than {MAX_ENTRIES} entries")
+            raise BrokenError(TiffReason.DIRECTORY_LOOP, f"more than {MAX_ENTRIES} entries")
         entries = {}
         for entry_at in range(start, end, layout.entry.size):
             tag, kind, number, value = layout.entry.unpack_from(self._data, entry_at)
@@ -144,7 +188,7 @@ class _Walk:
             return _Entry(kind, count, entry_at + self._layout.entry.size - len(value))
         at = self._layout.offset.unpack(value)[0]
         if at + length > len(self._data):
-            raise BrokenError(Reason.TIFF_VALUE_OUTSIDE, f"the value of tag {tag} at {at}")
+            raise BrokenError(TiffReason.VALUE_OUTSIDE, f"the value of tag {tag} at {at}")
         return _Entry(kind, count, at)
 
     def _image(self, entries: dict[int, _Entry]) -> bool:
@@ -158,7 +202,7 @@ class _Walk:
                 counts = counts[: len(offsets)]
             ends = map(sum, zip(offsets, counts, strict=False)) if counts else offsets
             if max(ends, default=0) > len(self._data):
-                raise BrokenError(Reason.TIFF_DATA_OUTSIDE, "a strip or tile lies outside")
+                raise BrokenError(TiffReason.DATA_OUTSIDE, "a strip or tile lies outside")
         return found and _WIDTH in entries and _LENGTH in entries
 
     def _numbers(self, entry: _Entry | None) -> tuple[int, ...]:
@@ -169,3 +213,17 @@ class _Walk:
         return unpack_from(
             f"{self._layout.order}{count}{_NUMBERS[entry.kind]}", self._data, entry.at
         )
+
+
+FORMAT: Final = Format(
+    name="TIFF",
+    media_type="image/tiff",
+    extension="tiff",
+    signature=rb"II[*+]\0|MM\0[*+]",
+    end_mark=None,
+    open_ended=True,
+    walk=walk_tiff,
+    decoder="docwarden.integrity.deep.decode_image:decode_tiff",
+    checks=TiffCheck,
+    reasons=TiffReason,
+)

@@ -8,8 +8,48 @@ from struct import Struct
 from typing import Final
 
 from docwarden.integrity.broken import BrokenError
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.checks import CheckSet, Mode
+from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.record import Format, Walked
 from docwarden.integrity.verdict import Data
+
+
+class WebpCheck(CheckSet):
+    """The checks of a WEBP."""
+
+    STRUCTURE = (
+        "webp-structure",
+        2,
+        Mode.ENFORCE,
+        "The RIFF size and its chunks agree with the bytes.",
+    )
+
+
+class WebpReason(ReasonSet):
+    """Why a WEBP fails them."""
+
+    SIZE_WRONG = (
+        "webp-size-wrong",
+        WebpCheck.STRUCTURE,
+        "The RIFF header declares more bytes than there are.",
+    )
+    CHUNK_TRUNCATED = (
+        "webp-chunk-truncated",
+        WebpCheck.STRUCTURE,
+        "A chunk reaches past the end of its container.",
+    )
+    CHUNK_INVALID = (
+        "webp-chunk-invalid",
+        WebpCheck.STRUCTURE,
+        "A chunk's type or header is impossible.",
+    )
+    IMAGE_MISSING = ("webp-image-missing", WebpCheck.STRUCTURE, "There is no image.")
+    TOO_MANY_CHUNKS = (
+        "webp-too-many-chunks",
+        WebpCheck.STRUCTURE,
+        "More chunks than any encoder writes.",
+    )
+
 
 MAX_CHUNKS: Final = 65_536
 """Each frame of an animation is one chunk."""
@@ -24,22 +64,22 @@ _START_CODE: Final = b"\x9d\x01\x2a"
 _LOSSLESS_SIGNATURE: Final = 0x2F
 
 
-def walk_webp(data: Data) -> int:
+def walk_webp(data: Data) -> Walked:
     """Return where the container ends.
 
     Raises:
         BrokenError: The bytes are no whole WebP.
     """
     if len(data) < _FIRST_CHUNK_AT + _CHUNK.size:
-        raise BrokenError(Reason.WEBP_CHUNK_TRUNCATED, "the bytes end within the first chunk")
+        raise BrokenError(WebpReason.CHUNK_TRUNCATED, "the bytes end within the first chunk")
     end = int.from_bytes(data[4:8], "little") + 8
     # Encoders forget the last padding byte, or do not count it; decoders do not mind.
     missing = end - len(data)
     if missing > 1:
         detail = f"RIFF declares {end} bytes, {len(data)} are here"
-        raise BrokenError(Reason.WEBP_SIZE_WRONG, detail)
+        raise BrokenError(WebpReason.SIZE_WRONG, detail)
     _walk_chunks(data, min(end, len(data)))
-    return end + (end & 1)
+    return end + (end & 1), ()
 
 
 def canvas_pixels(data: Data) -> int:
@@ -64,21 +104,21 @@ def _walk_chunks(data: Data, end: int) -> None:
         if at >= end:
             break
         if at + _CHUNK.size > end:
-            raise BrokenError(Reason.WEBP_CHUNK_TRUNCATED, f"{end - at} stray bytes at {at}")
+            raise BrokenError(WebpReason.CHUNK_TRUNCATED, f"{end - at} stray bytes at {at}")
         kind, length = _CHUNK.unpack_from(data, at)
         body = at + _CHUNK.size
         if body + length > end:
-            raise BrokenError(Reason.WEBP_CHUNK_TRUNCATED, f"the chunk at {at} is cut short")
+            raise BrokenError(WebpReason.CHUNK_TRUNCATED, f"the chunk at {at} is cut short")
         if number == 0 and kind not in _FIRST_KINDS:
-            raise BrokenError(Reason.WEBP_CHUNK_INVALID, "the first chunk is no image header")
+            raise BrokenError(WebpReason.CHUNK_INVALID, "the first chunk is no image header")
         if not _plausible(data, kind, body, length):
-            raise BrokenError(Reason.WEBP_CHUNK_INVALID, f"the chunk at {at} has a broken header")
+            raise BrokenError(WebpReason.CHUNK_INVALID, f"the chunk at {at} has a broken header")
         images += kind in _IMAGE_KINDS
         at = body + length + (length & 1)
     else:
-        raise BrokenError(Reason.WEBP_TOO_MANY_CHUNKS, f"more than {MAX_CHUNKS} chunks")
+        raise BrokenError(WebpReason.TOO_MANY_CHUNKS, f"more than {MAX_CHUNKS} chunks")
     if not images:
-        raise BrokenError(Reason.WEBP_IMAGE_MISSING, "no image chunk in the container")
+        raise BrokenError(WebpReason.IMAGE_MISSING, "no image chunk in the container")
 
 
 def _plausible(data: Data, kind: bytes, body: int, length: int) -> bool:
@@ -92,3 +132,19 @@ def _plausible(data: Data, kind: bytes, body: int, length: int) -> bool:
     if kind == b"ANMF":
         return length >= _FRAME_HEADER_LENGTH + _CHUNK.size
     return True
+
+
+FORMAT: Final = Format(
+    name="WEBP",
+    media_type="image/webp",
+    extension="webp",
+    signature=rb"RIFF.{4}WEBP",  # other kinds of RIFF files are none of ours
+    # The four bytes of the size stand between two words, which a text decoder moves apart or
+    # together.
+    mangled=rb"RIFF(?s:.){2,12}?WEBP",
+    end_mark=None,
+    walk=walk_webp,
+    decoder="docwarden.integrity.deep.decode_image:decode_webp",
+    checks=WebpCheck,
+    reasons=WebpReason,
+)
