@@ -66,6 +66,12 @@ class Check(CheckSet):
     )
     TAIL_MARKER = ("tail-marker", 1, Mode.ENFORCE, "The format's closing mark is there.")
 
+    CLOSING_MARK = (
+        "closing-mark",
+        2,
+        Mode.OBSERVE,
+        "The closing mark ends the document; where nothing else is missing, readers do without.",
+    )
     TRAILING_BYTES = (
         "trailing-bytes",
         2,

@@ -48,6 +48,11 @@ class Reason(ReasonSet):
         Check.TAIL_MARKER,
         "The closing mark (%%EOF, IEND, EOI, trailer) is nowhere in the bytes.",
     )
+    CLOSING_MARK_MISSING = (
+        "closing-mark-missing",
+        Check.CLOSING_MARK,
+        "The document is whole but for its closing mark.",
+    )
     TRAILING_BYTES = ("trailing-bytes", Check.TRAILING_BYTES, "Bytes stand after the end.")
     IMAGE_UNDECODABLE = (
         "image-undecodable",

@@ -32,6 +32,8 @@ class Format:
         mangled: How its documents begin after a transfer as text, where that differs from the
             signature; a regular expression.
         end_mark: The closing mark, None for a format that has none.
+        end_needs_decoder: Whether tier 3 alone can tell that a document without its closing mark is
+            whole. Below it, such a document is a cut one.
         open_ended: Whether bytes after the end prove nothing, since the format has no end.
         walk: Tier 2. Returns `Walked`, or raises `BrokenError`. Ends within a bound of its own.
         decoder: Tiers 3 and 4: `module:function`, imported in the deep checker's process only,
@@ -54,6 +56,7 @@ class Format:
     end_mark: bytes | None
     leading: int = 0
     mangled: bytes = b""
+    end_needs_decoder: bool = False
     open_ended: bool = False
     decode_check: CheckSet = Check.IMAGE_DECODE
     checks: type[CheckSet] | None = None

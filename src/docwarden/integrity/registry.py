@@ -75,7 +75,7 @@ def formats_of(check: CheckSet) -> tuple[Format, ...]:
 def _is_asked(check: Check, of: Format) -> bool:
     if check is Check.LEADING_BYTES:
         return of.leading > 0
-    if check is Check.TAIL_MARKER:
+    if check in {Check.TAIL_MARKER, Check.CLOSING_MARK}:
         return of.end_mark is not None
     if check is Check.TRAILING_BYTES:
         return not of.open_ended

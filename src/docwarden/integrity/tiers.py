@@ -4,6 +4,8 @@ Nothing here raises or loops on any bytes: every walk ends at the end of the dat
 its own, which stands in the format's module.
 """
 
+from typing import Final
+
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.checks import Mode
 from docwarden.integrity.policy import Policy
@@ -11,6 +13,8 @@ from docwarden.integrity.reasons import Reason
 from docwarden.integrity.record import Format
 from docwarden.integrity.sniff import explain_unknown, sniff
 from docwarden.integrity.verdict import Data, Finding
+
+_DEEP_TIER: Final = 3
 
 
 def inspect_bytes(data: Data, policy: Policy) -> tuple[str | None, tuple[Finding, ...]]:
@@ -23,32 +27,42 @@ def inspect_bytes(data: Data, policy: Policy) -> tuple[str | None, tuple[Finding
     kind = sniff(data)
     if kind is None:
         return None, (explain_unknown(data),)
-    findings = _tier_one(data, kind)
-    if policy.tier > 1 and not (findings and _stops(findings, policy)):
-        findings += _tier_two(data, kind)
-    return kind.media_type, findings
-
-
-def _tier_one(data: Data, kind: Format) -> tuple[Finding, ...]:
     findings: tuple[Finding, ...] = ()
     if kind.leading and (start := kind.starts_at(data)) > 0:
-        findings += (Finding.of(Reason.LEADING_BYTES, f"{start} bytes before the header"),)
-    mark = kind.end_mark
+        findings = (Finding.of(Reason.LEADING_BYTES, f"{start} bytes before the header"),)
+        if _stops(findings, policy):
+            return kind.media_type, findings
+    if policy.tier == 1:
+        return kind.media_type, findings + _tail(data, kind)
+    return kind.media_type, findings + _tier_two(data, kind, policy)
+
+
+def _tail(data: Data, kind: Format) -> tuple[Finding, ...]:
     # Nearly always the mark is at the very end, and the search from there is short.
-    if mark is not None and data.rfind(mark) < 0:
-        findings += (Finding.of(Reason.END_MISSING, "the closing mark is nowhere in the bytes"),)
-    return findings
+    if kind.end_mark is None or data.rfind(kind.end_mark) >= 0:
+        return ()
+    return (Finding.of(Reason.END_MISSING, "the closing mark is nowhere in the bytes"),)
 
 
-def _tier_two(data: Data, kind: Format) -> tuple[Finding, ...]:
+def _tier_two(data: Data, kind: Format, policy: Policy) -> tuple[Finding, ...]:
+    """A walk that comes to the end has seen the closing mark, or says that it is missing."""
     try:
         end, findings = kind.walk(data)
     except BrokenError as broken:
-        return (broken.finding,)
+        tail = _tail(data, kind)
+        return tail if tail and _stops(tail, policy) else (*tail, broken.finding)
+    if findings and kind.end_needs_decoder and policy.tier < _DEEP_TIER:
+        findings = tuple(map(_unproven, findings))
     if end >= len(data):
         return findings
     after = Finding.of(Reason.TRAILING_BYTES, f"{len(data) - end} bytes after the end at {end}")
     return (*findings, after)
+
+
+def _unproven(finding: Finding) -> Finding:
+    if finding.reason != Reason.CLOSING_MARK_MISSING:
+        return finding
+    return Finding.of(Reason.END_MISSING, f"{finding.detail}, and no decoder looks at the rest")
 
 
 def _stops(findings: tuple[Finding, ...], policy: Policy) -> bool:

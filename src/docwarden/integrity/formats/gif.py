@@ -3,19 +3,27 @@
 Source: GIF89a specification, sections 17 to 27 and appendix F (code sizes).
 """
 
-from typing import Final
+import re
+from struct import Struct
+from typing import Final, NamedTuple
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.checks import CheckSet, Mode
-from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.reasons import Reason, ReasonSet
 from docwarden.integrity.record import Format, Walked
-from docwarden.integrity.verdict import Data
+from docwarden.integrity.verdict import Data, Finding
 
 
 class GifCheck(CheckSet):
     """The checks of a GIF."""
 
     STRUCTURE = ("gif-structure", 2, Mode.ENFORCE, "The blocks follow each other to the trailer.")
+    EXTRA_PIXELS = (
+        "gif-extra-pixels",
+        3,
+        Mode.ENFORCE,
+        "No frame's codes stand for more pixels than it has, as they do where one changed.",
+    )
 
 
 class GifReason(ReasonSet):
@@ -42,6 +50,11 @@ class GifReason(ReasonSet):
         GifCheck.STRUCTURE,
         "More blocks than any encoder writes.",
     )
+    EXTRA_PIXELS = (
+        "gif-extra-pixels",
+        GifCheck.EXTRA_PIXELS,
+        "A frame's codes stand for more pixels than the frame has.",
+    )
 
 
 MAX_BLOCKS: Final = 524_288
@@ -52,6 +65,9 @@ loses data leaves more of them."""
 
 _SCREEN_LENGTH: Final = 13  # signature, version and logical screen descriptor
 _IMAGE_LENGTH: Final = 10  # separator and image descriptor
+_SIZE: Final = Struct("<HH")
+# What an animation has and a still picture has not: a loop, or a time to show a frame for.
+_ANIMATED: Final = re.compile(rb"NETSCAPE2\.0|ANIMEXTS1\.0|!\xf9\x04.(?!\0\0)", re.DOTALL)
 _EXTENSION: Final = 0x21
 _IMAGE: Final = 0x2C
 _TRAILER: Final = 0x3B
@@ -59,42 +75,82 @@ _TABLE_FLAG: Final = 0x80
 _MAX_CODE_SIZE: Final = 11  # codes have at most 12 bits, one more than the smallest
 
 
+class Frame(NamedTuple):
+    """One image: its size, and where its code size and its blocks of codes begin and end."""
+
+    width: int
+    height: int
+    start: int
+    end: int
+
+
 def walk_gif(data: Data) -> Walked:
-    """Return where the trailer ends.
+    """Return where the trailer ends, or would stand.
 
     Raises:
         BrokenError: The bytes are no whole GIF.
     """
+    return _walk(data, [])
+
+
+def frames_of(data: Data) -> list[Frame]:
+    """Return the frames of a GIF. Raises `BrokenError`."""
+    found: list[_Image] = []
+    _walk(data, found)
+    sizes = (_SIZE.unpack_from(data, at + 5) for at, _, _ in found)
+    return [
+        Frame(width, height, start, end)
+        for (width, height), (_, start, end) in zip(sizes, found, strict=True)
+    ]
+
+
+_Image = tuple[int, int, int]
+"""Where an image begins, where its code size stands, and where its blocks end."""
+
+
+def _walk(data: Data, images: list[_Image]) -> Walked:
+    """Walk, and add the images that there are to `images`."""
     if len(data) < _SCREEN_LENGTH:
         raise BrokenError(GifReason.HEADER_INVALID, "the bytes end within the screen descriptor")
     try:
-        return _walk_blocks(data, _SCREEN_LENGTH + _table_length(data[10])), ()
+        end = _walk_blocks(data, _SCREEN_LENGTH + _table_length(data[10]), images)
     except IndexError:
         detail = f"the bytes end at {len(data)}, before the trailer"
         raise BrokenError(GifReason.BLOCK_TRUNCATED, detail) from None
-
-
-def _walk_blocks(data: Data, at: int) -> int:
-    left = MAX_BLOCKS
-    images = 0
-    while (kind := data[at]) != _TRAILER:
-        if kind == _IMAGE:
-            images += 1
-            at += _IMAGE_LENGTH + _table_length(data[at + 9])
-            if not 0 < data[at] <= _MAX_CODE_SIZE:
-                raise BrokenError(GifReason.BLOCK_INVALID, f"an impossible code size at {at}")
-            at += 1
-        elif kind == _EXTENSION:
-            at += 2
-        elif kind == 0:
-            at = _skip_padding(data, at)
-            continue
-        else:
-            raise BrokenError(GifReason.BLOCK_INVALID, f"no block begins at {at}")
-        at, left = _skip_sub_blocks(data, at, left - 1)
     if not images:
         raise BrokenError(GifReason.IMAGE_MISSING, "the trailer comes before any image")
+    if end <= len(data):
+        return end, ()
+    unmarked = Finding.of(Reason.CLOSING_MARK_MISSING, "all blocks end, without a trailer")
+    return len(data), (unmarked,)
+
+
+def _walk_blocks(data: Data, at: int, images: list[_Image]) -> int:
+    """Return where the trailer ends, or would end."""
+    left = MAX_BLOCKS
+    while at != len(data) or not _may_end(data, images):
+        kind = data[at]
+        if kind == _TRAILER:
+            break
+        if kind == _IMAGE:
+            start = at + _IMAGE_LENGTH + _table_length(data[at + 9])
+            if not 0 < data[start] <= _MAX_CODE_SIZE:
+                raise BrokenError(GifReason.BLOCK_INVALID, f"an impossible code size at {start}")
+            end, left = _skip_sub_blocks(data, start + 1, left - 1)
+            images.append((at, start, end))
+            at = end
+        elif kind == _EXTENSION:
+            at, left = _skip_sub_blocks(data, at + 2, left - 1)
+        elif kind == 0:
+            at = _skip_padding(data, at)
+        else:
+            raise BrokenError(GifReason.BLOCK_INVALID, f"no block begins at {at}")
     return at + 1
+
+
+def _may_end(data: Data, images: list[_Image]) -> bool:
+    """Tell whether a file may end here without a trailer: a cut between frames is one in blocks."""
+    return len(images) == 1 and _ANIMATED.search(data) is None
 
 
 def _skip_padding(data: Data, at: int) -> int:
@@ -128,7 +184,7 @@ FORMAT: Final = Format(
     signature=rb"GIF8[79]a",
     end_mark=b";",
     walk=walk_gif,
-    decoder="docwarden.integrity.deep.decode_image:decode_gif",
+    decoder="docwarden.integrity.deep.decode_gif:decode_gif",
     checks=GifCheck,
     reasons=GifReason,
 )

@@ -8,13 +8,15 @@ What tier 2 cannot see: bytes that changed within the entropy-coded data without
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.checks import CheckSet, Mode
-from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.formats.jpeg_headers import FRAMES, HeaderError, Headers
+from docwarden.integrity.reasons import Reason, ReasonSet
 from docwarden.integrity.record import Format, Walked
-from docwarden.integrity.verdict import Data
+from docwarden.integrity.verdict import Data, Finding
 
 
 class JpegCheck(CheckSet):
@@ -24,7 +26,19 @@ class JpegCheck(CheckSet):
         "jpeg-structure",
         2,
         Mode.ENFORCE,
-        "The segments and scans follow each other to the end-of-image marker.",
+        "The segments and scans follow each other to the end, and no header is impossible.",
+    )
+    EXTRA_BYTES = (
+        "jpeg-extra-bytes",
+        2,
+        Mode.OBSERVE,
+        "Nothing stands between the segments; decoders skip it with a warning.",
+    )
+    SCAN_PARAMETERS = (
+        "jpeg-scan-parameters",
+        2,
+        Mode.OBSERVE,
+        "A sequential scan has the parameters of one; decoders ignore others with a warning.",
     )
 
 
@@ -46,30 +60,45 @@ class JpegReason(ReasonSet):
         JpegCheck.STRUCTURE,
         "The frame header is missing or holds impossible values.",
     )
+    HEADER_INVALID = (
+        "jpeg-header-invalid",
+        JpegCheck.STRUCTURE,
+        "A table or a scan header is one that no decoder can work by.",
+    )
     SCAN_MISSING = ("jpeg-scan-missing", JpegCheck.STRUCTURE, "There is no scan.")
     TOO_MANY_SEGMENTS = (
         "jpeg-too-many-segments",
         JpegCheck.STRUCTURE,
         "More segments than any encoder writes.",
     )
+    EXTRA_BYTES = (
+        "jpeg-extra-bytes",
+        JpegCheck.EXTRA_BYTES,
+        "Bytes that belong to nothing stand between two segments.",
+    )
+    SCAN_PARAMETERS_ODD = (
+        "jpeg-scan-parameters-odd",
+        JpegCheck.SCAN_PARAMETERS,
+        "A sequential scan has parameters that only a progressive one may have.",
+    )
 
 
 MAX_SEGMENTS: Final = 8_192
 MAX_PICTURES: Final = 64
 """How many further pictures behind the first one are followed."""
+MAX_EXTRA: Final = 16
+"""Bytes between segments, all together; more of them are what is left of a segment."""
 
 _SOI: Final = b"\xff\xd8\xff"
 _EOI: Final = 0xD9
 _SOS: Final = 0xDA
-_FRAME_LENGTH: Final = 9  # of a frame header with one component, without its length
-_DNL: Final = 0xDC
-_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})  # TEM and RSTn have no length
 _KNOWN: Final = frozenset({*_BARE, *range(0xC0, 0xD0), *range(0xD9, 0xF0), 0xFE})
+_READ: Final = frozenset({*FRAMES, 0xC4, _SOS, 0xDB, 0xDC, 0xDD})
 # What ends a scan: a marker that is neither a stuffed zero, a restart, nor fill bytes.
 _SCAN_END: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_MARKER: Final = re.compile(rb"\xff+[^\x00\xff]")
 _NOT_ZERO: Final = re.compile(rb"[^\0]")
-_NOT_FILL: Final = re.compile(rb"[^\xff]")
 
 
 def walk_jpeg(data: Data) -> Walked:
@@ -78,16 +107,10 @@ def walk_jpeg(data: Data) -> Walked:
     Raises:
         BrokenError: The bytes are no whole JPEG.
     """
-    end = _Picture(data, 0).walk()
-    return (end if end == len(data) else _skip_companions(data, end)), ()
-
-
-def frame_code(data: Data) -> int | None:
-    """Return the marker code of the first frame header (T.81 table B.1), or None without one."""
-    try:
-        return _Picture(data, 0).find_frame()
-    except BrokenError:
-        return None
+    picture = Picture(data)
+    end = picture.walk()
+    findings = tuple(picture.oddities())
+    return (end if end == len(data) else _skip_companions(data, end)), findings
 
 
 def _skip_companions(data: Data, end: int) -> int:
@@ -102,59 +125,83 @@ def _skip_companions(data: Data, end: int) -> int:
             return len(data)
         if not data.startswith(_SOI, end):
             break
+        companion = Picture(data, end)
         try:
-            end = _Picture(data, end).walk()
+            after = companion.walk()
         except BrokenError:
             break
+        if not companion.closed:
+            break
+        end = after
     return end
 
 
-class _Picture:
-    """The walk over one picture, from SOI to EOI."""
+class Picture:
+    """The walk over one picture, from SOI to EOI.
 
-    __slots__ = ("_at", "_data", "_framed", "_high", "_scans")
+    Attributes:
+        headers: What the headers declare.
+        kept: The segments that a decoder needs, scans with their data: marker, start of the length
+            and end. The others hold words about the picture, and nothing of it.
+        closed: Whether it ends in EOI.
+    """
 
-    def __init__(self, data: Data, start: int) -> None:
+    __slots__ = ("_at", "_data", "_extra", "closed", "headers", "kept")
+
+    def __init__(self, data: Data, start: int = 0) -> None:
         self._data = data
         self._at = start + 2
-        self._framed = False
-        self._high = True
-        self._scans = 0
+        self._extra = 0
+        self.headers = Headers()
+        self.kept: list[tuple[int, int, int]] = []
+        self.closed = False
 
     def walk(self) -> int:
-        """Return where EOI ends. Raises `BrokenError`."""
+        """Return where the picture ends. Raises `BrokenError`."""
         for _ in range(MAX_SEGMENTS):
             code = self._marker()
+            start = self._at
             if code == _EOI:
-                if not self._scans:
-                    raise BrokenError(JpegReason.SCAN_MISSING, "EOI without any scan")
-                if not self._high:
-                    raise BrokenError(JpegReason.FRAME_INVALID, "the height is zero")
+                self._finish()
+                self.closed = True
                 return self._at
             if code not in _BARE:
                 self._segment(code)
+            if code in _READ:
+                self.kept.append((code, start, self._at))
+                if code == _SOS and self._at == len(self._data):
+                    self._finish()
+                    return self._at
         raise BrokenError(JpegReason.TOO_MANY_SEGMENTS, f"more than {MAX_SEGMENTS} segments")
 
-    def find_frame(self) -> int | None:
-        """Return the code of the first frame header. Raises `BrokenError`."""
-        for _ in range(MAX_SEGMENTS):
-            code = self._marker()
-            if code in _FRAMES:
-                return code
-            if code not in _BARE:
-                self._segment(code)
-        return None
+    def oddities(self) -> Iterator[Finding]:
+        """Say what a decoder warns of while it shows the whole picture."""
+        if not self.closed:
+            yield Finding.of(Reason.CLOSING_MARK_MISSING, "the scan ends the bytes, without EOI")
+        if self._extra:
+            yield Finding.of(JpegReason.EXTRA_BYTES, f"{self._extra} bytes between segments")
+        if self.headers.odd_scans:
+            yield Finding.of(JpegReason.SCAN_PARAMETERS_ODD, f"in {self.headers.odd_scans} scans")
+
+    def _finish(self) -> None:
+        if not self.headers.scans:
+            raise BrokenError(JpegReason.SCAN_MISSING, "EOI without any scan")
+        if not self.headers.height:
+            raise BrokenError(JpegReason.FRAME_INVALID, "the height is zero")
 
     def _marker(self) -> int:
         """Step over fill bytes and a marker, and return its code."""
         start = self._at
-        fill = _NOT_FILL.search(self._data, start)
-        if fill is None:
+        found = _MARKER.search(self._data, start)
+        if found is None:
             raise self._truncated()
-        code = self._data[fill.start()]
-        if fill.start() == start or code not in _KNOWN:
-            raise BrokenError(JpegReason.MARKER_MISSING, f"no known marker at {start}")
-        self._at = fill.end()
+        code = self._data[found.end() - 1]
+        if code not in _KNOWN:
+            raise BrokenError(JpegReason.MARKER_MISSING, f"no known marker at {found.start()}")
+        self._extra += found.start() - start
+        if self._extra > MAX_EXTRA:
+            raise BrokenError(JpegReason.MARKER_MISSING, f"no marker at {start}")
+        self._at = found.end()
         return code
 
     def _segment(self, code: int) -> None:
@@ -166,31 +213,25 @@ class _Picture:
         if length < 2:
             raise BrokenError(JpegReason.MARKER_MISSING, f"an impossible segment length at {at}")
         self._at += length
-        if code in _FRAMES:
-            self._frame(at, length)
-        elif code == _SOS:
+        if code in _READ:
+            try:
+                self.headers.take(code, bytes(self._data[at + 2 : at + length]))
+            except HeaderError as error:
+                framed = self.headers.frame and code not in FRAMES
+                reason = JpegReason.HEADER_INVALID if framed else JpegReason.FRAME_INVALID
+                raise BrokenError(reason, f"{error}, at {at}") from None
+        if code == _SOS:
             self._scan()
-        elif code == _DNL:
-            self._high = True
-
-    def _frame(self, at: int, length: int) -> None:
-        header = self._data[at + 2 : at + length]
-        if len(header) < _FRAME_LENGTH or len(header) != 6 + 3 * header[5]:
-            raise BrokenError(JpegReason.FRAME_INVALID, f"the frame header at {at} is misshapen")
-        # A height of zero is announced later, by a DNL segment (B.2.5).
-        self._high = header[1:3] != b"\0\0"
-        if header[3:5] == b"\0\0" or not 2 <= header[0] <= 16:
-            raise BrokenError(JpegReason.FRAME_INVALID, f"the frame header at {at} is impossible")
-        self._framed = True
 
     def _scan(self) -> None:
-        if not self._framed:
-            raise BrokenError(JpegReason.FRAME_INVALID, "a scan comes before any frame header")
-        self._scans += 1
         following = _SCAN_END.search(self._data, self._at)
-        if following is None:
+        if following is not None:
+            self._at = following.start()
+        elif self.headers.complete:
+            # Tier 3 finds out whether the scan is whole.
+            self._at = len(self._data)
+        else:
             raise self._truncated()
-        self._at = following.start()
 
     def _truncated(self) -> BrokenError:
         detail = f"the bytes end at {len(self._data)}, before EOI"
@@ -205,6 +246,7 @@ FORMAT: Final = Format(
     mangled=rb"(?:\xef\xbf\xbd|\?){3}|\xc3\xbf\xc3\x98\xc3\xbf",
     end_mark=b"\xff\xd9",
     walk=walk_jpeg,
+    end_needs_decoder=True,
     decoder="docwarden.integrity.deep.decode_jpeg:decode_jpeg",
     checks=JpegCheck,
     reasons=JpegReason,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import Struct, unpack_from
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.checks import CheckSet, Mode
@@ -27,6 +27,18 @@ class TiffCheck(CheckSet):
         2,
         Mode.ENFORCE,
         "The directories, their values, strips and tiles lie within the file.",
+    )
+    DIRECTORY = (
+        "tiff-directory",
+        3,
+        Mode.OBSERVE,
+        "libtiff reads each page's directory without a warning but of private tags.",
+    )
+    FAX_LINES = (
+        "tiff-fax-lines",
+        3,
+        Mode.OBSERVE,
+        "Every line of a Group 3 fax decodes; noise of the telephone line is stepped over.",
     )
 
 
@@ -58,6 +70,16 @@ class TiffReason(ReasonSet):
         TiffCheck.STRUCTURE,
         "No directory describes an image.",
     )
+    DIRECTORY_ODD = (
+        "tiff-directory-odd",
+        TiffCheck.DIRECTORY,
+        "libtiff warns of a directory: a tag of the wrong kind or number, which is left out.",
+    )
+    FAX_LINES_DAMAGED = (
+        "tiff-fax-lines-damaged",
+        TiffCheck.FAX_LINES,
+        "Lines of a Group 3 fax are damaged.",
+    )
 
 
 MAX_DIRECTORIES: Final = 32_768
@@ -74,6 +96,7 @@ _NUMBERS: Final[Mapping[int, str]] = MappingProxyType(
     {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 )
 _WIDTH, _LENGTH = 256, 257
+_PIECES: Final = (273, 324)  # offsets of strips or tiles, which some writers mix up
 _DATA: Final = ((273, 279), (324, 325), (513, 514))  # strips, tiles, old JPEG: offsets and counts
 # Tags that refer to further directories, and whether each stands alone: SubIFDs are of images and
 # may begin chains; those of Exif, GPS and interoperability hold values only.
@@ -95,6 +118,28 @@ class _Entry:
     kind: int
     count: int
     at: int
+
+
+class Page(NamedTuple):
+    """One directory of the chain.
+
+    Attributes:
+        offset: Where it stands.
+        tags: The tags that it has.
+        pieces: How many strips or tiles it lists.
+    """
+
+    offset: int
+    tags: tuple[int, ...]
+    pieces: int
+
+
+def pages_of(data: Data) -> list[Page]:
+    """Return the pages of a TIFF. Raises `BrokenError`."""
+    walk = _Walk(data)
+    walk.pages = []
+    walk.run()
+    return walk.pages
 
 
 def walk_tiff(data: Data) -> Walked:
@@ -122,6 +167,7 @@ class _Walk:
         self._entries_left = MAX_ENTRIES
         self._segments_left = MAX_SEGMENTS
         self._images = 0
+        self.pages: list[Page] | None = None  # filled where somebody asks for them
         self._aside: list[tuple[int, bool]] = []  # and whether a directory stands alone
 
     def run(self) -> None:
@@ -131,7 +177,7 @@ class _Walk:
         while at:
             if at in seen:
                 raise BrokenError(TiffReason.DIRECTORY_LOOP, f"the page at {at} comes again")
-            at = self._visit(at, seen)
+            at = self._visit(at, seen, listed=True)
         # Directories beside the chain may be referred to twice.
         while self._aside:
             at, alone = self._aside.pop()
@@ -140,7 +186,7 @@ class _Walk:
         if not self._images:
             raise BrokenError(TiffReason.IMAGE_MISSING, "no directory describes an image")
 
-    def _visit(self, at: int, seen: set[int], *, alone: bool = False) -> int:
+    def _visit(self, at: int, seen: set[int], *, alone: bool = False, listed: bool = False) -> int:
         """Look at one directory, and return where the next one is; 0 for none.
 
         One that stands alone is followed by none, whatever it says, and may be empty.
@@ -150,6 +196,9 @@ class _Walk:
         seen.add(at)
         entries, end = self._directory(at, may_be_empty=alone)
         self._images += self._image(entries)
+        if listed and self.pages is not None:
+            pieces = max((entries[tag].count for tag in _PIECES if tag in entries), default=0)
+            self.pages.append(Page(at, tuple(entries), pieces))
         for tag, apart in _DIRECTORIES:
             if (entry := entries.get(tag)) is not None:
                 offsets = self._numbers(entry)[:MAX_DIRECTORIES]
@@ -223,7 +272,7 @@ FORMAT: Final = Format(
     end_mark=None,
     open_ended=True,
     walk=walk_tiff,
-    decoder="docwarden.integrity.deep.decode_image:decode_tiff",
+    decoder="docwarden.integrity.deep.decode_tiff:decode_tiff",
     checks=TiffCheck,
     reasons=TiffReason,
 )
