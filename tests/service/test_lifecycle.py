@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.registry import MEDIA_TYPES
 from docwarden.integrity.specimens import specimens
 from docwarden.integrity.verdict import Finding
 from docwarden.process import lifecycle
@@ -181,7 +181,7 @@ async def test_every_type_has_been_through_every_check_before_it_is_ready(start_
 async def test_an_installation_that_refuses_intact_documents_does_not_start(
     monkeypatch, start_gateway, upstream
 ):
-    broken = ((MediaType.PNG, next(specimens())[1][:-7]),)
+    broken = (("image/png", next(specimens())[1][:-7]),)
     monkeypatch.setattr(lifecycle, "specimens", lambda: broken)
     with pytest.raises(StartError, match=r"an intact image/png is refused as .*: the installation"):
         await start_gateway(upstream)
@@ -195,8 +195,8 @@ async def test_a_host_too_slow_for_the_deep_checks_starts_and_says_so(
 
     monkeypatch.setattr(DeepChecker, "check", too_slow)
     gateway = await start_gateway(upstream)
-    events = await gateway.events("process.not_warm", len(MediaType))
-    assert {event["media_type"] for event in events} == set(MediaType)
+    events = await gateway.events("process.not_warm", len(MEDIA_TYPES))
+    assert {event["media_type"] for event in events} == set(MEDIA_TYPES)
 
 
 async def test_deep_checks_that_do_not_start_are_said_in_one_line(

@@ -7,21 +7,19 @@ import base64
 from collections.abc import Iterator
 from typing import Final
 
-from docwarden.integrity.checks import MediaType
-
 _PICTURES: Final = {
-    MediaType.PNG: (
+    "image/png": (
         "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR4nGOsYIAAJgaKGAAj0ACI5/8d"
         "TgAAAABJRU5ErkJggg=="
     ),
-    MediaType.JPEG: (
+    "image/jpeg": (
         "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDACgcHiMeGSgjISMtKygwPGRBPDc3PHtYXUlkkYCZlo+AjIqg"
         "tObDoKrarYqMyP/L2u71////m8H////6/+b9//j/wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAA"
         "AAAAAv/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AL//Z"
     ),
-    MediaType.GIF: ("R0lGODdhCAAIAIEAAHh4eAAAAAAAAAAAACwAAAAACAAIAAAIDwABCBxIsKDBgwgTKkwYEAA7"),
-    MediaType.WEBP: ("UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoIAAgAAsBMJaQAA3AA/sPgAAA="),
-    MediaType.TIFF: (
+    "image/gif": ("R0lGODdhCAAIAIEAAHh4eAAAAAAAAAAAACwAAAAACAAIAAAIDwABCBxIsKDBgwgTKkwYEAA7"),
+    "image/webp": ("UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoIAAgAAsBMJaQAA3AA/sPgAAA="),
+    "image/tiff": (
         "SUkqAAgAAAAJAAABBAABAAAACAAAAAEBBAABAAAACAAAAAIBAwABAAAACAAAAAMBAwABAAAAAQAAAAYB"
         "AwABAAAAAQAAABEBBAABAAAAegAAABYBBAABAAAACAAAABcBBAABAAAAQAAAABwBAwABAAAAAQAAAAAA"
         "AAB4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4"
@@ -36,9 +34,9 @@ _PDF_OBJECTS: Final = (
 )
 
 
-def specimens() -> Iterator[tuple[MediaType, bytes]]:
+def specimens() -> Iterator[tuple[str, bytes]]:
     """Yield each media type with an intact document of it."""
-    yield MediaType.PDF, _pdf()
+    yield "application/pdf", _pdf()
     for media_type, text in _PICTURES.items():
         yield media_type, base64.b64decode(text)
 

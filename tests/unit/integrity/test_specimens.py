@@ -1,8 +1,8 @@
 import pytest
 
-from docwarden.integrity.checks import MediaType
 from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.policy import Policy
+from docwarden.integrity.registry import MEDIA_TYPES
 from docwarden.integrity.specimens import specimens
 from docwarden.integrity.verifier import Verifier
 
@@ -18,10 +18,10 @@ async def deep():
 async def test_there_is_an_intact_one_of_each_type_and_no_check_finds_anything(deep):
     verifier = Verifier(policy=Policy.parse("", tier=4), deep=deep)
     seen = [media_type for media_type, _ in specimens()]
-    assert sorted(seen) == sorted(MediaType)
+    assert sorted(seen) == sorted(MEDIA_TYPES)
     for media_type, document in specimens():
         verdict = await verifier.verify(document)
-        assert verdict.media_type is media_type
+        assert verdict.media_type == media_type
         assert verdict.findings == ()
 
 
