@@ -33,7 +33,7 @@ def test_corpus_is_large_and_varied_enough(corpus):
 
 @pytest.mark.timeout(1200)
 async def test_every_valid_document_passes_all_enforced_checks(corpus):
-    deep = DeepChecker(job_limit=20.0)  # the host that judges is slower than one that serves
+    deep = DeepChecker(cpu_limit=20.0)  # the host that judges is slower than one that serves
     await deep.start()
     rejected, mistyped = [], []
     observed: Counter[str] = Counter()

@@ -4,7 +4,7 @@ import importlib.util
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from docwarden.integrity.checks import Check, CheckSet
 from docwarden.integrity.reasons import ReasonSet
@@ -12,6 +12,18 @@ from docwarden.integrity.verdict import Data, Finding
 
 Walked = tuple[int, tuple[Finding, ...]]
 """Where the document ends, and what is odd about it without being damage."""
+
+Failures = list[tuple[ReasonSet, str]]
+"""What a decoder returns."""
+
+
+class Source(Protocol):
+    """Where a document is read from, once and in order."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next `size` bytes, fewer only at the end."""
+        ...
+
 
 _NAME: Final = re.compile("[A-Z][A-Z0-9]*")
 _MEDIA_TYPE: Final = re.compile("(application|image|text|audio|video)/[a-z0-9][a-z0-9.+-]*")
@@ -39,6 +51,11 @@ class Format:
         decoder: Tiers 3 and 4: `module:function`, imported in the deep checker's process only,
             so that no library is loaded into the gateway.
         decode_check: The check that the decoder's failures of tier 3 belong to.
+        streams: Whether the decoder reads a `Source` and needs no document held whole.
+        decode_cost: How many seconds of CPU time the decoder will take, roughly; decides about
+            the order of documents, and about nothing else.
+        decode_small: What the decoder would return of a document that takes it less than 0.1 ms
+            without any library that the gateway does not have; None for any other document.
         checks: The checks that only this format has.
         reasons: The reasons that only this format has.
 
@@ -58,6 +75,9 @@ class Format:
     mangled: bytes = b""
     end_needs_decoder: bool = False
     open_ended: bool = False
+    streams: bool = False
+    decode_cost: Callable[[Data], float] = lambda data: 0.0003 + len(data) * 50e-9  # 20 MB/s
+    decode_small: Callable[[Data], Failures | None] = lambda _: None
     decode_check: CheckSet = Check.IMAGE_DECODE
     checks: type[CheckSet] | None = None
     reasons: type[ReasonSet] | None = None

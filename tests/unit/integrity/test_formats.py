@@ -13,7 +13,7 @@ from docwarden.integrity.deep.decode_pdf import decode_pdf
 from docwarden.integrity.formats.gif import GifReason
 from docwarden.integrity.formats.jpeg import JpegReason
 from docwarden.integrity.formats.pdf import PdfReason
-from docwarden.integrity.formats.png import PngReason
+from docwarden.integrity.formats.png_checks import PngReason
 from docwarden.integrity.formats.tiff import TiffReason
 from docwarden.integrity.formats.webp import WebpReason
 from docwarden.integrity.policy import Policy

@@ -4,7 +4,7 @@ import pytest
 
 from docwarden.integrity.checks import Check, Mode
 from docwarden.integrity.formats.pdf import PdfCheck
-from docwarden.integrity.formats.png import PngCheck, PngReason
+from docwarden.integrity.formats.png_checks import PngCheck, PngReason
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.registry import CHECKS, FORMATS, REASONS

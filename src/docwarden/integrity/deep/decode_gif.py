@@ -15,9 +15,9 @@ from typing import Final
 from PIL import GifImagePlugin, Image
 
 from docwarden.integrity.broken import BrokenError
-from docwarden.integrity.deep.decoders import Failures
 from docwarden.integrity.formats.gif import GifReason, frames_of
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.record import Failures
 
 MAX_PIXELS: Final = 32_000_000
 """In all frames together; a frame beyond is not judged."""

@@ -10,10 +10,10 @@ from typing import Final
 
 from PIL import Image, ImageFile, PngImagePlugin, WebPImagePlugin
 
-from docwarden.integrity.deep.decoders import Failures
 from docwarden.integrity.formats.png import pixel_chunks
 from docwarden.integrity.formats.webp import canvas_pixels
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.record import Failures
 
 MAX_PIXELS: Final = 32_000_000
 """In all frames together: 128 MB as RGBA, about half a second."""

@@ -18,10 +18,10 @@ import simplejpeg
 from PIL import JpegImagePlugin
 
 from docwarden.integrity.broken import BrokenError
-from docwarden.integrity.deep.decoders import Failures
 from docwarden.integrity.formats.jpeg import Picture
 from docwarden.integrity.formats.jpeg_headers import HIERARCHICAL, LOSSLESS, PROGRESSIVE, Headers
 from docwarden.integrity.reasons import Reason
+from docwarden.integrity.record import Failures
 
 MAX_PIXELS: Final = 100_000_000
 MAX_COEFFICIENTS: Final = 64_000_000

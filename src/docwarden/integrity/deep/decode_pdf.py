@@ -11,8 +11,8 @@ from typing import Final
 
 import pikepdf
 
-from docwarden.integrity.deep.decoders import Failures
 from docwarden.integrity.formats.pdf import PdfReason, pdf_extent, pdf_header
+from docwarden.integrity.record import Failures
 
 MAX_NODES: Final = 20_000
 """How many nodes of the page tree are visited."""

@@ -14,10 +14,10 @@ import ctypes
 from typing import Final
 
 from docwarden.integrity.broken import BrokenError
-from docwarden.integrity.deep.decoders import Failures
 from docwarden.integrity.deep.libtiff import Pages, opened
 from docwarden.integrity.formats.tiff import Page, TiffReason, pages_of
 from docwarden.integrity.reasons import Reason, ReasonSet
+from docwarden.integrity.record import Failures
 
 MAX_DECODED: Final = 128 << 20
 """Bytes that all pages together decode to; what is beyond is not judged."""

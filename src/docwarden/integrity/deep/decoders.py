@@ -1,6 +1,5 @@
 """Tiers 3 and 4: what decodes which format. Runs in the deep checker's process only.
 
-Each library is loaded with the first document that needs it, to keep the idle process small.
 Rules for the decoders
     - What a library does not support, or what is too large to decode in the time there is, is not
       judged: it is no failure.
@@ -12,13 +11,13 @@ Rules for the decoders
 
 import importlib
 from collections.abc import Callable
+from typing import Any
 
-from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.record import Failures
 from docwarden.integrity.registry import MEDIA_TYPES
 
-Failures = list[tuple[ReasonSet, str]]
-Decode = Callable[[bytes, int], Failures]
-"""Takes the document and the top tier, returns the failures."""
+Decode = Callable[[Any, int], Failures]
+"""Takes the document, or a `Source` of it where its format streams, and the top tier."""
 
 
 def load_decoder(media_type: str) -> Decode:

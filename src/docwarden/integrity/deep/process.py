@@ -1,28 +1,26 @@
-"""One process of the deep checker, seen from the gateway: its start, its jobs, its end."""
+"""The fork server, seen from the gateway: its start, the workers it forks, its end."""
 
 import asyncio
 import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from math import ceil
-from typing import Final, Self
+from typing import Final, Protocol
 
 from docwarden.integrity.deep import protocol
 from docwarden.integrity.reasons import Reason
-from docwarden.integrity.verdict import Data, Finding
 
 START_LIMIT: Final = 30.0
-"""Seconds to start, and to load a library; a throttled container takes its time."""
+"""Seconds to start; a throttled container takes its time."""
 STOP_LIMIT: Final = 0.5
-"""Seconds to end after the pipe was closed, before the process is killed."""
-
-_TIME_SIGNALS: Final = frozenset({signal.SIGXCPU, signal.SIGALRM})
+"""Seconds to end after the socket was closed, before the process is killed."""
 
 
 class WorkerFailedError(Exception):
-    """The process did not do its job.
+    """A process of the deep checks did not do its job.
 
     Attributes:
         reason: One of the reasons of the check `deep-check`.
@@ -33,9 +31,25 @@ class WorkerFailedError(Exception):
         self.reason = reason
 
 
-def worker_command() -> tuple[str, ...]:
-    """Return the command that starts the process."""
-    return (sys.executable, "-s", "-P", "-m", "docwarden.integrity.deep.worker")
+class Listener(Protocol):
+    """Hears what becomes of the workers that it asked for, by the numbers that it gave them."""
+
+    def worker_started(self, number: int, pid: int) -> None:
+        """Take the process id of a worker."""
+        ...
+
+    def worker_ended(self, number: int, status: int) -> None:
+        """Take a worker's exit status, or the negative number of the signal that ended it."""
+        ...
+
+    def server_gone(self) -> None:
+        """Take notice that the fork server ended unasked, and its workers with it."""
+        ...
+
+
+def server_command() -> tuple[str, ...]:
+    """Return the command that starts the fork server."""
+    return (sys.executable, "-s", "-P", "-m", "docwarden.integrity.deep.fork_server")
 
 
 def _environment() -> dict[str, str]:
@@ -52,46 +66,47 @@ def _environment() -> dict[str, str]:
     }
 
 
-class DeepProcess:
-    """A running process. After `WorkerFailedError` only `stop` makes sense."""
+class ForkServer:
+    """A running fork server."""
 
-    __slots__ = ("_ended", "_job_limit", "_process", "_reader", "_writer")
+    __slots__ = ("_control", "_listener", "_loop", "_process", "_ready")
 
     def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        job_limit: float,
+        self, process: "subprocess.Popen[bytes]", control: socket.socket, listener: Listener
     ) -> None:
         self._process = process
-        self._reader = reader
-        self._writer = writer
-        self._job_limit = job_limit
-        self._ended: asyncio.Task[None] | None = None  # waits for the end, once stopped
+        self._control = control
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[bool] = self._loop.create_future()
+        self._loop.add_reader(control.fileno(), self._readable)
 
     @classmethod
-    async def launch(cls, command: Sequence[str], *, job_limit: float, memory_limit: int) -> Self:
-        """Start a process and wait until it takes jobs.
+    async def launch(
+        cls, command: Sequence[str], *, cpu_limit: float, memory_limit: int, listener: Listener
+    ) -> "ForkServer":
+        """Start a fork server and wait until it runs; it loads the libraries after that.
 
         Raises:
             WorkerFailedError: It does not start.
         """
-        limits = (f"--memory={memory_limit}", f"--seconds={ceil(job_limit)}")
+        own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        limits = (f"--memory={memory_limit}", f"--seconds={cpu_limit}")
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                *limits,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+            process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own command; a fork and exec takes 2 ms
+                (*command, *limits),
+                stdin=other.fileno(),
+                stdout=subprocess.DEVNULL,
                 env=_environment(),
                 start_new_session=True,  # a terminal's Ctrl-C is for the parent alone
             )
         except OSError as error:
+            own.close()
             raise WorkerFailedError(Reason.DEEP_CHECK_CRASHED, f"cannot start: {error}") from error
-        if process.stdin is None or process.stdout is None:  # pragma: no cover - asked for above
-            raise WorkerFailedError(Reason.DEEP_CHECK_CRASHED, "cannot start: no pipes")
-        self = cls(process, process.stdout, process.stdin, job_limit)
+        finally:
+            other.close()
+        own.setblocking(False)
+        self = cls(process, own, listener)
         try:
             await self._expect_ready()
         except BaseException:
@@ -99,97 +114,79 @@ class DeepProcess:
             raise
         return self
 
-    @property
-    def gone(self) -> bool:
-        """Whether it has ended, as when the kernel ended it while it had nothing to do."""
-        return self._process.returncode is not None or self._writer.is_closing()
-
-    async def ask(self, data: Data, media_type: str, tier: int) -> tuple[Finding, ...]:
-        """Return the findings of tiers 3 to `tier`.
-
-        Raises:
-            WorkerFailedError: The process died, took too long, or ran out of memory.
-        """
-        message = await self._exchange(protocol.encode_job(data, media_type, tier))
-        if message == protocol.OUT_OF_MEMORY:
-            raise WorkerFailedError(Reason.DEEP_CHECK_MEMORY, "the memory limit was reached")
-        try:
-            return protocol.decode_answer(message)
-        except (ValueError, RecursionError) as error:
-            raise WorkerFailedError(Reason.DEEP_CHECK_CRASHED, f"nonsense: {error}") from error
-
-    async def stop(self) -> None:
-        """End the process and what it started, by force if need be, and wait for its end.
-
-        May be called again when it was cancelled.
-        """
-        self._writer.close()
-        if self._ended is None:
-            self._ended = asyncio.create_task(self._end_of_pipe())
-        ended = self._ended
-        try:
-            # Not asyncio.timeout: before Python 3.11.3 it takes a task that cleans up after its
-            # cancellation for cancelled again (python/cpython#102780).
-            await asyncio.wait((ended,), timeout=STOP_LIMIT)
-        finally:
-            # It leads a group of its own: what it forked would hold the pipe open.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        await asyncio.wait((ended,), timeout=STOP_LIMIT)
-        if not ended.done():  # something left the group, and holds the pipe open still
-            ended.cancel()
-            self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
-
-    async def _end_of_pipe(self) -> None:
-        await self._process.wait()
-        with suppress(OSError):
-            await self._reader.read()  # up to its end, so that the transport closes
-
     async def _expect_ready(self) -> None:
         try:
             async with asyncio.timeout(START_LIMIT):
-                ready = await self._receive() == protocol.READY
+                ready = await self._ready
         except TimeoutError as error:
             raise WorkerFailedError(Reason.DEEP_CHECK_TIMEOUT, "does not start") from error
         if not ready:
             raise WorkerFailedError(Reason.DEEP_CHECK_CRASHED, "does not start as it should")
 
-    async def _exchange(self, job: tuple[bytes, Data]) -> bytes:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._job_limit) as clock:
-                self._writer.writelines(job)
-                with suppress(OSError):  # its end shows when the answer is read
-                    await self._writer.drain()
-                message = await self._receive()
-                if message == protocol.LOADING:
-                    clock.reschedule(loop.time() + START_LIMIT)
-                    await self._receive()
-                    clock.reschedule(loop.time() + self._job_limit)
-                    message = await self._receive()
-                return message
-        except TimeoutError as error:
-            detail = f"took longer than {self._job_limit:g} s"
-            raise WorkerFailedError(Reason.DEEP_CHECK_TIMEOUT, detail) from error
+    def fork(self, number: int) -> socket.socket:
+        """Have a worker forked, and return the socket that it takes its jobs from.
 
-    async def _receive(self) -> bytes:
+        Raises:
+            OSError: The fork server is gone, or no more files may be open.
+        """
+        own, other = socket.socketpair()
         try:
-            (length,) = protocol.LENGTH.unpack(await self._reader.readexactly(protocol.LENGTH.size))
-            if length > protocol.MAX_ANSWER:
-                raise WorkerFailedError(Reason.DEEP_CHECK_CRASHED, "an answer without end")
-            return await self._reader.readexactly(length)
-        except (OSError, asyncio.IncompleteReadError) as error:
-            raise await self._obituary() from error
+            own.setblocking(False)
+            packet = protocol.CONTROL.pack(protocol.FORK, number, 0)
+            socket.send_fds(self._control, [packet], [other.fileno()])
+        except OSError:
+            own.close()
+            raise
+        finally:
+            other.close()
+        return own
 
-    async def _obituary(self) -> WorkerFailedError:
-        """Say what the process, whose pipe is at its end, died of."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(STOP_LIMIT):
-                await self._process.wait()
-        status = self._process.returncode
-        if status is not None and -status in _TIME_SIGNALS:
-            return WorkerFailedError(Reason.DEEP_CHECK_TIMEOUT, "used up its processor time")
-        if status is not None and status < 0:
-            name = signal.strsignal(-status) or "a signal"  # real-time ones are no signal.Signals
-            return WorkerFailedError(Reason.DEEP_CHECK_CRASHED, f"died of {-status}, {name}")
-        return WorkerFailedError(Reason.DEEP_CHECK_CRASHED, f"ended with status {status}")
+    def kill(self, number: int) -> None:
+        """Have a worker killed; its end is told like any other."""
+        with suppress(OSError):  # gone: the control socket says so next
+            self._control.send(protocol.CONTROL.pack(protocol.KILL, number, 0))
+
+    async def stop(self) -> None:
+        """End the fork server and its workers, by force if need be, and wait for its end."""
+        if self._control.fileno() >= 0:
+            self._loop.remove_reader(self._control.fileno())
+            self._control.close()
+        ended = self._loop.run_in_executor(None, self._wait)
+        await asyncio.shield(ended)
+
+    def _wait(self) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_LIMIT)
+            return
+        # Its workers ask the kernel to end with it.
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _readable(self) -> None:
+        while True:
+            try:
+                packet = self._control.recv(protocol.CONTROL.size)
+            except BlockingIOError:
+                return
+            except OSError:
+                packet = b""
+            if len(packet) != protocol.CONTROL.size:
+                self._loop.remove_reader(self._control.fileno())
+                self._take_end()
+                return
+            self._take(*protocol.CONTROL.unpack(packet))
+
+    def _take(self, what: int, number: int, value: int) -> None:
+        if what == protocol.READY and not self._ready.done():
+            self._ready.set_result(True)
+        elif what == protocol.STARTED:
+            self._listener.worker_started(number, value)
+        elif what == protocol.ENDED:
+            self._listener.worker_ended(number, value)
+
+    def _take_end(self) -> None:
+        if not self._ready.done():
+            self._ready.set_result(False)
+        else:
+            self._listener.server_gone()

@@ -1,59 +1,75 @@
-"""What passes between the deep checker and its process.
+"""What passes between the gateway, the fork server and the workers of the deep checks.
 
-Every message is a four-byte big-endian length and that many bytes. A job is the number of its
-media type, the top tier, and the document. The answers to one job are, in this order: LOADING and
-LOADED when a library had to be loaded first, then either OUT_OF_MEMORY or a JSON list of
-`[reason, detail]` pairs. READY comes once, before all jobs.
+Jobs and answers go over a stream socket, one for each worker:
+
+    job     bytes of the document (u32), number of its media type (u8), top tier (u8), document
+    answer  bytes of the findings (u32), CPU seconds used (f32), findings
+
+Answers come in the order of the jobs. Findings are a JSON list of `[reason, detail]` pairs, nothing
+at all where there are none, or OUT_OF_MEMORY. The fork server is told what to do, and tells what
+became of it, in packets of `CONTROL`: what, the number of a worker, and a process id or status.
 """
 
 import json
 from collections.abc import Iterable
 from struct import Struct
 from types import MappingProxyType
-from typing import BinaryIO, Final
+from typing import Final
 
 from docwarden.integrity.reasons import ReasonSet
 from docwarden.integrity.registry import FORMATS, REASONS
 from docwarden.integrity.verdict import Data, Finding
 
-READY: Final = b"ready"
-LOADING: Final = b"loading"
-LOADED: Final = b"loaded"
-OUT_OF_MEMORY: Final = b"memory"
+JOB: Final = Struct(">IBB")
+ANSWER: Final = Struct(">If")
+CONTROL: Final = Struct(">BIi")
 
-LENGTH: Final = Struct(">I")
+READY, LOADED, FORK, STARTED, KILL, ENDED = range(6)
+"""The fork server runs; has loaded the libraries; shall start a worker on the socket that comes
+with the packet; has done so (process id); shall kill one; a worker ended (its exit status)."""
+
+OUT_OF_MEMORY: Final = b"memory"
 MAX_ANSWER: Final = 65_536
 MAX_DETAIL: Final = 300
 MAX_FAILURES: Final = 16
 """One finding a kind of damage tells enough."""
 
 _TYPES: Final = tuple(each.media_type for each in FORMATS)
+_NUMBERS: Final = MappingProxyType({each: number for number, each in enumerate(_TYPES)})
 _REASONS: Final = MappingProxyType({reason.value: reason for reason in REASONS})
 
 
-def encode_job(data: Data, media_type: str, tier: int) -> tuple[bytes, Data]:
-    """Return head and body of the message, apart so that the document is not copied."""
-    head = bytes((_TYPES.index(media_type), tier))
-    return LENGTH.pack(len(head) + len(data)) + head, data
+def encode_job(data: Data, media_type: str, tier: int) -> bytes:
+    """Return the head of a job; the document follows it."""
+    return JOB.pack(len(data), _NUMBERS[media_type], tier)
 
 
-def decode_job(message: bytes) -> tuple[str, int, bytes]:
-    """Return media type, top tier and document."""
-    return _TYPES[message[0]], message[1], message[2:]
+def decode_job(head: bytes) -> tuple[int, str, int]:
+    """Return the bytes of the document, its media type and the top tier."""
+    length, number, tier = JOB.unpack(head)
+    return length, _TYPES[number], tier
 
 
-def encode_answer(failures: Iterable[tuple[ReasonSet, str]]) -> bytes:
-    """Return the message that lists `failures`."""
+def encode_answer(failures: Iterable[tuple[ReasonSet, str]], seconds: float) -> bytes:
+    """Return the answer that lists `failures`, after so many seconds of CPU time."""
     listed = [(reason.value, _clean(detail)) for reason, detail in failures]
-    return json.dumps(listed[:MAX_FAILURES]).encode()
+    return frame(json.dumps(listed[:MAX_FAILURES]).encode() if listed else b"", seconds)
 
 
-def decode_answer(message: bytes) -> tuple[Finding, ...]:
+def frame(findings: bytes, seconds: float) -> bytes:
+    """Return an answer of encoded findings."""
+    return ANSWER.pack(len(findings), seconds) + findings
+
+
+def decode_findings(message: bytes) -> tuple[Finding, ...]:
     """Return the findings of an answer.
 
     Raises:
         ValueError: It is not an answer. A process that a document took over may say anything.
+        RecursionError: As above.
     """
+    if not message:
+        return ()
     listed = json.loads(message)
     if not isinstance(listed, list):
         raise ValueError("an answer is a list")  # noqa: TRY004 - one error for all wrong answers
@@ -69,22 +85,6 @@ def decode_answer(message: bytes) -> tuple[Finding, ...]:
             raise ValueError("an answer holds pairs of reason and detail")
         findings.append(Finding.of(_REASONS[item[0]], _clean(item[1])))
     return tuple(findings)
-
-
-def read(source: BinaryIO) -> bytes | None:
-    """Return the next message, or None at the end of `source`."""
-    head = source.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        return None
-    (length,) = LENGTH.unpack(head)
-    message = source.read(length)
-    return message if len(message) == length else None
-
-
-def write(target: BinaryIO, message: bytes) -> None:
-    """Send `message` at once."""
-    target.write(LENGTH.pack(len(message)) + message)
-    target.flush()
 
 
 def _clean(detail: str) -> str:

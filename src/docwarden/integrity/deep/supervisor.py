@@ -1,21 +1,26 @@
 """Tiers 3 and 4 in supervised processes: a parser that crashes or hangs is a failed check.
 
 Rules of this file
-    - One process works on one document at a time. A job has a limit of CPU time, which the process
-      sets itself, and one of wall-clock time, which is kept here by killing the process.
-    - A job whose caller went away is finished and dropped, so the pipe never falls out of step.
+    - A job is limited by CPU time, which its worker's own timer holds. Wall-clock time says nothing
+      of a document: a worker that gets no CPU is waited for until nobody waits for its job.
+    - One tick looks after all workers while any has work: it kills one that outlived its CPU limit,
+      and one that sleeps over a job, whose bytes it has, for as long as that limit.
+    - When a worker ends, the job that it was at has failed; those behind it are handed on.
     - An exception that nobody foresaw is a crash too, and never ends the supervision.
-    - After any failure the process is replaced at once; failures in a row are answered with growing
-      pauses, so that a run of hostile documents is no run of process starts.
+    - A worker is replaced at once; after failures in a row with growing pauses, so that a run of
+      hostile documents is no run of process starts.
 """
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+import math
+import signal
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from docwarden.integrity.deep.process import DeepProcess, WorkerFailedError, worker_command
+from docwarden.integrity.deep import protocol
+from docwarden.integrity.deep.channel import Channel
+from docwarden.integrity.deep.process import ForkServer, server_command
+from docwarden.integrity.deep.schedule import Job, Schedule
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verdict import Data, Finding
@@ -23,24 +28,20 @@ from docwarden.integrity.verdict import Data, Finding
 FIRST_PAUSE: Final = 0.05
 MAX_PAUSE: Final = 1.0
 """Seconds before a process is replaced after two failures in a row, doubled up to the maximum."""
+TICK: Final = 0.25
+"""Seconds between two looks at workers that have work."""
 
-
-@dataclass(slots=True)
-class _Job:
-    data: Data
-    media_type: str
-    tier: int
-    answer: asyncio.Future[tuple[Finding, ...]]
+_TIME_SIGNALS: Final = frozenset({signal.SIGPROF, signal.SIGXCPU})
 
 
 class DeepChecker:
     """Looks at documents with strict parsers, in processes that may die of them.
 
     Args:
-        workers: How many processes.
-        job_limit: Seconds of wall-clock time for one document, and of CPU time, rounded up.
+        workers: How many processes take documents of any size; one more takes small ones only.
+        cpu_limit: Seconds of CPU time for one document.
         memory_limit: Bytes of address space of a process.
-        command: What starts a process; the limits are added as options.
+        command: What starts the fork server; the limits are added as options.
 
     Attributes:
         crashes: How often a process died, or answered nonsense.
@@ -53,7 +54,7 @@ class DeepChecker:
         self,
         *,
         workers: int = 1,
-        job_limit: float = 2.0,
+        cpu_limit: float = 2.0,
         memory_limit: int = 512 << 20,
         command: Sequence[str] | None = None,
     ) -> None:
@@ -61,117 +62,260 @@ class DeepChecker:
         self.timeouts = 0
         self.memory_failures = 0
         self.restarts = 0
-        self._command = tuple(command or worker_command())
-        self._workers = workers
-        self._job_limit = job_limit
+        self._command = tuple(command or server_command())
+        self._cpu_limit = cpu_limit
         self._memory_limit = memory_limit
-        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._workers = workers
+        self._schedule = Schedule(workers)
+        self._channels: dict[int, Channel] = {}
+        self._forked = 0
+        self._failures = 0  # in a row
+        self._server: ForkServer | None = None
+        self._running = False
+        self._ticking = False
+        self._relaunching: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Documents that wait for a process."""
+        return len(self._schedule)
+
+    @property
+    def refused(self) -> int:
+        """Documents that were refused because too many waited, since the start."""
+        return self._schedule.refused
 
     async def start(self) -> None:
-        """Start the processes and wait until they take jobs.
+        """Start the processes; they take jobs when this returns, and answer when they are loaded.
 
         Raises:
-            WorkerFailedError: A process does not start; the installation is broken.
+            WorkerFailedError: The fork server does not start; the installation is broken.
         """
-        processes: list[DeepProcess] = []
-        try:
-            for _ in range(self._workers):
-                processes.append(await self._launch())  # noqa: PERF401 - on failure, stop these
-        except WorkerFailedError:
-            for process in processes:
-                await process.stop()
-            raise
-        self._tasks = [asyncio.create_task(self._supervise(process)) for process in processes]
-        # A task that is cancelled before its first step never gets to stop its process.
-        await asyncio.sleep(0)
+        self._loop = asyncio.get_running_loop()
+        await self._launch()
+        self._running = True
 
-    async def check(self, data: Data, media_type: str, policy: Policy) -> tuple[Finding, ...]:
+    async def check(
+        self, data: Data, media_type: str, policy: Policy, deadline: float = math.inf
+    ) -> tuple[Finding, ...]:
         """Return what tiers 3 to `policy.tier` find in `data`.
 
-        A crash, a timeout or too little memory is a finding of the check `deep-check`. Waits for a
-        free process without limit: the caller has a deadline.
+        A crash, a lack of time or of memory is a finding of the check `deep-check`.
+
+        Raises:
+            DeepChecksFullError: No answer is to be expected before `deadline`.
         """
-        if not self._tasks:
-            return (Finding.of(Reason.DEEP_CHECK_CRASHED, "the deep checker is not running"),)
-        job = _Job(data, media_type, policy.tier, asyncio.get_running_loop().create_future())
-        self._jobs.put_nowait(job)
-        return await job.answer
+        answer: asyncio.Future[tuple[Finding, ...]] = asyncio.get_running_loop().create_future()
+
+        def finish(findings: tuple[Finding, ...]) -> None:
+            if not answer.done():
+                answer.set_result(findings)
+
+        job = self.submit(data, media_type, policy.tier, finish, deadline)
+        try:
+            return await answer
+        finally:
+            self.cancel(job)
+
+    def submit(
+        self,
+        data: Data,
+        media_type: str,
+        tier: int,
+        finish: Callable[[tuple[Finding, ...]], None],
+        deadline: float = math.inf,
+    ) -> Job:
+        """Have `data` looked at; `finish` takes what is found, at once or later.
+
+        Raises:
+            DeepChecksFullError: No answer is to be expected before `deadline`, monotonic seconds.
+        """
+        job = Job(data, media_type, tier, deadline, finish)
+        if not self._running:
+            job.answer(_crashed("the deep checker is not running"))
+            return job
+        self._schedule.add(job, self._loop.time())
+        self._dispatch()
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Forget a job whose answer nobody needs; a worker that is at it goes on."""
+        if not job.done:
+            job.done = True
+            self._schedule.discard(job)
 
     async def close(self) -> None:
         """Stop the processes. Jobs that wait are answered with a failed check."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._running = False
+        if self._relaunching is not None:
+            self._relaunching.cancel()
+            await asyncio.wait((self._relaunching,))
+        channels, self._channels = self._channels, {}
+        for channel in channels.values():
+            for job in channel.leave():
+                job.answer(_crashed("the deep checker was closed"))
         self._fail_waiting("the deep checker was closed")
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop()
 
-    async def _launch(self) -> DeepProcess:
-        return await DeepProcess.launch(
-            self._command, job_limit=self._job_limit, memory_limit=self._memory_limit
-        )
+    # What becomes of the workers; the fork server tells it.
 
-    async def _supervise(self, first: DeepProcess) -> None:
-        """Feed one process with jobs, and replace it when it fails."""
-        process: DeepProcess | None = first
-        failures = 0
-        try:
-            while True:
-                if process is None:
-                    process = await self._replace(failures)
-                    failures += process is None
-                    continue
-                job = await self._jobs.get()
-                if job.answer.done():
-                    continue
-                if process.gone:
-                    self.crashes += 1
-                    self._jobs.put_nowait(job)  # its document has no part in that
-                    await process.stop()
-                    process = None
-                    continue
-                if await self._run(process, job):
-                    failures = 0
-                else:
-                    failures += 1
-                    with suppress(Exception):
-                        await process.stop()
-                    process = None
-        finally:
-            if process is not None:
-                await process.stop()
+    def worker_started(self, number: int, pid: int) -> None:
+        """Take the process id of a worker."""
+        if number in self._channels:
+            self._channels[number].pid = pid
 
-    async def _run(self, process: DeepProcess, job: _Job) -> bool:
-        """Answer `job`. Returns whether the process can go on."""
-        try:
-            findings = await process.ask(job.data, job.media_type, job.tier)
-        except WorkerFailedError as failure:
-            self._count(failure.reason)
-            _answer(job, (Finding.of(failure.reason, str(failure)),))
-            return False
-        except asyncio.CancelledError:
-            _answer(job, (Finding.of(Reason.DEEP_CHECK_CRASHED, "the deep checker was closed"),))
-            raise
-        except Exception as error:  # noqa: BLE001 - nothing ends the supervision but its end
-            self.crashes += 1
-            detail = f"{type(error).__name__}: {error}"
-            _answer(job, (Finding.of(Reason.DEEP_CHECK_CRASHED, detail),))
-            return False
-        _answer(job, findings)
-        return True
+    def worker_ended(self, number: int, status: int) -> None:
+        """Answer the job that a worker was at, and replace it."""
+        channel = self._channels.get(number)
+        if channel is None:
+            return
+        channel.readable()  # what it said before its end
+        del self._channels[number]
+        self._bury(channel, *_obituary(status))
+        self._replace(small_only=channel.small_only)
 
-    async def _replace(self, failures: int) -> DeepProcess | None:
-        if failures > 1:
-            await asyncio.sleep(min(FIRST_PAUSE * 2 ** min(failures - 2, 10), MAX_PAUSE))
+    def server_gone(self) -> None:
+        """Answer the jobs that the workers were at, and start anew."""
+        channels, self._channels = self._channels, {}
+        for channel in channels.values():
+            channel.readable()
+            self._bury(channel, Reason.DEEP_CHECK_CRASHED, "the fork server ended")
+        server, self._server = self._server, None
+        if server is not None:
+            self._relaunching = asyncio.create_task(self._relaunch(server))
+
+    def _bury(self, channel: Channel, reason: Reason, detail: str) -> None:
+        """Blame the job that a worker was at for its end, and let those behind it wait again."""
+        jobs = channel.leave()
+        if not channel.blamed:
+            self._count(reason)
+            if jobs:
+                jobs.pop(0).answer((Finding.of(reason, detail),))
+        now = self._loop.time()
+        for job in jobs:
+            if not job.done:
+                self._schedule.put_back(job, now)
+
+    def _replace(self, *, small_only: bool) -> None:
         self.restarts += 1
+        pause = self._pause()
+        if pause:
+            self._loop.call_later(pause, self._fork, small_only)
+        else:
+            self._fork(small_only)
+
+    def _pause(self) -> float:
+        if self._failures <= 1:
+            return 0.0
+        return float(min(FIRST_PAUSE * 2 ** min(self._failures - 2, 10), MAX_PAUSE))
+
+    def _fork(self, small_only: bool) -> None:  # noqa: FBT001 - a callback
+        if self._server is None:
+            return  # a new one is on its way, and all workers with it
+        self._forked += 1
         try:
-            return await self._launch()
-        except Exception as failure:  # noqa: BLE001 - as in _run
-            self.crashes += 1
-            self._fail_waiting(str(failure))
-            return None
+            own = self._server.fork(self._forked)
+        except OSError:
+            self._loop.call_later(MAX_PAUSE, self._fork, small_only)
+            return
+        self._channels[self._forked] = Channel(
+            self._forked, own, small_only=small_only, answered=self._answered
+        )
+        self._dispatch()
+
+    async def _launch(self) -> None:
+        self._server = await ForkServer.launch(
+            self._command,
+            cpu_limit=self._cpu_limit,
+            memory_limit=self._memory_limit,
+            listener=self,
+        )
+        for small_only in (True, *[False] * self._workers):
+            self._fork(small_only)
+
+    async def _relaunch(self, server: ForkServer) -> None:
+        while True:
+            self.restarts += 1
+            await server.stop()
+            await asyncio.sleep(self._pause())
+            try:
+                await self._launch()
+            except Exception as failure:  # noqa: BLE001 - nothing ends the supervision but its end
+                self._count(Reason.DEEP_CHECK_CRASHED)
+                self._fail_waiting(str(failure))
+            else:
+                return
+
+    # Documents.
+
+    def _dispatch(self) -> None:
+        """Hand jobs to the workers that have room, first to those that have nothing to do."""
+        for busy in (False, True):
+            for channel in self._channels.values():
+                while bool(channel.under_way) is busy and (room := channel.room) > 0:
+                    job = self._schedule.next(small_only=channel.small_only, max_cost=room)
+                    if job is None:
+                        break
+                    channel.send(job)
+        if not self._ticking and any(each.under_way for each in self._channels.values()):
+            self._ticking = True
+            self._loop.call_later(TICK, self._tick)
+
+    def _answered(self, channel: Channel, job: Job, message: bytes, seconds: float) -> None:
+        """Take a worker's answer to the job that it was at."""
+        self._schedule.observe(job.cost, seconds)
+        if message == protocol.OUT_OF_MEMORY:
+            self._fail(channel, job, Reason.DEEP_CHECK_MEMORY, "the memory limit was reached")
+            return
+        try:
+            findings = protocol.decode_findings(message)
+        except Exception as error:  # noqa: BLE001 - what a worker says ends no more than that worker
+            detail = f"nonsense: {type(error).__name__}: {error}"
+            self._fail(channel, job, Reason.DEEP_CHECK_CRASHED, detail)
+            return
+        self._failures = 0
+        self._dispatch()
+        job.answer(findings)
+
+    def _fail(self, channel: Channel, job: Job, reason: Reason, detail: str) -> None:
+        """Answer a job whose worker is of no more use, and end that."""
+        self._count(reason)
+        channel.blamed = True
+        channel.close()
+        if self._server is not None:
+            self._server.kill(channel.number)
+        job.answer((Finding.of(reason, detail),))
+
+    def _tick(self) -> None:
+        self._ticking = any(each.under_way for each in self._channels.values())
+        if self._ticking:
+            self._loop.call_later(TICK, self._tick)
+        for channel in list(self._channels.values()):
+            channel.readable()  # an answer that waits is no sleep
+            if channel.gone:
+                if self._server is not None:
+                    self._server.kill(channel.number)
+            elif channel.under_way and channel.pid:
+                self._watch(channel)
+
+    def _watch(self, channel: Channel) -> None:
+        job = channel.under_way[0]
+        used, slept = channel.watch.look(
+            job, channel.pid, waits_for_us=not channel.sent, interval=TICK
+        )
+        if used > self._cpu_limit + 1.0:  # its own timer is gone
+            detail = "used up its processor time"
+        elif slept >= self._cpu_limit:
+            detail = f"did nothing for {self._cpu_limit:g} s"
+        else:
+            return
+        channel.under_way.popleft()
+        self._fail(channel, job, Reason.DEEP_CHECK_TIMEOUT, detail)
 
     def _count(self, reason: Reason) -> None:
+        self._failures += 1
         if reason is Reason.DEEP_CHECK_TIMEOUT:
             self.timeouts += 1
         elif reason is Reason.DEEP_CHECK_MEMORY:
@@ -180,10 +324,19 @@ class DeepChecker:
             self.crashes += 1
 
     def _fail_waiting(self, detail: str) -> None:
-        while not self._jobs.empty():
-            _answer(self._jobs.get_nowait(), (Finding.of(Reason.DEEP_CHECK_CRASHED, detail),))
+        for job in self._schedule.clear():
+            job.answer(_crashed(detail))
 
 
-def _answer(job: _Job, findings: tuple[Finding, ...]) -> None:
-    if not job.answer.done():  # done already: the caller went away
-        job.answer.set_result(findings)
+def _crashed(detail: str) -> tuple[Finding, ...]:
+    return (Finding.of(Reason.DEEP_CHECK_CRASHED, detail),)
+
+
+def _obituary(status: int) -> tuple[Reason, str]:
+    """Say what a worker died of."""
+    if -status in _TIME_SIGNALS:
+        return Reason.DEEP_CHECK_TIMEOUT, "used up its processor time"
+    if status < 0:
+        name = signal.strsignal(-status) or "a signal"  # real-time ones are no signal.Signals
+        return Reason.DEEP_CHECK_CRASHED, f"died of {-status}, {name}"
+    return Reason.DEEP_CHECK_CRASHED, f"ended with status {status}"

@@ -1,108 +1,88 @@
-"""The process that runs tiers 3 and 4: `python -m docwarden.integrity.deep.worker`.
+"""One worker: a process forked for the deep checks, which may die of any document.
 
-It reads jobs from its standard input and answers on its standard output; `deep_protocol` says how.
-It limits itself before the first job, so that whatever a parser does ends with this process:
-address space, CPU seconds per job, core dumps, open files, and an alarm that ends it when the
-parent died without closing the pipe. It ends when its input does.
+It reads jobs from its socket and answers on it; `protocol` says how. The CPU time of a job is
+limited by a timer that ends the process by its signal's default action, in the middle of C code
+too. It ends when its socket does, or with the fork server.
 """
 
-import argparse
+import ctypes
 import os
-import resource
 import signal
-import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import BinaryIO
+import socket
+import time
+from collections.abc import Mapping
+from io import BufferedReader
+from typing import Final
 
 from docwarden.integrity.deep import protocol
-from docwarden.integrity.deep.decoders import Decode, load_decoder
+from docwarden.integrity.deep.decoders import Decode
+from docwarden.integrity.record import Failures
+from docwarden.integrity.registry import MEDIA_TYPES
 
-_OPEN_FILES = 64
-_ALL_FILES = 1 << 20
-_LOADING_SECONDS = 30
+_BUFFER: Final = 256 << 10  # most documents come with one system call
+_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
-def main() -> int:
-    """Answer jobs until the input ends. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="docwarden.integrity.deep.worker")
-    parser.add_argument("--memory", type=int, required=True, help="address space, bytes")
-    parser.add_argument("--seconds", type=int, required=True, help="time for a job, seconds")
-    limits = parser.parse_args()
-    jobs, answers = _take_pipes()
-    _limit_process(limits.memory)
-    warnings.simplefilter("ignore")  # nobody would read them
-    protocol.write(answers, protocol.READY)
-    try:
-        _answer_all(jobs, answers, limits.seconds)
-    except MemoryError:  # for the document itself, too
-        protocol.write(answers, protocol.OUT_OF_MEMORY)
-        return 1  # the state of the heap is anybody's guess now
+def become_worker() -> None:
+    """Take a process group of its own, and end with the parent, whatever ends that."""
+    os.setpgid(0, 0)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def serve(jobs: socket.socket, decoders: Mapping[str, Decode], seconds: float) -> int:
+    """Answer jobs until the socket ends. Returns the exit status.
+
+    Args:
+        jobs: the socket.
+        decoders: what decodes documents of each media type.
+        seconds: CPU time for one job.
+    """
+    source = BufferedReader(jobs.makefile("rb", buffering=0), _BUFFER)
+    used = time.process_time()
+    while len(head := source.read(protocol.JOB.size)) == protocol.JOB.size:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        try:
+            failures = _decode(head, source, decoders)
+        except MemoryError:  # for the document itself, too
+            jobs.sendall(protocol.frame(protocol.OUT_OF_MEMORY, 0.0))
+            return 1  # the state of the heap is anybody's guess now
+        if failures is None:
+            break
+        before, used = used, time.process_time()
+        jobs.sendall(protocol.encode_answer(failures, used - before))
     return 0
 
 
-def _answer_all(jobs: BinaryIO, answers: BinaryIO, seconds: int) -> None:
-    loaded: dict[str, Decode] = {}
-    for job in iter(lambda: protocol.read(jobs), None):
-        media_type, tier, data = protocol.decode_job(job)
-        if media_type not in loaded:
-            # The parent does not count the loading of a library as time of the document.
-            protocol.write(answers, protocol.LOADING)
-            with _limited_time(_LOADING_SECONDS):
-                loaded[media_type] = load_decoder(media_type)
-            protocol.write(answers, protocol.LOADED)
-        with _limited_time(seconds):
-            failures = loaded[media_type](data, tier)
-        protocol.write(answers, protocol.encode_answer(failures))
+def _decode(head: bytes, source: BufferedReader, decoders: Mapping[str, Decode]) -> Failures | None:
+    """Return what is found, or None when the document does not come whole."""
+    length, media_type, tier = protocol.decode_job(head)
+    if MEDIA_TYPES[media_type].streams:
+        body = _Body(source, length)
+        failures = decoders[media_type](body, tier)
+        body.skip()
+        return failures
+    data = source.read(length)
+    return decoders[media_type](data, tier) if len(data) == length else None
 
 
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep the pipes for the protocol alone: libraries print to wherever they like."""
-    jobs, answers = os.dup(0), os.dup(1)
-    # Not every event loop closes what is inheritable before it starts a process.
-    os.closerange(3, min(jobs, answers))
-    os.closerange(min(jobs, answers) + 1, max(jobs, answers))
-    os.closerange(max(jobs, answers) + 1, _ALL_FILES)
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(nowhere, standard)
-    os.close(nowhere)
-    return os.fdopen(jobs, "rb"), os.fdopen(answers, "wb")
+class _Body:
+    """A document that is looked at while it comes, and never held whole."""
 
+    __slots__ = ("_left", "_source")
 
-def _limit_process(memory: int) -> None:
-    for kind, wanted in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        (resource.RLIMIT_FSIZE, 0),
-    ):
-        limit = _at_most(wanted, resource.getrlimit(kind)[1])
-        resource.setrlimit(kind, (limit, limit))
-    # A terminal's Ctrl-C is for the parent, which then closes the pipe.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def __init__(self, source: BufferedReader, length: int) -> None:
+        self._source = source
+        self._left = length
 
+    def read(self, size: int, /) -> bytes:
+        wanted = min(size, self._left)
+        data = self._source.read(wanted)
+        self._left = self._left - wanted if len(data) == wanted else 0
+        return data
 
-def _at_most(wanted: int, hard: int) -> int:
-    """Return the limit to set: a lower hard one is the operator's (setrlimit(2))."""
-    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-
-
-@contextmanager
-def _limited_time(seconds: int) -> Iterator[None]:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    used = usage.ru_utime + usage.ru_stime
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    # Both end the process by their signals' default action, in the middle of C code too.
-    resource.setrlimit(resource.RLIMIT_CPU, (_at_most(int(used) + seconds + 1, hard), hard))
-    # The parent kills earlier; the alarm is for a parent that is gone.
-    signal.alarm(2 * seconds + 1)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    def skip(self) -> None:
+        """Read what the decoder left."""
+        while self.read(_BUFFER):
+            pass

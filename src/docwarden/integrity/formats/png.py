@@ -9,56 +9,13 @@ from struct import Struct
 from types import MappingProxyType
 from typing import Final
 
-from isal import isal_zlib
+from zlib_ng import zlib_ng
 
 from docwarden.integrity.broken import BrokenError
-from docwarden.integrity.checks import CheckSet, Mode
-from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.formats.png_checks import PngCheck, PngReason
+from docwarden.integrity.formats.png_pixels import decode_cost, decode_small
 from docwarden.integrity.record import Format, Walked
 from docwarden.integrity.verdict import Data
-
-
-class PngCheck(CheckSet):
-    """The checks of a PNG."""
-
-    STRUCTURE = (
-        "png-structure",
-        2,
-        Mode.ENFORCE,
-        "The chunks are in order from IHDR to IEND, and each one's CRC is right.",
-    )
-
-
-class PngReason(ReasonSet):
-    """Why a PNG fails them."""
-
-    HEADER_INVALID = (
-        "png-header-invalid",
-        PngCheck.STRUCTURE,
-        "IHDR is not first, or holds values that no PNG has.",
-    )
-    CHUNK_INVALID = (
-        "png-chunk-invalid",
-        PngCheck.STRUCTURE,
-        "A chunk has an impossible type, or one that no decoder may skip.",
-    )
-    CHUNK_TRUNCATED = (
-        "png-chunk-truncated",
-        PngCheck.STRUCTURE,
-        "A chunk reaches past the end of the bytes.",
-    )
-    CRC_MISMATCH = ("png-crc-mismatch", PngCheck.STRUCTURE, "A chunk's CRC is wrong.")
-    ORDER_INVALID = (
-        "png-order-invalid",
-        PngCheck.STRUCTURE,
-        "IDAT chunks are missing or apart, or the palette is missing or misplaced.",
-    )
-    TOO_MANY_CHUNKS = (
-        "png-too-many-chunks",
-        PngCheck.STRUCTURE,
-        "More chunks than any encoder writes.",
-    )
-
 
 MAX_CHUNKS: Final = 65_536
 """A 32 MiB file in the usual 8 KiB chunks has 4,096."""
@@ -86,7 +43,7 @@ def walk_png(data: Data) -> Walked:
     """
     _check_header(data)
     view = memoryview(data)
-    crc32 = isal_zlib.crc32
+    crc32 = zlib_ng.crc32
     order = _Order(indexed=data[_COLOUR_TYPE_AT] == _INDEXED)
     at = _SIGNATURE_LENGTH
     unpack: Callable[[Data, int], tuple[int, bytes]] = _LENGTH_AND_TYPE.unpack_from
@@ -177,7 +134,10 @@ FORMAT: Final = Format(
     mangled=rb"(?:\xef\xbf\xbd|\xc2\x89|\xe2\x80\xb0|\x89|\t|\?)PNG[\r\n]",
     end_mark=b"\0\0\0\0IEND\xaeB`\x82",
     walk=walk_png,
-    decoder="docwarden.integrity.deep.decode_image:decode_png",
+    decoder="docwarden.integrity.formats.png_pixels:decode_png",
+    streams=True,
+    decode_cost=decode_cost,
+    decode_small=decode_small,
     checks=PngCheck,
     reasons=PngReason,
 )

@@ -1,0 +1,148 @@
+"""The way to one worker and back: jobs out, answers in, without a task or a timer for either."""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from docwarden.integrity.deep import protocol
+from docwarden.integrity.deep.schedule import AHEAD, Job
+from docwarden.integrity.deep.watch import JobWatch
+
+_READ: Final = 16 << 10
+_ANY: Final = float("inf")
+
+Answered = Callable[["Channel", Job, bytes, float], None]
+"""Takes the worker, the job, the encoded findings, and the seconds since the worker began it."""
+
+
+class Channel:
+    """One worker, seen from the gateway.
+
+    Attributes:
+        number: what the fork server knows it by.
+        small_only: whether it takes small jobs only.
+        pid: its process id, 0 until it is told.
+        under_way: jobs that have no answer yet; the worker is at the first.
+        watch: follows the job that it is at.
+        blamed: whether its failure has been told and counted.
+        gone: whether it takes no more jobs.
+    """
+
+    __slots__ = (
+        "_answered", "_began", "_inbox", "_load", "_loop", "_outbox", "_socket", "blamed", "gone",
+        "number", "pid", "small_only", "under_way", "watch",
+    )  # fmt: skip
+
+    def __init__(
+        self, number: int, own: socket.socket, *, small_only: bool, answered: Answered
+    ) -> None:
+        self.number = number
+        self.small_only = small_only
+        self.pid = 0
+        self.under_way: deque[Job] = deque()
+        self.watch = JobWatch()
+        self.blamed = False
+        self.gone = False
+        self._socket = own
+        self._answered = answered
+        self._loop = asyncio.get_running_loop()
+        self._inbox = b""
+        self._outbox: deque[memoryview] = deque()
+        self._load = 0.0
+        self._began = 0.0
+        self._loop.add_reader(own.fileno(), self.readable)
+
+    @property
+    def sent(self) -> bool:
+        """Whether the worker has all bytes of its jobs."""
+        return not self._outbox
+
+    @property
+    def room(self) -> float:
+        """CPU seconds that one more job may cost."""
+        if self.gone:
+            return 0.0
+        return AHEAD - self._load if self.under_way else _ANY
+
+    def send(self, job: Job) -> None:
+        """Hand a job to the worker."""
+        if not self.under_way:
+            self._began = self._loop.time()
+        self.under_way.append(job)
+        self._load += job.cost
+        data = job.data
+        head = protocol.encode_job(data, job.media_type, job.tier)
+        if self._outbox:
+            self._outbox += (memoryview(head), memoryview(data))
+            return
+        sent = self._try(head, data)
+        if sent < len(head) + len(data):
+            rest = (memoryview(head)[sent:], memoryview(data)[max(sent - len(head), 0) :])
+            self._outbox += (part for part in rest if part)
+            self._loop.add_writer(self._socket.fileno(), self._writable)
+
+    def readable(self) -> None:
+        """Take the answers that have come."""
+        while not self.gone:
+            self._take_answers()
+            try:
+                data = self._socket.recv(_READ)
+            except BlockingIOError:
+                return
+            except OSError:  # closed by what an answer led to, or by the worker's end
+                data = b""
+            if not data:
+                self.close()
+            self._inbox += data
+
+    def close(self) -> None:
+        """Take no more jobs, and let the worker end; the fork server will tell what it died of."""
+        if self.gone:
+            return
+        self.gone = True
+        self._outbox.clear()
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_writer(self._socket.fileno())
+        self._socket.close()
+
+    def leave(self) -> list[Job]:
+        """Close, and return the jobs that got no answer."""
+        self.close()
+        jobs = list(self.under_way)
+        self.under_way.clear()
+        return jobs
+
+    def _take_answers(self) -> None:
+        while not self.gone and len(self._inbox) >= protocol.ANSWER.size:
+            length, _ = protocol.ANSWER.unpack_from(self._inbox)
+            end = protocol.ANSWER.size + length
+            if length > protocol.MAX_ANSWER or not self.under_way:
+                self.close()  # out of its mind
+            elif len(self._inbox) < end:
+                return
+            else:
+                findings = self._inbox[protocol.ANSWER.size : end]
+                self._inbox = self._inbox[end:]
+                job = self.under_way.popleft()
+                self._load = self._load - job.cost if self.under_way else 0.0
+                began, self._began = self._began, self._loop.time()
+                self._answered(self, job, findings, self._began - began)
+
+    def _try(self, *parts: bytes | bytearray | memoryview) -> int:
+        try:
+            return self._socket.sendmsg(parts)
+        except BlockingIOError:
+            return 0
+        except OSError:  # its end shows where the answers come
+            return sum(map(len, parts))
+
+    def _writable(self) -> None:
+        while self._outbox:
+            part = self._outbox.popleft()
+            sent = self._try(part)
+            if sent < len(part):
+                self._outbox.appendleft(part[sent:])
+                return
+        self._loop.remove_writer(self._socket.fileno())

@@ -1,0 +1,152 @@
+"""Which document is looked at next: what waits for a worker, in which order, and who is refused.
+
+Rules of this file
+    - A job's cost is CPU time as estimated from its size. Up to `SMALL` it is small, else large.
+    - Small jobs never wait behind large ones: one worker takes small ones only.
+    - Cheap ones come first, but nobody waits for ever: a job is overtaken by those only that come
+      within `AGING` times its cost.
+    - A worker is handed further small jobs before it has answered, up to `AHEAD`, so that it need
+      not sleep in between.
+    - A job is refused at once when the queue is full, or what is ahead of it will most likely not
+      be done before its deadline.
+
+Time and workers are passed in; nothing here waits.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from docwarden.integrity.registry import MEDIA_TYPES
+from docwarden.integrity.verdict import Data, Finding
+
+SMALL: Final = 0.010
+"""Seconds of CPU time: several page scans, or a PDF of some hundred kilobytes."""
+AHEAD: Final = 0.002
+"""Seconds of CPU time that a worker is handed beyond the job that it is at."""
+AGING: Final = 4.0
+MAX_QUEUED: Final = 512
+"""Jobs that may wait; their documents count against the memory of requests all the while."""
+MIN_PACE: Final = 0.1
+MAX_PACE: Final = 10.0
+"""Bounds of what is learned of the seconds that a job takes for each second that it should cost."""
+
+_LEARNING: Final = 0.05
+
+
+class DeepChecksFullError(Exception):
+    """More documents wait for a deep check than can be looked at in time."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A document to look at.
+
+    Attributes:
+        data: its bytes.
+        media_type: what they are.
+        tier: the highest tier that runs.
+        deadline: monotonic second by which an answer is of use.
+        finish: takes what is found.
+        cost: CPU seconds that it is expected to take.
+        done: whether it was answered, or nobody waits for it any more.
+    """
+
+    data: Data
+    media_type: str
+    tier: int
+    deadline: float
+    finish: Callable[[tuple[Finding, ...]], None]
+    cost: float = field(init=False)
+    done: bool = False
+
+    def __post_init__(self) -> None:
+        self.cost = MEDIA_TYPES[self.media_type].decode_cost(self.data)
+
+    @property
+    def small(self) -> bool:
+        """Whether it may go to the worker for small ones."""
+        return self.cost <= SMALL
+
+    def answer(self, findings: tuple[Finding, ...]) -> None:
+        """Hand on what is found, unless nobody waits for it any more."""
+        if not self.done:
+            self.done = True
+            self.finish(findings)
+
+
+class Schedule:
+    """The jobs that wait, for `workers` workers and one more for small jobs.
+
+    Attributes:
+        refused: jobs refused since the start.
+    """
+
+    __slots__ = ("_large", "_numbers", "_pace", "_small", "_workers", "refused")
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._small: list[tuple[float, int, Job]] = []
+        self._large: list[tuple[float, int, Job]] = []
+        self._numbers = itertools.count()
+        self._pace = 1.0
+        self.refused = 0
+
+    def __len__(self) -> int:
+        return len(self._small) + len(self._large)
+
+    def add(self, job: Job, now: float) -> None:
+        """Let a job wait for its turn.
+
+        Raises:
+            DeepChecksFullError: It would wait in vain.
+        """
+        if len(self) >= MAX_QUEUED or now + self.expected_wait(job) > job.deadline:
+            self.refused += 1
+            raise DeepChecksFullError
+        self.put_back(job, now)
+
+    def put_back(self, job: Job, now: float) -> None:
+        """Let a job wait that was accepted before."""
+        lane = self._small if job.small else self._large
+        heapq.heappush(lane, (now + AGING * job.cost, next(self._numbers), job))
+
+    def next(self, *, small_only: bool = False, max_cost: float = math.inf) -> Job | None:
+        """Return the job that is next, of no more than `max_cost`, and forget it."""
+        lane = self._small
+        if self._large and not small_only and (not lane or self._large[0] < lane[0]):
+            lane = self._large
+        if not lane or lane[0][2].cost > max_cost:
+            return None
+        return heapq.heappop(lane)[2]
+
+    def discard(self, job: Job) -> None:
+        """Forget a job that nobody waits for any more."""
+        lane = self._small if job.small else self._large
+        lane[:] = [entry for entry in lane if entry[2] is not job]
+        heapq.heapify(lane)
+
+    def clear(self) -> list[Job]:
+        """Forget all jobs, and return them."""
+        jobs = [entry[2] for entry in (*self._small, *self._large)]
+        self._small.clear()
+        self._large.clear()
+        return jobs
+
+    def observe(self, cost: float, seconds: float) -> None:
+        """Learn how long a job took that was expected to cost so much."""
+        ratio = min(max(seconds / cost, MIN_PACE), MAX_PACE)
+        self._pace += (ratio - self._pace) * _LEARNING
+
+    def expected_wait(self, job: Job) -> float:
+        """Return the seconds until a worker would begin with `job`, at the pace of late."""
+        ahead = sum(entry[2].cost for entry in self._small)
+        if job.small:
+            return ahead * self._pace / (self._workers + 1)
+        ahead += sum(entry[2].cost for entry in self._large)
+        return ahead * self._pace / self._workers
