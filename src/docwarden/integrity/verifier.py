@@ -2,27 +2,31 @@
 
 Rules of this file
     - Tiers 1 and 2 run in place; a document above `THREAD_FROM` bytes has them in a thread.
-    - Tiers 3 and 4 run in the deep checker's process, and only when nothing is rejected before.
+    - Tiers 3 and 4 run in the deep checker's processes, and only when nothing is rejected before.
+      A document that its format's record calls small is decoded in place.
     - Equal bytes in verification at the same moment share one check. It goes on while anybody
       waits for it, and is cancelled with its last waiter.
     - Verdicts are remembered, least recently used forgotten first. A verdict that rests on a
       crash, timeout or memory failure of the deep check is not: it may say more about the moment
       than about the document.
+    - Nothing here has a task or a timer of its own: who waits has both.
 """
 
 import asyncio
-import functools
+import math
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine
+from functools import partial
 from typing import Any, Final
 
 import xxhash
 
 from docwarden.integrity.checks import Check
+from docwarden.integrity.deep.schedule import DeepChecksFullError, Job
 from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.policy import Policy
+from docwarden.integrity.registry import MEDIA_TYPES
 from docwarden.integrity.tiers import inspect_bytes
 from docwarden.integrity.verdict import Data, Finding, Verdict, first_enforced
 
@@ -31,11 +35,31 @@ THREAD_FROM: Final = 256 << 10
 
 _DEEP_TIER: Final = 3
 
+Inspected = tuple[str | None, tuple[Finding, ...]]
+"""What tiers 1 and 2 say: the media type and the failed checks."""
 
-@dataclass(slots=True)
-class _Shared:
-    task: asyncio.Task[Verdict]
-    waiters: int = 0
+
+class _Check:
+    """A check under way, and who waits for it."""
+
+    __slots__ = ("data", "deadline", "job", "key", "waiters")
+
+    def __init__(self, key: int, data: Data, deadline: float) -> None:
+        self.key = key
+        self.data = data
+        self.deadline = deadline
+        self.job: Job | None = None
+        self.waiters: list[asyncio.Future[Verdict]] = []
+
+    def finish(self, outcome: Verdict | BaseException) -> None:
+        """Tell all who wait."""
+        for waiter in self.waiters:
+            if waiter.done():
+                continue
+            if isinstance(outcome, BaseException):
+                waiter.set_exception(outcome)
+            else:
+                waiter.set_result(outcome)
 
 
 class Verifier:
@@ -65,7 +89,7 @@ class Verifier:
         self._seed = secrets.randbits(64) if seed is None else seed
         # A dict would look for its oldest entry past all those that were forgotten before.
         self._verdicts: OrderedDict[int, Verdict] = OrderedDict()
-        self._pending: dict[int, _Shared] = {}
+        self._pending: dict[int, _Check] = {}
 
     def recall(self, data: Data) -> tuple[int, Verdict | None]:
         """Return what a verdict on `data` is remembered under, and the verdict if there is one."""
@@ -75,18 +99,24 @@ class Verifier:
             self._verdicts.move_to_end(key)
         return key, verdict
 
-    def begin(self, key: int, data: Data) -> Verdict | Coroutine[Any, Any, Verdict]:
-        """Return the new verdict on `data` if it is found in place, else what finds it.
+    def begin(
+        self, key: int, data: Data, deadline: float = math.inf
+    ) -> Verdict | Coroutine[Any, Any, Verdict]:
+        """Return the new verdict on `data` if it is found in place, else what waits for it.
 
-        A verdict costs microseconds then, and no timer has to guard them.
+        A verdict costs microseconds then, and no timer has to guard them. Waiting raises
+        `DeepChecksFullError` where no verdict is to be expected before `deadline`, in seconds of
+        the event loop's clock. The caller ends the wait when it has come.
         """
-        if len(data) >= THREAD_FROM or key in self._pending:
-            return self._share(key, functools.partial(self._look_from_thread, key, data))
+        if key in self._pending or len(data) >= THREAD_FROM:
+            return self._wait(key, data, deadline, None)
         media_type, findings = inspect_bytes(data, self._policy)
-        if not self._needs_deep(media_type, findings):
-            return self._conclude(key, data, media_type, findings)
-        work = functools.partial(self._look_deeper, key, data, media_type, findings)
-        return self._share(key, work)
+        if media_type is not None and self._needs_deep(media_type, findings):
+            failures = MEDIA_TYPES[media_type].decode_small(data)
+            if failures is None:
+                return self._wait(key, data, deadline, (media_type, findings))
+            findings += tuple(Finding.of(*failure) for failure in failures)
+        return self._conclude(key, data, media_type, findings)
 
     async def verify(self, data: Data) -> Verdict:
         """Return the verdict on `data`, remembered or new. Raises nothing but cancellation."""
@@ -94,38 +124,74 @@ class Verifier:
         found = verdict or self.begin(key, data)
         return found if isinstance(found, Verdict) else await found
 
-    async def _share(self, key: int, look: Callable[[], Coroutine[Any, Any, Verdict]]) -> Verdict:
-        # Not before the first step: who never gets that far can neither count nor leave.
-        shared = self._pending.get(key)
-        if shared is None:
-            shared = self._pending[key] = _Shared(asyncio.create_task(look()))
-        shared.waiters += 1
-        try:
-            return await asyncio.shield(shared.task)
-        finally:
-            shared.waiters -= 1
-            # A newcomer joins neither a check that has ended nor one that is being cancelled.
-            if (not shared.waiters or shared.task.done()) and self._pending.get(key) is shared:
-                del self._pending[key]
-            if not shared.waiters:
-                shared.task.cancel()
-
-    async def _look_from_thread(self, key: int, data: Data) -> Verdict:
-        media_type, findings = await asyncio.to_thread(inspect_bytes, data, self._policy)
-        if not self._needs_deep(media_type, findings):
-            return self._conclude(key, data, media_type, findings)
-        return await self._look_deeper(key, data, media_type, findings)
-
-    async def _look_deeper(
-        self,
-        key: int,
-        data: Data,
-        media_type: str | None,
-        findings: tuple[Finding, ...],
+    async def _wait(
+        self, key: int, data: Data, deadline: float, inspected: Inspected | None
     ) -> Verdict:
-        if self._deep is not None and media_type is not None:
-            findings += await self._deep.check(data, media_type, self._policy)
-        return self._conclude(key, data, media_type, findings)
+        # Not before the first step: who never gets that far can neither join nor leave.
+        check = self._pending.get(key)
+        waiter: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        if check is None:
+            check = self._pending[key] = _Check(key, data, deadline)
+            check.waiters.append(waiter)
+            self._start(check, inspected)
+        else:
+            check.waiters.append(waiter)
+        try:
+            return await waiter
+        finally:
+            check.waiters.remove(waiter)
+            if not check.waiters:
+                self._abandon(check)
+
+    def _start(self, check: _Check, inspected: Inspected | None) -> None:
+        if inspected is not None:
+            self._look_deeper(check, *inspected)
+            return
+        loop = asyncio.get_running_loop()
+        looking = loop.run_in_executor(None, inspect_bytes, check.data, self._policy)
+        looking.add_done_callback(partial(self._inspected, check))
+
+    def _inspected(self, check: _Check, looking: "asyncio.Future[Inspected]") -> None:
+        if looking.cancelled() or not check.waiters:
+            return
+        error = looking.exception()
+        if error is not None:
+            self._settle(check, error)
+            return
+        self._look_deeper(check, *looking.result())
+
+    def _look_deeper(
+        self, check: _Check, media_type: str | None, findings: tuple[Finding, ...]
+    ) -> None:
+        if self._deep is None or media_type is None or not self._needs_deep(media_type, findings):
+            self._settle(check, self._conclude(check.key, check.data, media_type, findings))
+            return
+
+        def conclude(deeper: tuple[Finding, ...]) -> None:
+            found = findings + deeper
+            self._settle(check, self._conclude(check.key, check.data, media_type, found))
+
+        try:
+            check.job = self._deep.submit(
+                check.data, media_type, self._policy.tier, conclude, check.deadline
+            )
+        except DeepChecksFullError as full:
+            self._settle(check, full)
+
+    def _settle(self, check: _Check, outcome: Verdict | BaseException) -> None:
+        self._forget(check)
+        check.finish(outcome)
+
+    def _forget(self, check: _Check) -> None:
+        """Let a newcomer begin anew."""
+        if self._pending.get(check.key) is check:
+            del self._pending[check.key]
+
+    def _abandon(self, check: _Check) -> None:
+        """End a check that nobody waits for any more."""
+        self._forget(check)
+        if check.job is not None and self._deep is not None:
+            self._deep.cancel(check.job)
 
     def _needs_deep(self, media_type: str | None, findings: tuple[Finding, ...]) -> bool:
         return (

@@ -1,5 +1,7 @@
 import asyncio
+import math
 import threading
+import zlib
 from typing import Any
 
 import pytest
@@ -8,11 +10,12 @@ import xxhash
 from docwarden.core.deadline import Deadline
 from docwarden.core.fetch import Fetch
 from docwarden.fetching.attempt import _in_time
+from docwarden.integrity.deep.schedule import DeepChecksFullError, Job
 from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.tiers import inspect_bytes
-from docwarden.integrity.verdict import Finding
+from docwarden.integrity.verdict import Finding, Verdict
 from docwarden.integrity.verifier import THREAD_FROM, Verifier
 
 
@@ -26,15 +29,20 @@ class Deep(DeepChecker):
         self.cancelled = 0
         self.gate = asyncio.Event()
         self.gate.set()
+        self.full = False
 
-    async def check(self, *_document):
+    def submit(self, data, media_type, tier, finish, deadline=math.inf):
         self.calls += 1
-        try:
-            await self.gate.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        return self.findings
+        if self.full:
+            raise DeepChecksFullError
+        job = Job(data, media_type, tier, deadline, finish)
+        opened = asyncio.ensure_future(self.gate.wait())
+        opened.add_done_callback(lambda _: job.answer(self.findings))
+        return job
+
+    def cancel(self, job):
+        self.cancelled += not job.done
+        job.done = True
 
 
 async def _until(condition):
@@ -44,19 +52,19 @@ async def _until(condition):
 
 
 async def test_verdict_of_an_intact_document_says_type_and_etag(documents):
-    verdict = await Verifier(policy=Policy()).verify(documents["png"])
+    verdict = await Verifier(policy=Policy()).verify(documents["jpeg"])
     assert verdict.intact
-    assert verdict.media_type == "image/png"
-    assert verdict.etag == b'"%b"' % xxhash.xxh3_128_hexdigest(documents["png"]).encode()
+    assert verdict.media_type == "image/jpeg"
+    assert verdict.etag == b'"%b"' % xxhash.xxh3_128_hexdigest(documents["jpeg"]).encode()
 
 
 async def test_equal_bytes_are_checked_once(documents):
     deep = Deep()
     verifier = Verifier(policy=Policy(), deep=deep)
-    assert verifier.recall(documents["png"])[1] is None
-    first = await verifier.verify(documents["png"])
-    assert await verifier.verify(bytes(bytearray(documents["png"]))) is first
-    assert verifier.recall(documents["png"])[1] is first
+    assert verifier.recall(documents["jpeg"])[1] is None
+    first = await verifier.verify(documents["jpeg"])
+    assert await verifier.verify(bytes(bytearray(documents["jpeg"]))) is first
+    assert verifier.recall(documents["jpeg"])[1] is first
     assert deep.calls == 1
 
 
@@ -64,7 +72,7 @@ async def test_equal_bytes_at_the_same_moment_share_one_check(documents):
     deep = Deep()
     deep.gate.clear()
     verifier = Verifier(policy=Policy(), deep=deep)
-    tasks = [asyncio.create_task(verifier.verify(documents["png"])) for _ in range(5)]
+    tasks = [asyncio.create_task(verifier.verify(documents["jpeg"])) for _ in range(5)]
     await _until(lambda: deep.calls)
     deep.gate.set()
     verdicts = await asyncio.gather(*tasks)
@@ -76,9 +84,9 @@ async def test_shared_check_goes_on_when_its_first_caller_leaves(documents):
     deep = Deep()
     deep.gate.clear()
     verifier = Verifier(policy=Policy(), deep=deep)
-    first = asyncio.create_task(verifier.verify(documents["png"]))
+    first = asyncio.create_task(verifier.verify(documents["jpeg"]))
     await _until(lambda: deep.calls)
-    second = asyncio.create_task(verifier.verify(documents["png"]))
+    second = asyncio.create_task(verifier.verify(documents["jpeg"]))
     await asyncio.sleep(0)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -92,10 +100,10 @@ async def test_newcomer_that_does_not_wait_yet_is_not_cut_off_by_who_leaves(docu
     deep = Deep()
     deep.gate.clear()
     verifier = Verifier(policy=Policy(), deep=deep)
-    first = asyncio.create_task(verifier.verify(documents["png"]))
+    first = asyncio.create_task(verifier.verify(documents["jpeg"]))
     await _until(lambda: deep.calls)
-    key, _ = verifier.recall(documents["png"])
-    newcomer: Any = verifier.begin(key, documents["png"])
+    key, _ = verifier.recall(documents["jpeg"])
+    newcomer: Any = verifier.begin(key, documents["jpeg"])
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
     deep.gate.set()
@@ -104,11 +112,11 @@ async def test_newcomer_that_does_not_wait_yet_is_not_cut_off_by_who_leaves(docu
 
 async def test_who_leaves_before_waiting_leaves_nothing_behind(documents):
     verifier = Verifier(policy=Policy(), deep=Deep())
-    key, _ = verifier.recall(documents["png"])
-    found: Any = verifier.begin(key, documents["png"])
+    key, _ = verifier.recall(documents["jpeg"])
+    found: Any = verifier.begin(key, documents["jpeg"])
     found.close()
     assert verifier._pending == {}
-    found = verifier.begin(key, documents["png"])
+    found = verifier.begin(key, documents["jpeg"])
     waiting = _in_time(found, Fetch("1", Deadline(5.0)), 0.0)
     waiting.send(None)  # it asks for a task, and its client leaves
     with pytest.raises(asyncio.CancelledError):
@@ -120,13 +128,13 @@ async def test_check_that_nobody_waits_for_is_cancelled_and_a_newcomer_starts_an
     deep = Deep()
     deep.gate.clear()
     verifier = Verifier(policy=Policy(), deep=deep)
-    only = asyncio.create_task(verifier.verify(documents["png"]))
+    only = asyncio.create_task(verifier.verify(documents["jpeg"]))
     await _until(lambda: deep.calls)
     only.cancel()
     with pytest.raises(asyncio.CancelledError):
         await only
     deep.gate.set()
-    assert (await verifier.verify(documents["png"])).intact
+    assert (await verifier.verify(documents["jpeg"])).intact
     await _until(lambda: deep.cancelled == 1)
     assert deep.calls == 2
 
@@ -138,21 +146,54 @@ async def test_check_that_nobody_waits_for_is_cancelled_and_a_newcomer_starts_an
 async def test_verdict_that_rests_on_a_failed_deep_check_is_not_remembered(documents, reason):
     deep = Deep(Finding.of(reason, "a bad moment"))
     verifier = Verifier(policy=Policy(), deep=deep)
-    verdict = await verifier.verify(documents["png"])
+    verdict = await verifier.verify(documents["jpeg"])
     assert verdict.rejected is not None
     assert verdict.rejected.reason == reason
-    assert verifier.recall(documents["png"])[1] is None
+    assert verifier.recall(documents["jpeg"])[1] is None
     deep.findings = ()
-    assert (await verifier.verify(documents["png"])).intact
+    assert (await verifier.verify(documents["jpeg"])).intact
 
 
 async def test_broken_document_is_remembered_and_never_reaches_the_deep_check(documents):
     deep = Deep()
     verifier = Verifier(policy=Policy(), deep=deep)
-    broken = documents["png"][:-20]
+    broken = documents["jpeg"][:-20]
     assert not (await verifier.verify(broken)).intact
     assert verifier.recall(broken)[1] is not None
     assert deep.calls == 0
+
+
+async def test_full_deep_checks_are_told_to_all_who_wait_and_nothing_is_remembered(documents):
+    deep = Deep()
+    deep.full = True
+    verifier = Verifier(policy=Policy(), deep=deep)
+    large = documents["tiff-raw"] + bytes(THREAD_FROM)
+    for document in (documents["gif"], large):
+        asked = [asyncio.create_task(verifier.verify(document)) for _ in range(2)]
+        for outcome in await asyncio.gather(*asked, return_exceptions=True):
+            assert isinstance(outcome, DeepChecksFullError)
+        assert verifier.recall(document)[1] is None
+    assert not verifier._pending
+    deep.full = False
+    assert (await verifier.verify(documents["gif"])).intact
+
+
+async def test_small_png_is_decoded_in_place(png_of, documents):
+    deep = Deep()
+    verifier = Verifier(policy=Policy(), deep=deep)
+    head = (b"IHDR", b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0")
+    whole = png_of(head, (b"IDAT", zlib.compress(b"\0\0")), (b"IEND", b""))
+    for document, intact in (
+        (whole, True),
+        (png_of(head, (b"IDAT", zlib.compress(b"\0")), (b"IEND", b"")), False),
+    ):
+        verdict = verifier.begin(verifier.recall(document)[0], document)
+        assert isinstance(verdict, Verdict)
+        assert verdict.intact is intact
+        assert verifier.recall(document)[1] is verdict
+    assert deep.calls == 0
+    assert (await verifier.verify(documents["jpeg"])).intact
+    assert deep.calls == 1
 
 
 async def test_tier_two_policy_asks_for_no_deep_check(documents):

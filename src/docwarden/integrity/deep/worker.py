@@ -16,7 +16,7 @@ from typing import Final
 
 from docwarden.integrity.deep import protocol
 from docwarden.integrity.deep.decoders import Decode
-from docwarden.integrity.record import Failures
+from docwarden.integrity.record import Failures, Source
 from docwarden.integrity.registry import MEDIA_TYPES
 
 _BUFFER: Final = 256 << 10  # most documents come with one system call
@@ -55,7 +55,7 @@ def serve(jobs: socket.socket, decoders: Mapping[str, Decode], seconds: float) -
     return 0
 
 
-def _decode(head: bytes, source: BufferedReader, decoders: Mapping[str, Decode]) -> Failures | None:
+def _decode(head: bytes, source: Source, decoders: Mapping[str, Decode]) -> Failures | None:
     """Return what is found, or None when the document does not come whole."""
     length, media_type, tier = protocol.decode_job(head)
     if MEDIA_TYPES[media_type].streams:
@@ -72,7 +72,7 @@ class _Body:
 
     __slots__ = ("_left", "_source")
 
-    def __init__(self, source: BufferedReader, length: int) -> None:
+    def __init__(self, source: Source, length: int) -> None:
         self._source = source
         self._left = length
 
