@@ -26,6 +26,7 @@ from docwarden.fetching.store import open_store
 from docwarden.gateway.public_site import PublicSite
 from docwarden.gateway.recent_failures import RecentFailures
 from docwarden.gateway.request_log import RequestLog
+from docwarden.integrity.deep.cores import usable_cores
 from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.verifier import Verifier
 from docwarden.settings.settings import Settings
@@ -65,7 +66,7 @@ class Parts:
             max_age=settings.upstream_max_connection_age,
             random=self.random.random,
         )
-        self.deep = DeepChecker() if settings.integrity_tier >= _DEEP_TIER else None
+        self.deep = self._build_deep(settings)
         self.verifier = Verifier(policy=settings.policy(), deep=self.deep)
         self._build_policies(settings)
         self.copies = self._build_copies(settings)
@@ -90,6 +91,12 @@ class Parts:
             random=self.random,
             tracing=self.tracing,
         )
+
+    def _build_deep(self, settings: Settings) -> DeepChecker | None:
+        if settings.integrity_tier < _DEEP_TIER:
+            return None
+        share = max(1, usable_cores() // settings.workers)
+        return DeepChecker(workers=settings.deep_workers or share)
 
     def _build_policies(self, settings: Settings) -> None:
         most = settings.max_concurrency

@@ -136,6 +136,13 @@ class Settings:
         "",
         "Checks whose mode differs from its default: `trailing-bytes=enforce,pdf-parse=observe`.",
     )
+    deep_workers: int = count_setting(
+        0,
+        "Processes that decode documents of any size; one more takes small ones only. 0 is as many"
+        " as the CPU quota has cores, shared among `DOCWARDEN_WORKERS`.",
+        0,
+        64,
+    )
     drain_delay: float = time_setting(
         "10s", "After SIGTERM: how long to serve on while not ready.", "0s", "10m"
     )
