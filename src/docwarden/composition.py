@@ -158,6 +158,7 @@ class Parts:
         attempts = Attempts(
             pool=self.pool,
             verifier=self.verifier,
+            limiter=self.limiter,
             memory=self.memory,
             metrics=self.metrics,
             clock=clock,

@@ -81,10 +81,12 @@ class FetchResult:
         verify_seconds: spent in verification.
         replaced: the failure that a last verified copy stands in for.
         shared: whether another request's fetch brought the document.
+        within_limit: whether it holds a place under the concurrency limit.
     """
 
     __slots__ = (
         "attempts", "queue_seconds", "replaced", "shared", "upstream_seconds", "verify_seconds",
+        "within_limit",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -93,6 +95,7 @@ class FetchResult:
         self.upstream_seconds = 0.0
         self.verify_seconds = 0.0
         self.shared = False
+        self.within_limit = False
         self.replaced: Failure | None = None
 
     def add_attempt(self, result: str, upstream_seconds: float, verify_seconds: float) -> None:

@@ -7,6 +7,8 @@ from typing import Any, Final
 from docwarden.core.document import Document, Lease, Memory
 from docwarden.core.errors import Cause, Failure
 from docwarden.core.fetch import Fetch, FetchResult
+from docwarden.fetching.resilience.limiter import AdaptiveLimiter
+from docwarden.integrity.deep.schedule import DeepChecksFullError
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.registry import FORMATS
 from docwarden.integrity.verdict import Finding, Verdict
@@ -38,6 +40,7 @@ class Attempts:
         *,
         pool: Pool,
         verifier: Verifier,
+        limiter: AdaptiveLimiter,
         memory: Memory,
         metrics: Metrics,
         clock: Callable[[], float],
@@ -45,6 +48,7 @@ class Attempts:
     ) -> None:
         self._pool = pool
         self._verifier = verifier
+        self._limiter = limiter
         self._memory = memory
         self._metrics = metrics
         self._clock = clock
@@ -73,8 +77,9 @@ class Attempts:
             record.answered(self._clock(), status)
             if status not in DOCUMENT_STATUSES or not body:
                 raise _unusable(status)
-            verdict = self._recall(body, record)
+            verdict = self._recall(body, record, fetch.deadline.at)
             if not isinstance(verdict, Verdict):
+                self._leave_limit(fetched, record)
                 verdict = await _in_time(verdict, fetch, record.received)
             document = self._document(verdict, body, lease)
         except Failure as failure:
@@ -100,15 +105,22 @@ class Attempts:
         return self._pool.origin.request(fetch.document_id, fields, told)
 
     def _recall(
-        self, body: bytes | bytearray, record: "_Record"
+        self, body: bytes | bytearray, record: "_Record", deadline: float
     ) -> Verdict | Coroutine[Any, Any, Verdict]:
         """Return the verdict that is remembered or quickly found, else what finds it."""
         record.verifying = True
         key, verdict = self._verifier.recall(body)
         if verdict is None:
-            return self._verifier.begin(key, body)
+            return self._verifier.begin(key, body, deadline)
         record.recalled = True
         return verdict
+
+    def _leave_limit(self, fetched: FetchResult, record: "_Record") -> None:
+        """Release the place: the upstream has done its part, and deep checks queue by themselves."""
+        if fetched.within_limit:
+            fetched.within_limit = False
+            first = not fetched.attempts
+            self._limiter.release(record.received - record.started if first else None)
 
     def _refuse(self, failure: Failure, record: "_Record") -> None:
         """Note why the attempt failed, and count what tier 0 refused; later tiers count theirs."""
@@ -199,3 +211,5 @@ async def _in_time(verifying: Coroutine[Any, Any, Verdict], fetch: Fetch, now: f
             return await verifying
     except TimeoutError as error:
         raise Failure(Cause.DEADLINE, "verification-timeout") from error
+    except DeepChecksFullError as error:
+        raise Failure(Cause.OVERLOADED, "deep-checks-full") from error

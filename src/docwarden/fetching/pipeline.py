@@ -34,6 +34,9 @@ _TO_END: Final = 0.1
 # Causes that are the upstream's answer, which a second attempt would only hear again.
 _ANSWERS: Final = frozenset((Cause.NOT_FOUND, Cause.TOO_LARGE, Cause.STATUS_FINAL))
 
+# Causes for which no further attempt was made, or its document not looked at.
+_REFUSALS: Final = frozenset((Cause.CIRCUIT_OPEN, Cause.OVERLOADED))
+
 Attempt = Callable[[Fetch, FetchResult, float, float, bool], Coroutine[Any, Any, Document]]
 """Takes what is to be fetched, what came of it so far, monotonic seconds now, the seconds that it
 may take, and whether it needs a new connection."""
@@ -140,6 +143,7 @@ class Fetching:
         limiter = self._limiter
         if not limiter.try_acquire():
             await self._queue(fetch, fetched)
+        fetched.within_limit = True
         latency = None
         try:
             # A retry begins with the first failure: until then there is nothing to pass through.
@@ -153,7 +157,10 @@ class Fetching:
                 return document
             return await self._with_retries(fetch, fetched, first)
         finally:
-            limiter.release(latency)
+            # An attempt that waits for a deep check has released it already.
+            if fetched.within_limit:
+                fetched.within_limit = False
+                limiter.release(latency)
 
     async def _queue(self, fetch: Fetch, fetched: FetchResult) -> None:
         started = self._clock()
@@ -162,7 +169,7 @@ class Fetching:
         except Overloaded as error:
             raise Failure(Cause.OVERLOADED) from error
         finally:
-            fetched.queue_seconds = self._clock() - started
+            fetched.queue_seconds += self._clock() - started
 
     async def _with_retries(self, fetch: Fetch, fetched: FetchResult, failure: Failure) -> Document:
         """Make further attempts after the first failed, as far as limits and budgets allow."""
@@ -176,14 +183,24 @@ class Fetching:
             try:
                 if delay:
                     await asyncio.sleep(delay)
+                await self._again_within_limit(fetch, fetched)
                 return await self._try_once(fetch, fetched)
             except Failure as next_failure:
-                # An open breaker ends the request; what made it open is the better answer.
-                if next_failure.cause is Cause.CIRCUIT_OPEN:
+                # What refuses a further attempt ends the request; why there had to be one is the
+                # better answer.
+                if next_failure.cause in _REFUSALS:
                     raise failure from None
                 failure = next_failure
             finally:
                 self._budgets[kind].release()
+
+    async def _again_within_limit(self, fetch: Fetch, fetched: FetchResult) -> None:
+        """Take a place for a further attempt, where the one before released it."""
+        if fetched.within_limit:
+            return
+        if not self._limiter.try_acquire():
+            await self._queue(fetch, fetched)
+        fetched.within_limit = True
 
     async def _hedged(self, fetch: Fetch, fetched: FetchResult) -> Document:
         hedge = cast("Hedge", self._hedge)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -69,7 +70,7 @@ class Channel:
     def send(self, job: Job) -> None:
         """Hand a job to the worker."""
         if not self.under_way:
-            self._began = self._loop.time()
+            self._began = time.monotonic()
         self.under_way.append(job)
         self._load += job.cost
         data = job.data
@@ -83,19 +84,25 @@ class Channel:
             self._outbox += (part for part in rest if part)
             self._loop.add_writer(self._socket.fileno(), self._writable)
 
-    def readable(self) -> None:
-        """Take the answers that have come."""
-        while not self.gone:
-            self._take_answers()
-            try:
-                data = self._socket.recv(_READ)
-            except BlockingIOError:
-                return
-            except OSError:  # closed by what an answer led to, or by the worker's end
-                data = b""
-            if not data:
-                self.close()
-            self._inbox += data
+    def readable(self) -> bool:
+        """Take the answers that have come. Returns whether there may be more."""
+        try:
+            data = self._socket.recv(_READ)
+        except BlockingIOError:
+            return False
+        except OSError:  # closed by what an answer led to, or by the worker's end
+            data = b""
+        if not data:
+            self.close()
+            return False
+        self._inbox += data
+        self._take_answers()
+        return True
+
+    def drain(self) -> None:
+        """Take all answers that the worker gave."""
+        while self.readable():
+            pass
 
     def close(self) -> None:
         """Take no more jobs, and let the worker end; the fork server will tell what it died of."""
@@ -127,7 +134,7 @@ class Channel:
                 self._inbox = self._inbox[end:]
                 job = self.under_way.popleft()
                 self._load = self._load - job.cost if self.under_way else 0.0
-                began, self._began = self._began, self._loop.time()
+                began, self._began = self._began, time.monotonic()
                 self._answered(self, job, findings, self._began - began)
 
     def _try(self, *parts: bytes | bytearray | memoryview) -> int:

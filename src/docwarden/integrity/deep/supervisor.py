@@ -134,8 +134,13 @@ class DeepChecker:
         if not self._running:
             job.answer(_crashed("the deep checker is not running"))
             return job
-        self._schedule.add(job, self._loop.time())
-        self._dispatch()
+        idle = None if self._schedule else self._idle(small=job.small)
+        if idle is None:
+            self._schedule.add(job, self._loop.time())
+            self._dispatch()
+        else:
+            idle.send(job)
+            self._keep_ticking()
         return job
 
     def cancel(self, job: Job) -> None:
@@ -171,7 +176,7 @@ class DeepChecker:
         channel = self._channels.get(number)
         if channel is None:
             return
-        channel.readable()  # what it said before its end
+        channel.drain()  # what it said before its end
         del self._channels[number]
         self._bury(channel, *_obituary(status))
         self._replace(small_only=channel.small_only)
@@ -180,7 +185,7 @@ class DeepChecker:
         """Answer the jobs that the workers were at, and start anew."""
         channels, self._channels = self._channels, {}
         for channel in channels.values():
-            channel.readable()
+            channel.drain()
             self._bury(channel, Reason.DEEP_CHECK_CRASHED, "the fork server ended")
         server, self._server = self._server, None
         if server is not None:
@@ -250,6 +255,13 @@ class DeepChecker:
 
     # Documents.
 
+    def _idle(self, *, small: bool) -> Channel | None:
+        """Return a worker that has nothing to do, for small jobs the one that takes no others."""
+        for channel in self._channels.values():
+            if not channel.under_way and not channel.gone and (small or not channel.small_only):
+                return channel
+        return None
+
     def _dispatch(self) -> None:
         """Hand jobs to the workers that have room, first to those that have nothing to do."""
         for busy in (False, True):
@@ -259,7 +271,10 @@ class DeepChecker:
                     if job is None:
                         break
                     channel.send(job)
-        if not self._ticking and any(each.under_way for each in self._channels.values()):
+        self._keep_ticking()
+
+    def _keep_ticking(self) -> None:
+        if not self._ticking:
             self._ticking = True
             self._loop.call_later(TICK, self._tick)
 
@@ -276,7 +291,8 @@ class DeepChecker:
             self._fail(channel, job, Reason.DEEP_CHECK_CRASHED, detail)
             return
         self._failures = 0
-        self._dispatch()
+        if self._schedule:
+            self._dispatch()
         job.answer(findings)
 
     def _fail(self, channel: Channel, job: Job, reason: Reason, detail: str) -> None:
@@ -293,7 +309,7 @@ class DeepChecker:
         if self._ticking:
             self._loop.call_later(TICK, self._tick)
         for channel in list(self._channels.values()):
-            channel.readable()  # an answer that waits is no sleep
+            channel.drain()  # an answer that waits is no sleep
             if channel.gone:
                 if self._server is not None:
                     self._server.kill(channel.number)
