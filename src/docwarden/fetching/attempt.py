@@ -116,7 +116,7 @@ class Attempts:
         return verdict
 
     def _leave_limit(self, fetched: FetchResult, record: "_Record") -> None:
-        """Release the place: the upstream has done its part, and deep checks queue by themselves."""
+        """Release the place: the upstream has done its part, and deep checks have their queue."""
         if fetched.within_limit:
             fetched.within_limit = False
             first = not fetched.attempts

@@ -186,3 +186,47 @@ async def test_defect_in_an_attempt_leaves_nothing_held():
     world = World(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         await world.fetch()
+
+
+class LeavingWorld(World):
+    """Its attempts release their place, as those do that wait for a deep check."""
+
+    async def attempt(self, fetch, fetched, started, timeout, fresh):
+        assert fetched.within_limit
+        try:
+            return await super().attempt(fetch, fetched, started, timeout, fresh)
+        finally:
+            fetched.within_limit = False
+            self.limiter.release(None)
+
+
+async def test_place_that_an_attempt_released_is_released_once():
+    world = LeavingWorld(GOOD)
+    await world.fetch()
+    assert world.limiter.in_flight == 0
+
+
+async def test_further_attempt_takes_a_place_again():
+    world = LeavingWorld(Cause.CORRUPT, Cause.CORRUPT, GOOD)
+    await world.fetch()
+    assert world.limiter.in_flight == 0
+    assert world.asked == 1
+    assert world.script == []
+
+
+async def test_further_attempt_without_a_place_ends_with_why_there_had_to_be_one():
+    world = LeavingWorld(Cause.CORRUPT, GOOD)
+    real = world.attempt
+
+    async def and_others_come(*arguments):
+        try:
+            return await real(*arguments)
+        finally:
+            world.limiter.in_flight += world.limiter.limit
+
+    world.fetching._attempt = and_others_come
+    soon = Fetch("1", Deadline(world.clock.now + 0.05))
+    with pytest.raises(Failure) as raised:
+        await world.fetching.fetch(soon, FetchResult())
+    assert raised.value.cause is Cause.CORRUPT
+    assert world.script == [GOOD]
