@@ -25,7 +25,7 @@ RUN /opt/build/bin/pip install --require-hashes --only-binary=:all: \
 
 # Seconds since 1970: the time of every file, so that equal inputs make equal images.
 ARG SOURCE_DATE_EPOCH=0
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY src src
 RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps --no-index --wheel-dir /wheels . \
     && /opt/build/bin/pip --python /opt/docwarden/bin/python install --no-compile \

@@ -123,7 +123,7 @@ def test_optional_parts_load_in_the_image(module):
 
 
 def test_two_builds_make_one_image(tmp_path):
-    for name in ("Dockerfile", ".dockerignore", "LICENSE", "README.md", "pyproject.toml"):
+    for name in ("Dockerfile", ".dockerignore", "LICENSE", "NOTICE", "README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("image", "requirements", "src"):
         shutil.copytree(ROOT / name, tmp_path / name)
