@@ -155,6 +155,7 @@ class Runner:
             "CI": "true",
             "GITHUB_ACTIONS": "true",
             "GITHUB_OUTPUT": str(temp / "output"),
+            "GITHUB_PATH": str(temp / "path"),
             "GITHUB_STEP_SUMMARY": str(temp / "summary"),
             "GITHUB_REPOSITORY": "Some-Owner/Docwarden",
             "GITHUB_REPOSITORY_OWNER": "Some-Owner",
