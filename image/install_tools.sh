@@ -4,7 +4,7 @@
 #   image/install_tools.sh [--names|--registry]
 #
 # --names     containers shall find each other by name, too
-# --registry  a container registry is needed, and openssl for its certificate
+# --registry  for the workflows' steps: a container registry, a certificate for it, and Debian's Python
 #
 # What is there is used as it is. Above all no runtime is installed beside one that is there: the
 # containerd of Docker's packages conflicts with the package runc, so that apt would remove Docker
@@ -33,6 +33,8 @@ if [[ ${1:-} == --registry ]]; then
     for command in docker-registry openssl; do
         there "$command" || packages+=("$command")
     done
+    # The steps are run as a user who may not reach a Python in somebody's home.
+    /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 fi
 wanted=$(sed -n 's/^runtime = "\(.*\)"$/\1/p' "${CONTAINERS_CONF:-/dev/null}")
 if [[ -n $wanted ]]; then

@@ -24,7 +24,8 @@ END
     fi
 }
 
-read -ra compose <<<"${COMPOSE:-$(find_compose)}"
+found=${COMPOSE:-$(find_compose)}
+read -ra compose <<<"$found"
 case ${compose[*]} in
     docker*) engine=docker ;;
     *) engine=podman ;;
@@ -47,8 +48,11 @@ if [[ -z ${DOCWARDEN_IMAGE:-} ]]; then
     ENGINE=$engine image/build.sh "$DOCWARDEN_IMAGE"
 fi
 
+following=
 down() {
     trap - EXIT INT TERM
+    # Started in the background, it does not get Ctrl-C itself.
+    [[ -z $following ]] || kill "$following" 2>/dev/null || true
     "${compose[@]}" down >/dev/null 2>&1 || true
 }
 trap down EXIT
@@ -67,4 +71,5 @@ cat <<'END'
 Ctrl-C ends it. Metrics and logs are kept until: make stack-wipe
 END
 "${compose[@]}" logs --follow gateway &
-wait $!
+following=$!
+wait "$following"

@@ -60,5 +60,6 @@ def test_base_image_is_named_in_one_place():
 
 def test_workflows_pin_no_tool_of_their_own():
     for path in (ROOT / ".github/workflows").glob("*.yml"):
-        pinned = re.findall(r"(?mi)^ *(?:\w+[-_])?version: *[\"']?(v?\d+\.\d+\.\d+)", path.read_text())
+        text = path.read_text()
+        pinned = re.findall(r"(?mi)^ *(?:\w+[-_])?version: *[\"']?(v?\d+\.\d+\.\d+)", text)
         assert pinned == [], path.name
