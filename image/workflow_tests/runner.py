@@ -47,7 +47,7 @@ class Runner:
         self._sudo()
         subprocess.run(["git", "clone", "--quiet", ROOT, self.clone], check=True)
         self.commit = self._git("rev-parse", "HEAD").stdout.strip()
-        self._own()
+        self.own()
 
     def _sudo(self):
         """As the runner's, which asks for nothing; steps that use it are run as root."""
@@ -56,7 +56,8 @@ class Runner:
         sudo.write_text(f'#!/bin/bash\nPATH={path} exec "$@"\n')
         sudo.chmod(0o755)
 
-    def _own(self):
+    def own(self):
+        """Give everything to the ordinary user."""
         for each in (self.folder, *self.folder.rglob("*")):
             os.chown(each, USER, USER, follow_symlinks=False)
 
@@ -72,7 +73,7 @@ class Runner:
         """Give a job its clean tree."""
         self._git("reset", "--quiet", "--hard")
         self._git("clean", "-ffdxq", "-e", ".venv*", "-e", ".cache", "-e", "node_modules")
-        self._own()
+        self.own()
 
     def values(self, workflow, outputs):
         """Return what expressions are worth in a job."""
@@ -93,7 +94,7 @@ class Runner:
             shutil.copytree(self.clone / given["path"], self._artifacts / given["name"])
         elif name == "actions/download-artifact":
             shutil.copytree(self._artifacts / given["name"], self.clone / given["path"])
-            self._own()
+            self.own()
         elif name == "actions/upload-pages-artifact":
             assert (self.clone / given["path"] / "index.html").exists()
         elif name == "azure/setup-helm":
@@ -107,7 +108,7 @@ class Runner:
         settings = self.home / ".docker/config.json"
         settings.parent.mkdir(exist_ok=True)
         settings.write_text(json.dumps({"auths": {self._registry: {"auth": auth}}}))
-        self._own()
+        self.own()
 
     def run(self, step, values, *, limit):
         """Run a step; return its outputs.
@@ -123,11 +124,21 @@ class Runner:
         environment = self._environment() | {
             name: resolve(value, values) for name, value in step.variables.items()
         }
-        root = "sudo " in step.text
-        user = [f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
-        command = ["bash", *step.shell, script]
+        self._bash([*step.shell, script], environment, root="sudo " in step.text, limit=limit)
+        return dict(line.split("=", 1) for line in written.read_text().splitlines())
+
+    def type(self, command):
+        """Run what somebody types.
+
+        Raises:
+            AssertionError: It failed.
+        """
+        self._bash(["-eo", "pipefail", "-c", command], self._environment(), root=False, limit=300)
+
+    def _bash(self, arguments, environment, *, root, limit):
+        user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
         done = subprocess.run(
-            command if root else ["setpriv", *user, *command],
+            [*([] if root else user), "bash", *arguments],
             cwd=self.clone,
             env=environment | ({"SUDO_UID": str(USER)} if root else {}),
             stdin=subprocess.DEVNULL,
@@ -137,8 +148,7 @@ class Runner:
             check=False,
             timeout=limit,
         )
-        assert done.returncode == 0, f"{step.key}\n{done.stdout[-6000:]}"
-        return dict(line.split("=", 1) for line in written.read_text().splitlines())
+        assert done.returncode == 0, f"{arguments[-1]}\n{done.stdout[-6000:]}"
 
     def _environment(self):
         kept = {

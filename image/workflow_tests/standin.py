@@ -52,6 +52,8 @@ def tag(name, digest):
 def inspect(arguments):
     """Print the digest that a tag has."""
     tags = json.loads(Path(os.environ["TAGS"]).read_text())
+    if arguments[0].endswith(f"@{BUILT}"):
+        return
     if arguments[0] not in tags:
         sys.exit(f"{arguments[0]}: not found")
     sys.stdout.write(tags[arguments[0]] + "\n")
