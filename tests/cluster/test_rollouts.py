@@ -13,7 +13,7 @@ def revision(release):
 
 
 def test_an_upgrade_with_a_changed_value_loses_nothing(running, clients, figure):
-    with clients.load(running.url) as load:
+    with clients.load(running) as load:
         running.upgrade({"env": {"DOCWARDEN_QUEUE_TIMEOUT": "150ms"}})
         running.settle()
     figure(load.told())
@@ -23,7 +23,7 @@ def test_an_upgrade_with_a_changed_value_loses_nothing(running, clients, figure)
 def test_a_rollback_loses_nothing(running, clients, figure):
     running.be({"env": {"DOCWARDEN_QUEUE_TIMEOUT": "150ms"}})
     running.be()
-    with clients.load(running.url) as load:
+    with clients.load(running) as load:
         running.helm("rollback", "docwarden", "--wait", "--timeout=5m")
         running.current = None
         running.settle()
@@ -33,7 +33,7 @@ def test_a_rollback_loses_nothing(running, clients, figure):
 
 def test_a_deleted_pod_loses_nothing(running, clients, figure):
     pod, *_ = running.gateways()
-    with clients.load(running.url) as load:
+    with clients.load(running) as load:
         at = f"--namespace={running.namespace}"
         kube.kubectl("delete", "pod", kube.name(pod), at)
         running.settle()
@@ -54,7 +54,7 @@ def evict(pod):
 
 def test_an_eviction_waits_for_the_disruption_budget_and_loses_nothing(running, clients, figure):
     first, second = running.gateways()
-    with clients.load(running.url) as load:
+    with clients.load(running) as load:
         assert evict(first) == ""
         # While the first is on its way out, its place has not been taken.
         assert "disruption budget" in evict(second)
@@ -71,9 +71,9 @@ def test_a_drained_node_loses_nothing(running, clients, figure):
     if len(kube.nodes()) < 2:
         pytest.skip("needs two nodes")
     node = running.gateways()[0]["spec"]["nodeName"]
-    only = "--pod-selector=app.kubernetes.io/instance=docwarden"
+    only = "--pod-selector=app.kubernetes.io/component=gateway"
     try:
-        with clients.load(running.url, avoid=node) as load:
+        with clients.load(running, avoid=node) as load:
             kube.kubectl(
                 *("drain", node, only, "--delete-emptydir-data", "--timeout=150s"), timeout=180
             )
@@ -87,7 +87,7 @@ def test_a_drained_node_loses_nothing(running, clients, figure):
 
 def test_a_bad_image_is_rolled_back_and_loses_nothing(running, clients, figure):
     before = {kube.name(each) for each in running.gateways()}
-    with clients.load(running.url) as load:
+    with clients.load(running) as load:
         with pytest.raises(kube.CommandError):
             running.upgrade({"image": {"tag": BAD_TAG}}, "--rollback-on-failure", "--timeout=25s")
         running.settle()

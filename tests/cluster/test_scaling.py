@@ -20,7 +20,7 @@ def deployment(release):
 def test_scaling_switched_on_keeps_the_pods_that_run(running, clients, figure):
     running.be(FIXED)
     assert len(running.gateways()) == 3
-    with clients.load(running.url) as load:
+    with clients.load(running) as load:
         running.upgrade({})
         fewest = 3
         until = time.monotonic() + 25  # a scaler looks every 15 s
@@ -40,7 +40,7 @@ def test_pods_follow_the_load_and_an_upgrade_leaves_their_number_alone(running, 
         pytest.skip("the cluster serves no metrics (metrics.k8s.io)")
     running.be(SMALL)
     before = len(running.gateways())
-    with clients.load(running.url) as load:
+    with clients.load(running) as load:
         took = kube.until(
             "four pods are ready",
             lambda: deployment(running)["status"].get("readyReplicas") == 4,
