@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.registry import MEDIA_TYPES
 from docwarden.integrity.specimens import specimens
-from docwarden.integrity.verdict import Finding
+from docwarden.integrity.verdict import Finding, Verdict
+from docwarden.integrity.verifier import Verifier
 from docwarden.process import lifecycle
 from docwarden.process.lifecycle import StartError
 
@@ -178,6 +178,12 @@ async def test_every_type_has_been_through_every_check_before_it_is_ready(start_
         assert verdict.intact
 
 
+async def test_an_upstream_whose_name_nobody_knows_keeps_nobody_from_starting(start_gateway, ask):
+    gateway = await start_gateway("http://documents.invalid:3000/{id}")
+    assert (await ask(gateway.admin_port, "/startupz")).status == 200
+    assert (await ask(gateway.port, "/1")).status == 502
+
+
 async def test_an_installation_that_refuses_intact_documents_does_not_start(
     monkeypatch, start_gateway, upstream
 ):
@@ -190,10 +196,12 @@ async def test_an_installation_that_refuses_intact_documents_does_not_start(
 async def test_a_host_too_slow_for_the_deep_checks_starts_and_says_so(
     monkeypatch, start_gateway, upstream
 ):
-    async def too_slow(*_):
-        return (Finding.of(Reason.DEEP_CHECK_TIMEOUT, "took more than 2 s"),)
+    finding = Finding.of(Reason.DEEP_CHECK_TIMEOUT, "took more than 2 s")
 
-    monkeypatch.setattr(DeepChecker, "check", too_slow)
+    async def too_slow(*_):
+        return Verdict(None, (finding,), finding, b"")
+
+    monkeypatch.setattr(Verifier, "verify", too_slow)
     gateway = await start_gateway(upstream)
     events = await gateway.events("process.not_warm", len(MEDIA_TYPES))
     assert {event["media_type"] for event in events} == set(MEDIA_TYPES)
