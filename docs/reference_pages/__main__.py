@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from reference_pages.architecture_picture import architecture_picture
 from reference_pages.cli_page import cli_page
 from reference_pages.contents import with_contents
 from reference_pages.metrics_page import metrics_page
@@ -20,6 +21,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         "reference/metrics.md": metrics_page,
         "reference/problems.md": problems_page,
         "reference/cli.md": cli_page,
+        "images/architecture.svg": architecture_picture,
         **{index: functools.partial(with_contents, DOCS / index) for index in _INDEXES},
     }
 )

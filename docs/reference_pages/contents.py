@@ -1,4 +1,4 @@
-"""The lists of pages in the indexes: every page of a folder by its title.
+"""The lists of pages in the indexes: every page of a folder by its title, in order of need.
 
 A list stands between two comments, `<!-- pages of FOLDER -->` and `<!-- end -->`; what is around
 it is written by hand.
@@ -7,6 +7,8 @@ it is written by hand.
 import re
 from pathlib import Path
 from typing import Final
+
+from reference_pages.order import in_order
 
 _LIST: Final = re.compile(r"(<!-- pages of (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _TITLE: Final = re.compile(r"^# (.+)$", re.MULTILINE)
@@ -18,7 +20,7 @@ def with_contents(index: Path) -> str:
     def renewed(match: re.Match[str]) -> str:
         rows = [
             f"- [{_title(page)}]({page.relative_to(index.parent).as_posix()})"
-            for page in sorted((index.parent / match[2]).glob("*.md"))
+            for page in in_order(index.parent / match[2])
             if page != index
         ]
         return "\n".join((match[1], *rows, *[""] * bool(rows), match[3]))
