@@ -9,6 +9,10 @@ docs: $(DOCS_READY) ## Build the documentation into build/site; a broken link fa
 		--fresh-env --doctree-dir build/doctrees docs build/site
 	@echo "open build/site/index.html"
 
+.PHONY: test-docs
+test-docs: $(READY) docs console-tools ## Check the built documentation in a real Chromium: search, copying, narrow screens
+	$(BIN)/pytest tests/site
+
 .PHONY: test-tutorial
 test-tutorial: $(READY) ## Follow the tutorial, command by command
 	@command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq curl >/dev/null; }
