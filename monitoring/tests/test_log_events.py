@@ -22,12 +22,11 @@ COMMON = {"timestamp", "severity", "event.name"}
 # Written by defects, tracing, further workers and too few descriptors, which none of the requests
 # below brings about.
 NOT_PROVOKED = {
-    "breaker.closed",
-    "breaker.opened",
     "log.lines_lost",
     "worker.stalled",
     "defect",
     "process.few_descriptors",
+    "process.not_warm",
     "tracing.export_failed",
     "tracing.setting_ignored",
     "worker.ready",
@@ -59,6 +58,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         "DOCWARDEN_STALE_IF_ERROR": "1m",
         "DOCWARDEN_SINGLE_FLIGHT": "true",
         "DOCWARDEN_MAX_CONCURRENCY": "4",
+        "DOCWARDEN_BREAKER_OPEN": "100ms",
         "DOCWARDEN_QUEUE_TIMEOUT": "10s",
         "DOCWARDEN_LOG_SUCCESS_SHARE": "1",
     }
@@ -73,7 +73,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         gateway.upstream(mix={"corrupt-pdf": 1}, latency="0s")
         gateway.get("/1")  # a copy stands in
         gateway.get("/3")  # nothing does
-        until("the events", lambda: len(ended(gateway)) >= 21)
+        gateway.upstream(mix={"png": 1}, listening=False)
+        gateway.get("/4")
+        gateway.get("/5")  # the fifth failure in a row opens the breaker
+        gateway.upstream(listening=True)
+        until("a probe that succeeds", lambda: gateway.get("/6")[0] == 200)
+        until("the events", lambda: len(ended(gateway)) >= 24)
         gateway.program.stop()
         return gateway.events()
 
@@ -94,6 +99,7 @@ def test_every_event_of_the_source_is_documented_and_no_other():
     source = "".join(path.read_text() for path in (REPOSITORY / "src/docwarden").rglob("*.py"))
     named = re.findall(r'\.event\(\s*"\w+",\s*"([\w.]+)"', source)
     named += re.findall(r'\.write\(level, "([\w.]+)"', source)
+    named += re.findall(r'\._line\("\w+", "([\w.]+)"', source)
     assert set(named) == set(EVENTS)
 
 

@@ -26,8 +26,9 @@ EXPECTED: dict[str, tuple[str, tuple[str, ...]]] = {
         "dead",
         (
             r'(?s)\A(?!.*corrupt).*result="conn\w+-\w+"',
-            r"(?s)\A(?!.*(startxref|circuit)).*\d+ conn\w+-",
+            r"(?s)\A(?!.*(startxref|circuit)).*\d+ conn\w+-\w+  \w",
             NO_ANSWER,
+            r"T\S+Z  breaker\.opened  conn\w+-.*  \d+",
             r"^\{\} [1-9]",
             r'outcome="circuit_open"',
             r'version="\d',

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docwarden.integrity.reasons import Reason
+from docwarden.integrity.registry import REASONS
 from docwarden.settings.settings import variables
 from docwarden.telemetry.catalog import DECLARED
 
@@ -61,7 +61,7 @@ def test_what_a_runbook_names_exists(page: Path):
 
 
 def test_reasons_that_runbooks_name_exist():
-    reasons = {str(each) for each in Reason}
+    reasons = {str(each) for each in REASONS}
     named = set(re.findall(r"`((?:pdf|png|deep-check|body|html|text|content|end|empty)-[a-z-]+)`",
                            (FOLDER / "DocwardenCorruptionHigh.md").read_text()))  # fmt: skip
     assert len(named) > 8
