@@ -80,6 +80,12 @@ class Check(CheckSet):
     )
 
     IMAGE_DECODE = ("image-decode", 3, Mode.ENFORCE, "A strict decoder reads every pixel.")
+    DECODER = (
+        "decoder",
+        3,
+        Mode.OBSERVE,
+        "The decoder ends without an error that nobody foresaw; where it does not, tier 2 decides.",
+    )
     DEEP_CHECK = (
         "deep-check",
         3,

@@ -59,6 +59,11 @@ class Reason(ReasonSet):
         Check.IMAGE_DECODE,
         "A strict decoder finds the image data damaged.",
     )
+    DECODER_DEFECT = (
+        "decoder-defect",
+        Check.DECODER,
+        "The decoder met an error that nobody foresaw. Please report it.",
+    )
     DEEP_CHECK_CRASHED = (
         "deep-check-crashed",
         Check.DEEP_CHECK,

@@ -20,12 +20,16 @@ _HTML: Final = re.compile(
 )
 
 
-def sniff(data: Data) -> Format | None:
-    """Return the format that `data` begins like, or None."""
+def sniff(data: Data) -> tuple[Format | None, int]:
+    """Return the format that `data` begins like, or None, and how many bytes come before it."""
     found = _SIGNATURES.match(data)
     if found is not None and found.lastindex is not None:
-        return FORMATS[found.lastindex - 1]
-    return next((each for each in _LED if each.starts_at(data) >= 0), None)
+        return FORMATS[found.lastindex - 1], 0
+    for each in _LED:
+        start = each.starts_at(data)
+        if start >= 0:
+            return each, start
+    return None, 0
 
 
 def explain_unknown(data: Data) -> Finding:

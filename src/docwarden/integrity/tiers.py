@@ -24,11 +24,11 @@ def inspect_bytes(data: Data, policy: Policy) -> tuple[str | None, tuple[Finding
         The media type that the bytes have, None for none of the allowed ones, and the failed
         checks. What follows an enforced failure is not looked at.
     """
-    kind = sniff(data)
+    kind, start = sniff(data)
     if kind is None:
         return None, (explain_unknown(data),)
     findings: tuple[Finding, ...] = ()
-    if kind.leading and (start := kind.starts_at(data)) > 0:
+    if start:
         findings = (Finding.of(Reason.LEADING_BYTES, f"{start} bytes before the header"),)
         if _stops(findings, policy):
             return kind.media_type, findings

@@ -14,6 +14,7 @@ from docwarden.integrity.checks import Check, Mode
 from docwarden.integrity.deep.decoders import load_decoder
 from docwarden.integrity.formats.jpeg import JpegCheck
 from docwarden.integrity.formats.pdf import PdfCheck
+from docwarden.integrity.formats.png_checks import PngCheck
 from docwarden.integrity.formats.tiff import TiffCheck
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.registry import CHECKS
@@ -116,7 +117,7 @@ EXPECTED = {
     "cut in the middle": _row(2, jpeg=3),
     "cut late": _row(2, jpeg=3),
     # Of the closing mark alone; readers show the whole document.
-    "last byte gone": _row(2, jpeg=SEEN, gif=SEEN),
+    "last byte gone": _row(2, pdf=SEEN, jpeg=SEEN, gif=SEEN),
     "tail gone": _row(2, jpeg=3),
     "through UTF-8": _row(2),
     "Latin-1 to UTF-8": _row(2),
@@ -214,7 +215,8 @@ def test_wrong_signature_is_never_taken_for_the_other_type(documents, name):
 def test_the_observing_checks_are_those_that_the_matrix_relies_on():
     observing = {check for check in CHECKS if check.default_mode is Mode.OBSERVE}
     assert observing == {
-        *(Check.LEADING_BYTES, Check.CLOSING_MARK, Check.TRAILING_BYTES, PdfCheck.STREAMS),
-        *(JpegCheck.EXTRA_BYTES, JpegCheck.SCAN_PARAMETERS),
+        *(Check.LEADING_BYTES, Check.CLOSING_MARK, Check.TRAILING_BYTES, Check.DECODER),
+        *(PdfCheck.STARTXREF, PdfCheck.ENTRIES, PdfCheck.STREAM_LENGTH, PdfCheck.STREAMS),
+        *(JpegCheck.EXTRA_BYTES, JpegCheck.SCAN_PARAMETERS, PngCheck.SURPLUS),
         *(TiffCheck.DIRECTORY, TiffCheck.FAX_LINES),
     }

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 def decode(data):
-    kind = sniff(data)
+    kind, _ = sniff(data)
     assert kind is not None
     return load_decoder(kind.media_type)(data, 3)
 

@@ -157,7 +157,7 @@ async def test_verdict_that_rests_on_a_failed_deep_check_is_not_remembered(docum
 async def test_broken_document_is_remembered_and_never_reaches_the_deep_check(documents):
     deep = Deep()
     verifier = Verifier(policy=Policy(), deep=deep)
-    broken = documents["jpeg"][:-20]
+    broken = documents["tiff-raw"][:-20]
     assert not (await verifier.verify(broken)).intact
     assert verifier.recall(broken)[1] is not None
     assert deep.calls == 0

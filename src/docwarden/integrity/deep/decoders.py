@@ -6,16 +6,19 @@ Rules for the decoders
     - A frame or page that is not judged never ends the judgement of those behind it.
     - Codes and facts decide, never a part of an error's text.
     - `MemoryError` passes through. The known exceptions of a library are translated; an unknown
-      one ends the process, which counts as a crash.
+      one is a defect of docwarden, counted as such, and the other tiers decide.
 """
 
+import functools
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec
 
+from docwarden.integrity.reasons import Reason
 from docwarden.integrity.record import Failures
 from docwarden.integrity.registry import MEDIA_TYPES
 
+P = ParamSpec("P")
 Decode = Callable[[Any, int], Failures]
 """Takes the document, or a `Source` of it where its format streams, and the top tier."""
 
@@ -29,4 +32,19 @@ def load_decoder(media_type: str) -> Decode:
     """
     module, _, name = MEDIA_TYPES[media_type].decoder.partition(":")
     decode: Decode = getattr(importlib.import_module(module), name)
-    return decode
+    return guarded(decode)
+
+
+def guarded(decode: Callable[P, Failures]) -> Callable[P, Failures]:
+    """Return `decode` with an exception that it does not foresee told as a failure."""
+
+    @functools.wraps(decode)
+    def judge(*arguments: P.args, **named: P.kwargs) -> Failures:
+        try:
+            return decode(*arguments, **named)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the document is not to blame
+            return [(Reason.DECODER_DEFECT, f"{type(error).__name__} in {decode.__name__}")]
+
+    return judge

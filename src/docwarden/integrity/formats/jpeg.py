@@ -192,7 +192,7 @@ class Picture:
     def _marker(self) -> int:
         """Step over fill bytes and a marker, and return its code."""
         start = self._at
-        found = _MARKER.search(self._data, start)
+        found = _MARKER.match(self._data, start) or _MARKER.search(self._data, start)
         if found is None:
             raise self._truncated()
         code = self._data[found.end() - 1]

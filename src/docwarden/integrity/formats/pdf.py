@@ -10,13 +10,13 @@ the end of an older revision, which is that revision, whole.
 """
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.checks import CheckSet, Mode
-from docwarden.integrity.reasons import ReasonSet
+from docwarden.integrity.reasons import Reason, ReasonSet
 from docwarden.integrity.record import Format, Walked
-from docwarden.integrity.verdict import Data
+from docwarden.integrity.verdict import Data, Finding
 
 
 class PdfCheck(CheckSet):
@@ -39,6 +39,30 @@ class PdfCheck(CheckSet):
         4,
         Mode.OBSERVE,
         "Every object reads and every Flate stream's checksum is right; readers tolerate others.",
+    )
+    STARTXREF = (
+        "pdf-startxref",
+        2,
+        Mode.OBSERVE,
+        "The last startxref is exact; readers look a few bytes around it.",
+    )
+    ENTRIES = (
+        "pdf-entries",
+        3,
+        Mode.OBSERVE,
+        "The entries of the cross-reference tables take 20 bytes; readers read others.",
+    )
+    STREAM_LENGTH = (
+        "pdf-stream-length",
+        3,
+        Mode.OBSERVE,
+        "The length of every stream leads to its end; readers look for the end otherwise.",
+    )
+    CONTENTS = (
+        "pdf-contents",
+        3,
+        Mode.ENFORCE,
+        "The data of every page's contents inflates to its end, checksums aside.",
     )
 
 
@@ -69,6 +93,26 @@ class PdfReason(ReasonSet):
         "pdf-update-unfinished",
         PdfCheck.STRUCTURE,
         "Objects follow the last %%EOF: an update, or the file itself, was cut short.",
+    )
+    STARTXREF_OFF = (
+        "pdf-startxref-off",
+        PdfCheck.STARTXREF,
+        "The last startxref misses its cross-reference table by up to three bytes.",
+    )
+    TABLE_ODD = (
+        "pdf-table-odd",
+        PdfCheck.ENTRIES,
+        "The entries of a cross-reference table do not take 20 bytes each.",
+    )
+    STREAM_LENGTH_WRONG = (
+        "pdf-stream-length-wrong",
+        PdfCheck.STREAM_LENGTH,
+        "A stream's Length does not lead to its end, while all offsets are right.",
+    )
+    CONTENTS_DAMAGED = (
+        "pdf-contents-damaged",
+        PdfCheck.CONTENTS,
+        "The data of a page's contents is damaged or cut short.",
     )
     UNREADABLE = (
         "pdf-unreadable",
@@ -104,9 +148,14 @@ MAX_READ_TRAILER: Final = 8_192
 """What strings, comments and inner dictionaries are told apart in; of a larger one, nothing is."""
 MAX_AFTER: Final = 65_536
 """How much of what follows the last %%EOF is searched for objects: an update begins with one."""
+MAX_OFF: Final = 3
+"""Bytes by which the last startxref may miss its table."""
 _EOF: Final = b"%%EOF"
 _GAP: Final = rb"(?:[\s\0]|%[^\r\n]{0,256}+(?=[\r\n])){0,1024}+"  # white space and comments
 _STARTXREF: Final = re.compile(rb"startxref" + _GAP + rb"(\d{1,19})")
+_UNMARKED: Final = re.compile(
+    rb"startxref" + _GAP + rb"(\d{1,19})[\s\0]{0,1024}%{0,2}(?:E(?:OF?)?)?[\s\0]{0,1024}\Z"
+)
 _TABLE: Final = re.compile(rb"[\s\0]{0,32}xref[\s\0]{1,32}\d{1,10}[\s\0]{1,32}\d{1,10}")
 _STREAM: Final = re.compile(rb"[\s\0]{0,32}\d{1,10}[\s\0]{1,32}\d{1,5}[\s\0]{1,32}obj")
 _OTHERS: Final = (
@@ -132,23 +181,63 @@ _Section = tuple[int, list[int], bool]
 whether it names the catalog."""
 
 
+class Ending(NamedTuple):
+    """The end of a PDF.
+
+    Attributes:
+        start: Where the last `startxref` begins.
+        offset: The number behind it.
+        end: Where the last %%EOF ends, or would.
+        marked: Whether it is there.
+    """
+
+    start: int
+    offset: int
+    end: int
+    marked: bool
+
+
 def walk_pdf(data: Data) -> Walked:
     """Return where the document ends: after the last %%EOF, padding included.
 
     Raises:
         BrokenError: The bytes are no whole PDF.
     """
+    _, offset, end, marked = _ending(data)
+    findings: tuple[Finding, ...] = ()
+    after: Data = b""
+    if marked:
+        after = data[end:].strip(_PADDING)
+        if after and _BODY.search(after[:MAX_AFTER]):
+            detail = f"objects follow the last %%EOF at {end}"
+            raise BrokenError(PdfReason.UPDATE_UNFINISHED, detail)
+    else:
+        words = "the last startxref ends the bytes, without a whole %%EOF"
+        findings = (Finding.of(Reason.CLOSING_MARK_MISSING, words),)
+    off = _follow(data, offset)
+    if off:
+        findings += (Finding.of(PdfReason.STARTXREF_OFF, f"by {off} bytes"),)
+    return (end if after else len(data)), findings
+
+
+def find_ending(data: Data) -> Ending:
+    """Return the end of a PDF. Raises `BrokenError` where there is none."""
+    return Ending(*_ending(data))
+
+
+def _ending(data: Data) -> tuple[int, int, int, bool]:
+    """Return the fields of `Ending`: a plain tuple, since this is on every PDF's way."""
     end = data.rfind(_EOF)
+    start = data.rfind(b"startxref", max(0, end))
+    # Nothing but a part of %%EOF may follow: a cut leaves more, or less than the number.
+    match = _UNMARKED.match(data, start) if start >= 0 else None
+    if match is not None:
+        return start, int(match[1]), len(data), False
     start = data.rfind(b"startxref", 0, end) if end >= 0 else -1
     match = _STARTXREF.match(data, start, end) if start >= 0 else None
     if match is None:
         raise BrokenError(PdfReason.STARTXREF_MISSING, "no startxref before the last %%EOF")
-    end += len(_EOF)
-    after = data[end:].strip(_PADDING)
-    if after and _BODY.search(after[:MAX_AFTER]):
-        raise BrokenError(PdfReason.UPDATE_UNFINISHED, f"objects follow the last %%EOF at {end}")
-    _follow(data, int(match[1]))
-    return (end if after else len(data)), ()
+    return start, int(match[1]), end + 5, True
 
 
 def pdf_header(data: Data) -> int:
@@ -156,15 +245,13 @@ def pdf_header(data: Data) -> int:
     return FORMAT.starts_at(data)
 
 
-def pdf_extent(data: Data) -> int:
-    """Return where the last %%EOF ends: readers need not search for it behind trailing bytes."""
-    end = data.rfind(_EOF)
-    return end + len(_EOF) if end >= 0 else len(data)
+def _follow(data: Data, newest: int) -> int:
+    """Follow the sections from the newest to the oldest.
 
-
-def _follow(data: Data, newest: int) -> None:
-    """Follow the sections from the newest to the oldest."""
+    Returns how many bytes the newest is off.
+    """
     base = 0 if data.startswith(b"%PDF-") else max(pdf_header(data), 0)
+    off = 0
     waiting = [newest]
     seen: set[int] = set()
     rooted = False
@@ -174,6 +261,8 @@ def _follow(data: Data, newest: int) -> None:
         if offset in seen:
             continue  # a loop is odd, but readers stop at it too
         section = _section(data, offset, base)
+        if section is None and not seen and (off := distance(data, offset, base)):
+            section = _section(data, offset + off, base)
         if section is None:
             reason = PdfReason.SECTION_WRONG if seen else PdfReason.STARTXREF_WRONG
             raise BrokenError(reason, f"no section at offset {offset} of {len(data)} bytes")
@@ -184,6 +273,19 @@ def _follow(data: Data, newest: int) -> None:
         waiting += others
     if not rooted:
         raise BrokenError(PdfReason.TRAILER_BROKEN, "no trailer names the catalog")
+    return off
+
+
+def distance(data: Data, offset: int, base: int) -> int:
+    """Return how far a table is from the `offset` of startxref, which readers look around."""
+    for at in (offset, offset + base) if base else (offset,):
+        if at < len(data) and (_TABLE.match(data, at) or _STREAM.match(data, at)):
+            return 0
+    for at in (offset, offset + base) if base else (offset,):
+        nearby = data.find(b"xref", max(at - MAX_OFF, 0), at + MAX_OFF + 4)
+        if nearby > 0 and data[nearby - 1] in b"\n\r ":
+            return nearby - at
+    return 0
 
 
 def _section(data: Data, offset: int, base: int) -> _Section | None:
