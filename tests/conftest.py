@@ -21,7 +21,7 @@ from docwarden.simulator.documents import make
 from docwarden.simulator.server import Configuration, Simulator
 from docwarden.telemetry.logs import open_log
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def pytest_configure() -> None:

@@ -16,6 +16,7 @@ _BOUNDS: Final = re.compile(r"at least (\S+) and at most (\S+)")
 # Free text: the parser takes everything, and what it means is checked elsewhere or not at all.
 _FREE_TEXT: Final = MappingProxyType(
     {
+        "admin_hosts": "names with commas between",
         "integrity_checks": "`check=mode` pairs, see [the checks](integrity-checks.md)",
         "revision": "any text",
     }

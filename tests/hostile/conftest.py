@@ -1,8 +1,9 @@
 """A rig for attacks: a real gateway process, an upstream to program, and raw sockets.
 
-Start the gateway with `serve(upstream.url, **settings)` (tests/conftest.py): it is a process of its
-own, so that what it does to its event loop, its memory and its descriptors is its own doing. All
-waits are bounded; what is measured is what others still get, not how fast.
+Start a gateway of its own settings with `serve(upstream.url, **settings)` (tests/conftest.py), or
+take the `gateway` that the tests of a module share, whose upstream has a PNG under /1. Either is a
+process, so that what it does to its event loop, its memory and its descriptors is its own doing.
+All waits are bounded; what is measured is what others still get, not how fast.
 """
 
 import asyncio
@@ -12,15 +13,18 @@ import random
 import re
 import socket
 import struct
+import sys
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 Answering = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -81,13 +85,65 @@ class Upstream:
         writer.close()
 
 
-@pytest.fixture
-async def upstream() -> AsyncIterator[Upstream]:
-    upstream = Upstream()
+@contextlib.asynccontextmanager
+async def listening(upstream: Upstream) -> AsyncIterator[Upstream]:
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, backlog=1000)
     upstream.port = server.sockets[0].getsockname()[1]
     yield upstream
     server.close()
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with listening(Upstream()) as upstream:
+        yield upstream
+
+
+@dataclass
+class Shared:
+    """The gateway process that the tests of a module share.
+
+    Attributes:
+        document: what is under /1.
+    """
+
+    port: int
+    admin_port: int
+    output: Path
+    document: bytes
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shared]:
+    folder = tmp_path_factory.mktemp("gateway")
+    output = folder / "serve.out"
+    document = png(20_000)
+    async with listening(Upstream({1: document})) as upstream:
+        with output.open("wb") as file, output.with_suffix(".err").open("wb") as complaints:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "docwarden", "serve", "--listen", "127.0.0.1:0",
+                "--admin-listen", "127.0.0.1:0", "--upstream-url", upstream.url,
+                stdout=file, stderr=complaints,
+            )  # fmt: skip
+        try:
+            port, admin_port = await _ports(output)
+            yield Shared(port, admin_port, output, document)
+        finally:
+            process.kill()
+            await process.wait()
+
+
+async def _ports(output: Path) -> list[int]:
+    """Wait until a gateway is ready; return its public port and the operators'."""
+    async with asyncio.timeout(PATIENCE):
+        while not (ready := [line for line in _lines(output) if '"process.ready"' in line]):
+            await asyncio.sleep(0.05)
+    event = json.loads(ready[0])
+    return [int(event[name].rsplit(":", 1)[1]) for name in ("listen", "admin_listen")]
+
+
+def _lines(output: Path) -> list[str]:
+    return output.read_text().splitlines()
 
 
 class Client:
@@ -236,7 +292,20 @@ def metric(ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[float]
     return read
 
 
+@pytest.fixture
+def until_true() -> Callable[[Callable[[], Awaitable[bool]], str], Awaitable[None]]:
+    """Waits until something that has to be asked for holds."""
+
+    async def wait(holds: Callable[[], Awaitable[bool]], what: str) -> None:
+        end = time.monotonic() + PATIENCE
+        while not await holds():
+            assert time.monotonic() < end, f"not seen within {PATIENCE} s: {what}"
+            await asyncio.sleep(0.05)
+
+    return wait
+
+
 def events(gateway: Any, name: str) -> list[dict[str, Any]]:
     """The log events of that name that a gateway has written so far."""
-    lines = gateway.output.read_text().splitlines()
-    return [event for event in map(json.loads, lines) if event["event.name"] == name]
+    found = map(json.loads, _lines(gateway.output))
+    return [event for event in found if event["event.name"] == name]

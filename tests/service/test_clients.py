@@ -163,16 +163,22 @@ async def test_idle_connection_is_closed(strict, connect):
     connection.close()
 
 
-async def test_connections_beyond_the_limit_are_closed_at_once(strict, until):
-    kept = [await asyncio.open_connection("127.0.0.1", strict.port) for _ in range(50)]
-    await until(lambda: len(strict.app.public.connections) == 50, "50 connections")
-    reader, writer = await asyncio.open_connection("127.0.0.1", strict.port)
-    with contextlib.suppress(ConnectionResetError):
-        assert await asyncio.wait_for(reader.read(), 5) == b""
-    assert strict.app.public.refused == 1
-    assert (await strict.admin("/livez")).status == 200
-    for _, other in [*kept, (reader, writer)]:
-        other.close()
+async def test_longest_idle_connection_makes_room_beyond_the_limit(
+    start_gateway, simulator, connect, until
+):
+    gateway = await start_gateway(simulator.url + PDF, max_client_connections="50")
+    kept = []
+    for number in range(50):
+        kept.append(await connect(gateway.port))
+        await until(lambda n=number: len(gateway.app.public.connections) == n + 1, "the next")
+    assert (await kept[0].get("/1")).status == 200
+    newcomer = await connect(gateway.port)
+    assert (await newcomer.get("/2")).status == 200
+    assert await asyncio.wait_for(kept[1].reader.read(), 10) == b""
+    assert (await kept[0].get("/3")).status == 200, "it was used more recently"
+    assert gateway.app.public.shed == {"idle": 1, "refused": 0, "slow": 0}
+    for connection in [*kept, newcomer]:
+        connection.close()
 
 
 async def test_thousands_of_idle_connections_leave_others_served(start_gateway, simulator):

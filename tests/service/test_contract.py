@@ -155,7 +155,7 @@ async def test_what_is_a_document_id_is_fetched(path, gateway):
     assert (await gateway.get(path)).status == (404 if "#" in path else 200)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "BREW", "get"])
 async def test_other_methods_are_405_and_name_the_right_ones(method, gateway, simulator):
     answer = await gateway.get("/1", method=method)
     assert (answer.status, answer.slug) == (405, "method-not-allowed")

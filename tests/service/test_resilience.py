@@ -321,7 +321,7 @@ async def test_memory_that_lacks_here_does_not_open_the_breaker(start_gateway, r
     parts = gateway.app.parts
     assert (await gateway.get("/7")).status == 200
     everything = Lease(parts.memory)
-    assert everything.grow(parts.memory.most)
+    assert everything.grow(parts.memory.max)
     answers = await asyncio.gather(*(gateway.get(f"/{number}") for number in range(6)))
     assert {(answer.status, answer.slug) for answer in answers} == {(503, "overloaded")}
     everything.release()

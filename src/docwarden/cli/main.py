@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from docwarden import __version__
+from docwarden.process.descriptors import open_standard
 
 # Each command's module has `configure(parser)` and `run(arguments) -> exit status`. Modules are
 # imported when their command is asked for, so that `probe` does not pay for `inspect`.
@@ -55,6 +56,7 @@ EXIT_INTERRUPTED: Final = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 2 for usage, 130 after Ctrl-C."""
+    open_standard()
     words = list(sys.argv[1:] if arguments is None else arguments)
     asked = next((word for word in words if word in COMMANDS), None)
     parser = build_parser(() if asked is None else (asked,))

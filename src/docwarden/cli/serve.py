@@ -9,6 +9,7 @@ import uvloop
 
 from docwarden.cli.main import complain
 from docwarden.net.allocator import tune_allocator
+from docwarden.process.defect_log import keep_from_standard_error
 from docwarden.process.lifecycle import App, StartError
 from docwarden.process.workers.worker import end_with_parent
 from docwarden.settings.settings import SettingError, Settings, load
@@ -68,10 +69,12 @@ def _passed_on(arguments: argparse.Namespace) -> list[str]:
 async def _supervise(settings: Settings, log: Log, words: list[str]) -> int:
     from docwarden.process.workers.supervisor import Supervisor  # noqa: PLC0415 - one worker needs none
 
+    keep_from_standard_error(log)
     return await Supervisor(settings, log, words=words).run()
 
 
 async def _serve(settings: Settings, log: Log, descriptor: int | None, parent: int) -> int:
+    keep_from_standard_error(log)
     if descriptor is None:
         return await App(settings, log).run()
     end_with_parent(parent)

@@ -20,7 +20,8 @@ class Lease:
     def grow(self, size: int) -> bool:
         """Take `size` more bytes at once; False where there is no room or others wait for it."""
         memory = self._memory
-        if memory.held + size > memory.most or memory.waiting:
+        if memory.held + size > memory.max or memory.waiting:
+            memory.refused = max(memory.refused, size)
             return False
         memory.held += size
         self.size += size
@@ -44,6 +45,18 @@ class Lease:
             if memory.waiting:
                 memory.serve_others(self)
 
+    def exchange(self, size: int) -> "Lease":
+        """Return a lease of `size` bytes for a copy that stands in for this holder's share.
+
+        There is always room for it, since it is a part of what was held.
+        """
+        memory = self._memory
+        part = Lease(memory)
+        part.size = size
+        memory.held += size
+        self.release()
+        return part
+
     @property
     def released(self) -> bool:
         """Whether the last holder has released it."""
@@ -54,18 +67,29 @@ class Memory:
     """The allowance in bytes for all bodies in progress together; shares of it are leases.
 
     Attributes:
-        most: how many there are.
+        max: how many there are.
         held: how many are taken.
+        refused: the most that was asked for in vain since `take_missing`.
         waiting: leases that wait for room, with how much they need and whom to tell.
     """
 
-    __slots__ = ("_serving", "held", "most", "waiting")
+    __slots__ = ("_serving", "held", "max", "refused", "waiting")
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, maximum: int) -> None:
+        self.max = maximum
         self.held = 0
+        self.refused = 0
         self._serving = False
         self.waiting: deque[tuple[Lease, int, Callable[[], None]]] = deque()
+
+    def take_missing(self) -> int:
+        """Return how many bytes were missing for those who wait, or were refused since last asked.
+
+        It is 0 when nobody was short of memory.
+        """
+        needed = max(self.refused, self.waiting[0][1] if self.waiting else 0)
+        self.refused = 0
+        return max(0, self.held + needed - self.max) if needed else 0
 
     def queue(self, lease: Lease, size: int, granted: Callable[[], None]) -> None:
         """Hold `size` more bytes for `lease` when there is room, then call `granted`."""
@@ -82,7 +106,7 @@ class Memory:
             return  # who was told has given room back: the loop below goes on with it
         self._serving = True
         try:
-            while self.waiting and self.held + self.waiting[0][1] <= self.most:
+            while self.waiting and self.held + self.waiting[0][1] <= self.max:
                 lease, size, granted = self.waiting.popleft()
                 self.held += size
                 lease.size += size

@@ -21,6 +21,7 @@ class Cause(enum.StrEnum):
     HEAD_TIMEOUT = "request-head-timeout"
     INVALID_ID = "invalid-document-id"
     NO_SUCH_PAGE = "no-such-page"
+    MISDIRECTED = "host-not-served"
     METHOD = "method-not-allowed"
     PRECONDITION = "precondition-failed"
     RANGE = "range-not-satisfiable"
@@ -197,6 +198,14 @@ RULES: Final[dict[Cause, Rule]] = {
         slug="no-such-page",
         title="No such page",
         detail="This listener has no such page; its index is at /.",
+        outcome=None,
+        level="info",
+    ),
+    Cause.MISDIRECTED: Rule(
+        status=421,
+        slug="misdirected-request",
+        title="Not a name of this listener",
+        detail="The Host field names another host; DOCWARDEN_ADMIN_HOSTS lists those allowed.",
         outcome=None,
         level="info",
     ),

@@ -24,8 +24,8 @@ _METHODS: Final = frozenset(
 
 READ_FIELDS: Final = frozenset(
     (
-        b"accept", b"expect", b"if-match", b"if-none-match", b"if-range", b"range", b"traceparent",
-        b"tracestate", b"want-repr-digest", b"x-request-id",
+        b"accept", b"expect", b"host", b"if-match", b"if-none-match", b"if-range", b"range",
+        b"traceparent", b"tracestate", b"want-repr-digest", b"x-request-id",
     )
 )  # fmt: skip
 """Header fields that anybody here reads; servers keep no others, as a queue of requests holds

@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 
 from docwarden.core.conditional import Span
-from docwarden.core.document import Document, Lease
+from docwarden.core.document import Document, Lease, release
 from docwarden.core.errors import Failure
 from docwarden.core.fetch import FetchResult
 from docwarden.net.write_batch import Bytes
@@ -114,7 +114,13 @@ def document(
     if span is None:
         return Response(200, fields, body, document.lease)
     fields += b"Content-Range: bytes %d-%d/%d\r\n" % (*span, size)
-    return Response(206, fields, memoryview(body)[span.first : span.last + 1], document.lease)
+    piece: Bytes = memoryview(body)[span.first : span.last + 1]
+    lease = document.lease
+    if span.length <= size // 2:
+        # A view would keep the whole document for as long as its reader takes.
+        piece = bytes(piece)
+        lease = lease.exchange(len(piece)) if lease is not None else None
+    return Response(206, fields, piece, lease)
 
 
 def not_modified(document: Document, fetched: FetchResult, request_id: str) -> Response:
@@ -128,7 +134,8 @@ def not_modified(document: Document, fetched: FetchResult, request_id: str) -> R
     fields += _DOCUMENT_HEADERS
     if document.age is not None:
         fields += _age(document.age)
-    return Response(304, fields, lease=document.lease)
+    release(document)
+    return Response(304, fields)
 
 
 def _age(seconds: float) -> bytes:
@@ -188,7 +195,20 @@ def page(body: bytes, media_type: bytes, *, status: int = 200, extra: bytes = b"
     return Response(status, _PAGE % (media_type, len(body)) + extra, body)
 
 
+def options() -> Response:
+    """Return what is allowed here (RFC 9110 section 9.3.7); some load balancers' checks ask so."""
+    return Response(204, b"Allow: GET, HEAD\r\n")
+
+
 def without_body(response: Response) -> Response:
     """Return the answer to HEAD for what GET would answer (RFC 9110 section 9.3.2)."""
-    response.body = b""
+    drop(response)
     return response
+
+
+def drop(response: Response) -> None:
+    """Let go of the body of an answer, and of the memory that it holds."""
+    response.body = b""
+    if response.lease is not None:
+        response.lease.release()
+        response.lease = None

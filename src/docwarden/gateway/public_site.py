@@ -220,7 +220,7 @@ class PublicSite:
         try:
             response.fields += await _digest_line(document, algorithm)
         except BaseException:
-            release(document)
+            responses.drop(response)
             raise
 
     def _report_defect(self, request: Request, error: Exception) -> None:

@@ -1,6 +1,8 @@
 """File descriptors, of which every connection takes one."""
 
+import os
 import resource
+import sys
 
 # Log, listeners, the event loop's own, the deep checker's pipes, the store's connections.
 RESERVED = 64
@@ -33,3 +35,22 @@ def clients_within(room: int, *, wanted: int, others: int) -> int:
         others: files for everything else; no more than half of `room` is kept for that.
     """
     return min(wanted, room - min(others, room // 2))
+
+
+def open_standard() -> None:
+    """Open standard input and error on /dev/null where they are closed.
+
+    The event loop's own descriptors would take their numbers, and libuv aborts the process when it
+    closes one of those. Standard output is told about instead: log events go there.
+    """
+    for number in (0, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the process's life

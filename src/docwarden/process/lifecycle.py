@@ -1,8 +1,8 @@
 """The life of one gateway process: start, serve, drain, stop.
 
 On SIGTERM it serves on for the drain delay while it is not ready, so that load balancers can take
-note; then the listener closes and requests under way may end within the drain timeout. Ctrl-C skips
-the delay, and a second signal the rest.
+note; then the listener closes and requests under way may end within the drain timeout. SIGHUP, for
+a terminal that goes, is the same. Ctrl-C skips the delay, and a second signal the rest.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from docwarden.net.allocator import tune_collector
 from docwarden.net.units import Address
 from docwarden.process.descriptors import RESERVED, clients_within, raise_limit
 from docwarden.process.observability import Observability
+from docwarden.server.allowed_hosts import AllowedHosts
 from docwarden.server.limits import ClientLimits
 from docwarden.server.listener import Listener, bind
 from docwarden.settings.settings import PREFIX, Settings
@@ -63,16 +64,27 @@ class App:
         self.observability = Observability(settings, self.parts)
         random = self.parts.random
         limits = client_limits(settings, self._clients())
-        self.public = Listener(self.parts.public, limits, random=random)
+        self.public = Listener(self.parts.public, limits, random=random, memory=self.parts.memory)
         limits = client_limits(settings, ADMIN_CONNECTIONS)
         if channel is not None:
             limits = dataclasses.replace(limits, idle_timeout=math.inf)
-        self.admin = Listener(self.observability.site, limits, random=random)
+        self.admin = Listener(
+            self.observability.site, limits, random=random, hosts=admin_hosts(settings)
+        )
+        self.parts.metrics.read("docwarden_client_connections_shed", self._shed)
         self.parts.metrics.gauge(
             "docwarden_client_connections", lambda: len(self.public.connections)
         )
         self._hurry = asyncio.Event()
         self.ready = asyncio.Event()
+
+    def _shed(self) -> list[tuple[tuple[str, ...], float]]:
+        listeners = (("public", self.public), ("operator", self.admin))
+        return [
+            ((name, reason), count)
+            for name, listener in listeners
+            for reason, count in listener.shed.items()
+        ]
 
     def _clients(self) -> int:
         """Return how many clients may be connected: as many as are set, if the system allows it."""
@@ -205,7 +217,7 @@ class App:
                 self._hurry.set()
             signals.put_nowait(which)
 
-        for which in (signal.SIGTERM, signal.SIGINT):
+        for which in ending_signals():
             loop.add_signal_handler(which, received, which)
         try:
             await self.start()
@@ -216,6 +228,13 @@ class App:
             return 0 if in_time else 1
         finally:
             await self.stop()
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that end the process in order; under `nohup` SIGHUP stays ignored."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return (signal.SIGTERM, signal.SIGINT)
+    return (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def listen(address: Address, setting: str, *, shared: bool = False) -> socket.socket:
@@ -230,6 +249,12 @@ def listen(address: Address, setting: str, *, shared: bool = False) -> socket.so
         raise StartError(
             f"cannot listen on {address} ({PREFIX}{setting}): {error.strerror or error}"
         ) from error
+
+
+def admin_hosts(settings: Settings) -> AllowedHosts:
+    """Return the hosts for which the operator listener answers."""
+    named = [name.strip() for name in settings.admin_hosts.split(",") if name.strip()]
+    return AllowedHosts([socket.gethostname(), settings.admin_listen.host, *named])
 
 
 def client_limits(settings: Settings, connections: int) -> ClientLimits:

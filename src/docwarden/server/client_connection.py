@@ -6,6 +6,7 @@ holds one answer and no more. Whatever goes wrong with one request costs that re
 """
 
 import asyncio
+import math
 import socket
 import struct
 import time
@@ -16,8 +17,9 @@ from typing import Final, Protocol, cast
 
 from docwarden.core.errors import Cause, Failure
 from docwarden.core.request import Handler, Request, address_of
-from docwarden.core.responses import Response, without_body
+from docwarden.core.responses import Response, options, without_body
 from docwarden.net.write_batch import Outbox
+from docwarden.server.allowed_hosts import AllowedHosts
 from docwarden.server.connection_state import CHANGES, State, StateError
 from docwarden.server.limits import ClientLimits
 from docwarden.server.request_parser import CLOSE, Pending, RequestReader
@@ -26,8 +28,14 @@ from docwarden.server.request_parser import CLOSE, Pending, RequestReader
 _RESET: Final = struct.pack("ii", 1, 0)
 # How long a refused client may go on sending before it is cut off.
 LINGER_SECONDS: Final = 2.0
+# How long a client that has ended its side waits for its answer: half-closed and gone look alike.
+HALF_CLOSED_SECONDS: Final = 2.0
+# A reader is given this long before its pace is judged.
+_PACE_SECONDS: Final = 1.0
 # A read this long means that more is waiting.
 _FLOOD: Final = 64 * 1024
+_BUSY: Final = (State.ANSWERING, State.SENDING)
+_OF_NO_RESOURCE: Final = ("CONNECT", "TRACE")
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode())
     for status in HTTPStatus
@@ -39,6 +47,7 @@ class Acceptor(Protocol):
 
     Attributes:
         site: answers.
+        hosts: the Host values that are answered; None where any is.
         limits: of each connection, and of their number.
         connections: those that are open.
         closing: whether answers ask clients to reconnect elsewhere.
@@ -49,6 +58,7 @@ class Acceptor(Protocol):
     """
 
     site: Handler
+    hosts: AllowedHosts | None
     limits: ClientLimits
     connections: "set[ClientConnection]"
     closing: bool
@@ -74,8 +84,8 @@ class ClientConnection:
     """Reads requests and writes answers; an `asyncio.Protocol` by its methods."""
 
     __slots__ = (
-        "_acceptor", "_current", "_drained", "_keep", "_paused", "_progress", "_reader", "_reading",
-        "_response", "_since", "_state", "_transport", "task",
+        "_acceptor", "_current", "_drained", "_ended", "_keep", "_paused", "_paused_at",
+        "_progress", "_reader", "_reading", "_response", "_since", "_state", "_transport", "task",
     )  # fmt: skip
 
     def __init__(self, acceptor: Acceptor) -> None:
@@ -85,7 +95,10 @@ class ClientConnection:
         self._response: Response | None = None
         self._keep = False
         self._reading = True
+        # When the client ended its side; 0 while it has not.
+        self._ended = 0.0
         self._paused = False
+        self._paused_at = (0, 0.0)
         self._drained: asyncio.Future[None] | None = None
         self._progress = (0, 0.0)
         self._since = time.monotonic()
@@ -118,7 +131,12 @@ class ClientConnection:
         self._serve_next()
 
     def eof_received(self) -> bool:
-        return False
+        """Return whether to stay open: a client may end its side once it has sent its request."""
+        self._ended = time.monotonic()
+        reader = self._reader
+        busy = self._state in _BUSY or bool(reader.pending)
+        reader.last = True
+        return busy
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it went is no news
         sending = self._state is State.SENDING
@@ -134,7 +152,10 @@ class ClientConnection:
 
     def pause_writing(self) -> None:
         self._paused = True
-        self._progress = (self._transport.get_write_buffer_size(), time.monotonic())
+        self._progress = self._paused_at = (
+            self._transport.get_write_buffer_size(),
+            time.monotonic(),
+        )
 
     def resume_writing(self) -> None:
         self._paused = False
@@ -161,7 +182,7 @@ class ClientConnection:
             self._change(State.ANSWERING)
             self._current = pending.popleft()
             self.task = self._acceptor.loop.create_task(self._serve(self._current))
-        if self._reading == bool(pending) and self._state is not State.CLOSED:
+        if self._reading == bool(pending) and self._state is not State.CLOSED and not self._ended:
             self._reading = not pending
             if self._reading:
                 self._transport.resume_reading()
@@ -174,7 +195,7 @@ class ClientConnection:
         self._acceptor.loop.call_soon(self._read_on)
 
     def _read_on(self) -> None:
-        if self._reading and self._state is not State.CLOSED:
+        if self._reading and self._state is not State.CLOSED and not self._ended:
             self._transport.resume_reading()
 
     async def _serve(self, pending: Pending) -> None:
@@ -203,8 +224,15 @@ class ClientConnection:
             # It came while another was answered: its time begins now.
             request.wall += self._since - request.started
             request.started = self._since
-        site = self._acceptor.site
+        acceptor = self._acceptor
+        site = acceptor.site
+        if acceptor.hosts is not None and not acceptor.hosts.allow(request.headers.get(b"host")):
+            failure = failure or Failure(Cause.MISDIRECTED)
+        if request.method in _OF_NO_RESOURCE:
+            failure = failure or Failure(Cause.METHOD)
         if failure is None:
+            if request.method == "OPTIONS":
+                return options()
             try:
                 return await site.handle(request)
             except Exception as error:  # noqa: BLE001 - sites answer their defects; this is one of theirs
@@ -270,7 +298,7 @@ class ClientConnection:
             self.abort()
             return
         self._since = time.monotonic()
-        if self._keep:
+        if self._keep and (self._reader.pending or not self._ended):
             self._change(State.READING)
             if self._reader.pending or not self._reading:
                 self._serve_next()
@@ -286,10 +314,10 @@ class ClientConnection:
     def _end(self, failure: Failure | None) -> None:
         """End the connection after its last answer."""
         reader = self._reader
-        quiet = failure is None and self._reading and not reader.pending and not reader.in_head
+        quiet = failure is None and self._reading and not (reader.pending or reader.in_request)
         reader.last = True
         reader.pending.clear()
-        if quiet:
+        if quiet or self._ended:
             self._change(State.CLOSED)
             self._transport.close()
             return
@@ -307,7 +335,31 @@ class ClientConnection:
     def idle(self) -> bool:
         """Whether no request is under way or being read."""
         reader = self._reader
-        return self._state is State.READING and not (reader.in_head or reader.pending)
+        return self._state is State.READING and not (reader.in_request or reader.pending)
+
+    @property
+    def idle_since(self) -> float | None:
+        """Monotonic seconds since when no request is being answered; None while one is."""
+        if self._state not in (State.READING, State.LINGERING) or self._reader.pending:
+            return None
+        return self._since
+
+    def holds_memory(self) -> int:
+        """Return the bytes of the memory allowance that the answer being sent holds."""
+        response = self._response
+        lease = response.lease if response is not None and self._paused else None
+        return 0 if lease is None else lease.size
+
+    def seconds_to_read(self, now: float) -> float:
+        """Return how long the client will take to read the rest of its answer, at its pace so far.
+
+        0 when it has all of it or it is too early to tell, infinity when it reads nothing.
+        """
+        size, since = self._paused_at
+        if not self._paused or now - since < _PACE_SECONDS:
+            return 0.0
+        left = self._transport.get_write_buffer_size()
+        return left * (now - since) / (size - left) if left < size else math.inf
 
     def check_time(self, now: float) -> None:
         """Close the connection if it has idled, sent its head or read its answer too slowly."""
@@ -319,8 +371,9 @@ class ClientConnection:
             if now - self._since > LINGER_SECONDS:
                 self.abort()
         elif self._state is not State.READING:
-            return
-        elif reader.in_head:
+            if self._ended and now - self._ended > HALF_CLOSED_SECONDS:
+                self.abort()
+        elif reader.in_request:
             if now - reader.began > limits.header_timeout:
                 reader.refuse(Failure(Cause.HEAD_TIMEOUT), now, time.time())
                 self._serve_next()

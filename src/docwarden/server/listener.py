@@ -11,12 +11,16 @@ waited as long as 2.4 s for that.
 import asyncio
 import socket
 import time
+from collections import deque
 from email.utils import formatdate
+from operator import itemgetter
 from random import Random
 from typing import cast
 
+from docwarden.core.document import Memory
 from docwarden.core.request import Handler
 from docwarden.net.write_batch import Outbox
+from docwarden.server.allowed_hosts import AllowedHosts
 from docwarden.server.client_connection import ClientConnection
 from docwarden.server.limits import ClientLimits
 
@@ -28,22 +32,44 @@ _ACCEPTED_TOGETHER = 64
 # Without descriptors or memory for another connection there is no use in trying at once (asyncio's
 # own servers wait as long).
 _RETRY_SECONDS = 1.0
+# To look at ten thousand connections takes some milliseconds.
+_LOOK_SECONDS = 0.1
 
 
 class Listener:
     """Serves a site on one address; a `client_connection.Acceptor`.
 
+    Args:
+        site: answers.
+        limits: of connections, and of their number.
+        random: draws request ids.
+        memory: the allowance that answers hold, where there is one.
+        hosts: the Host values that are answered; None where any is.
+
     Attributes:
-        refused: connections closed at once because too many were open.
+        shed: connections closed to make room for others, by reason.
     """
 
-    def __init__(self, site: Handler, limits: ClientLimits, *, random: Random) -> None:
+    def __init__(
+        self,
+        site: Handler,
+        limits: ClientLimits,
+        *,
+        random: Random,
+        memory: Memory | None = None,
+        hosts: AllowedHosts | None = None,
+    ) -> None:
         self.site = site
+        self.hosts = hosts
         self.limits = limits
         self.random = random
         self.connections: set[ClientConnection] = set()
         self.closing = False
-        self.refused = 0
+        self.shed = {"idle": 0, "refused": 0, "slow": 0}
+        self._memory = memory
+        # As of the last look, those that idle longest first; what has changed since is passed over.
+        self._idle: deque[tuple[float, ClientConnection]] = deque()
+        self._none_idle_at = 0.0
         self.date = b""
         self._listener: socket.socket | None = None
         self._arriving: set[asyncio.Task[object]] = set()
@@ -149,12 +175,35 @@ class Listener:
         return in_time
 
     def admit(self, connection: ClientConnection) -> bool:
-        """Return whether one more connection is served, and count it."""
-        if len(self.connections) >= self.limits.connections:
-            self.refused += 1
+        """Return whether one more connection is served; at the limit the longest idle one goes."""
+        if len(self.connections) >= self.limits.connections and not self._close_idle():
+            self.shed["refused"] += 1
             return False
         self.connections.add(connection)
         return True
+
+    def _close_idle(self) -> bool:
+        """Close the connection that has idled longest; False where none does."""
+        while self._idle or self._look_for_idle():
+            since, connection = self._idle.popleft()
+            if connection in self.connections and connection.idle_since == since:
+                self.shed["idle"] += 1
+                connection.abort()
+                self.forget(connection)
+                return True
+        return False
+
+    def _look_for_idle(self) -> bool:
+        """Look at all connections; a flood of new ones finds out once a while that none idles."""
+        now = time.monotonic()
+        if now - self._none_idle_at < _LOOK_SECONDS:
+            return False
+        found = [(each.idle_since, each) for each in self.connections]
+        idle = [(since, each) for since, each in found if since is not None]
+        self._idle = deque(sorted(idle, key=itemgetter(0)))
+        if not idle:
+            self._none_idle_at = now
+        return bool(idle)
 
     def forget(self, connection: ClientConnection) -> None:
         """Note that a connection is gone."""
@@ -170,11 +219,31 @@ class Listener:
         self._sweep_handle = self.loop.call_later(SWEEP_SECONDS, self._sweep)
         self.date = b"Date: %b\r\n" % formatdate(time.time(), usegmt=True).encode("ascii")
         now = time.monotonic()
+        self._idle.clear()
         for connection in list(self.connections):
             try:
                 connection.check_time(now)
             except Exception as error:  # noqa: BLE001 - the others have their limits all the same
                 self.report("a connection's time was not checked", error)
+                connection.abort()
+        try:
+            self._make_room(now)
+        except Exception as error:  # noqa: BLE001 - the next sweep tries again
+            self.report("no room was made for those who wait for memory", error)
+
+    def _make_room(self, now: float) -> None:
+        """Cut off the slowest readers while others wait for the memory that they hold."""
+        missing = self._memory.take_missing() if self._memory is not None else 0
+        if not missing:
+            return
+        paces = [(each.seconds_to_read(now), each) for each in self.connections]
+        for seconds, connection in sorted(paces, key=itemgetter(0), reverse=True):
+            if missing <= 0 or seconds <= self.limits.send_timeout:
+                return
+            held = connection.holds_memory()
+            if held:
+                missing -= held
+                self.shed["slow"] += 1
                 connection.abort()
 
 

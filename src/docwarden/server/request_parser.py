@@ -4,9 +4,14 @@ Strict where leniency lets requests be smuggled (RFC 9112 sections 3.2, 5.2, 6.3
 Host, no folded lines, no bare LF, no Content-Length beside Transfer-Encoding. Whatever breaks the
 rules is answered with 400 and the connection is closed, as nobody can tell where it ends.
 
-llhttp judges every byte. Of a head it only tells that it has ended: to take its lines apart in one
-go costs a third of being called for each of them. Clients repeat themselves: fields that are byte
-for byte those of the request before, behind a plain request line, are what they were then.
+Everything that a client may send has a limit: empty lines before a request, its head, its body and
+what frames the body (chunk sizes, extensions, trailers).
+
+llhttp judges every byte, except that it knows no methods but its own: others are valid tokens too
+(RFC 9110 section 9.1), and stand before it as PUT. Of a head it only tells that it has ended: to
+take its lines apart in one go costs a third of being called for each of them. Clients repeat
+themselves: fields that are byte for byte those of the request before, behind a plain request line,
+are what they were then.
 """
 
 import re
@@ -24,9 +29,23 @@ from docwarden.net.heads import END, end_of_split_head
 MAX_PIPELINED: Final = 64
 # GET carries no body of meaning (RFC 9110 section 9.3.1); a small one is read past.
 MAX_BODY_BYTES: Final = 64 * 1024
+# Chunk sizes, their extensions, and trailers of such a body.
+MAX_FRAMING_BYTES: Final = 16 * 1024
+# Empty lines before a request are ignored, at least one of them (RFC 9112 section 2.2).
+MAX_EMPTY_BYTES: Final = 64
 # What follows the line of a request is remembered up to this size, for each connection.
 MAX_REPEATED: Final = 1024
 _PLAIN_LINE: Final = re.compile(rb"GET (/[A-Za-z0-9._~-]{0,64}) HTTP/1\.1")
+_METHOD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ")
+_BEGUN_METHOD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
+# CONNECT and TRACE are no methods of resources; llhttp reads their targets in their own way.
+_JUDGED_METHODS: Final = frozenset(
+    (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"CONNECT")
+)
+# uri-host [ ":" port ] (RFC 9110 section 7.2, RFC 3986 section 3.2.2).
+_HOST: Final = re.compile(
+    rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?"
+)
 CLOSE: Final = b"Connection: close\r\n"
 _KEEP: Final = b"Connection: keep-alive\r\n"
 
@@ -46,8 +65,9 @@ class RequestReader:
     """
 
     __slots__ = (
-        "_body_bytes", "_client", "_complete", "_fields", "_head", "_header_bytes", "_keep",
-        "_parser", "_random", "_repeated", "_with_body", "began", "last", "pending",
+        "_body_bytes", "_body_left", "_client", "_complete", "_empty_bytes", "_fields", "_head",
+        "_header_bytes", "_keep", "_knows_method", "_parser", "_random", "_repeated", "_with_body",
+        "began", "last", "pending",
     )  # fmt: skip
 
     def __init__(self, client: str, header_bytes: int, random: Random) -> None:
@@ -60,6 +80,10 @@ class RequestReader:
         self._keep = False
         self._with_body: Request | None = None
         self._body_bytes = 0
+        # What of the body and its framing may still come.
+        self._body_left = MAX_BODY_BYTES + MAX_FRAMING_BYTES
+        self._empty_bytes = 0
+        self._knows_method = False
         # What followed the line of the last request, and the fields in it; nothing where a request
         # with the same would have to be read anew.
         self._repeated = b""
@@ -69,9 +93,9 @@ class RequestReader:
         self.began = 0.0
 
     @property
-    def in_head(self) -> bool:
-        """Whether a head has begun and not ended."""
-        return bool(self._head)
+    def in_request(self) -> bool:
+        """Whether a request has begun and not ended."""
+        return bool(self._head) or self._with_body is not None
 
     def feed(self, data: bytes, now: float, wall: float) -> None:
         """Take what arrived at `now`, monotonic seconds, and `wall`, epoch seconds."""
@@ -88,9 +112,12 @@ class RequestReader:
             if self._with_body is None:
                 self._read_heads(data, now, wall)
             else:
-                self._parser.feed_data(data)
+                self._read_body(data)
         except Failure as failure:
             self.refuse(failure, now, wall)
+        except httptools.HttpParserUpgrade:
+            # Behind a body, whose request is the last one.
+            self.refuse(Failure(Cause.MALFORMED), now, wall)
         except httptools.HttpParserError as error:
             inner = error.__context__
             self.refuse(
@@ -110,45 +137,86 @@ class RequestReader:
 
     def _read_heads(self, data: bytes, now: float, wall: float) -> None:
         start = 0
-        while start < len(data) and not self.last:
-            if self._head:
-                end = end_of_split_head(self._head, data[start:])
-                end = start + end if end else 0
-            else:
-                at = data.find(END, start)
-                end = at + len(END) if at >= 0 else 0
+        while start < len(data) and not self.last and self._with_body is None:
+            if not self._head:
+                start = self._skip_empty_lines(data, start)
+            end = self._end_of_head(data, start)
             piece = data[start:end] if end else data[start:]
             start += len(piece)
-            self._complete = upgrade = False
-            try:
-                self._parser.feed_data(piece)
-            except httptools.HttpParserUpgrade:
-                upgrade = True
-            if len(self._head) + len(piece) > self._header_bytes:
-                raise Failure(Cause.HEAD_TOO_LARGE)
-            if not end:
-                if not self._head:
-                    self.began = now
-                self._head += piece
-                return
-            if self._head:
-                piece = bytes(self._head) + piece
-                self._head.clear()
-            self._take_head(piece, now, wall)
-            if upgrade:
-                self._refuse_upgrade()
-            elif self._with_body is not None:
-                self._parser.feed_data(data[start:])
-                return
+            if piece:
+                self._read_piece(piece, now, wall, ends=bool(end))
+        if self._with_body is not None and start < len(data):
+            self._read_body(data[start:])
+
+    def _end_of_head(self, data: bytes, start: int) -> int:
+        """Return where the head that begins or goes on at `start` ends, 0 where it does not."""
+        if self._head:
+            end = end_of_split_head(self._head, data[start:])
+            return start + end if end else 0
+        at = data.find(END, start)
+        return at + len(END) if at >= 0 else 0
+
+    def _read_piece(self, piece: bytes, now: float, wall: float, *, ends: bool) -> None:
+        """Read a piece of a head, or all of it."""
+        if len(self._head) + len(piece) > self._header_bytes:
+            raise Failure(Cause.HEAD_TOO_LARGE)
+        self._complete = upgrade = False
+        try:
+            self._judge(piece)
+        except httptools.HttpParserUpgrade:
+            upgrade = True
+        if not ends:
+            if not self._head:
+                self.began = now
+            self._head += piece
+            return
+        if self._head:
+            piece = bytes(self._head) + piece
+            self._head.clear()
+        self._take_head(piece, now, wall)
+        if upgrade:
+            self._refuse_upgrade()
+
+    def _skip_empty_lines(self, data: bytes, start: int) -> int:
+        """Return where in `data` a request may begin.
+
+        A lone CR or LF counts as an empty line too, as it does for llhttp.
+        """
+        end = start
+        while end < len(data) and data[end] in b"\r\n":
+            end += 1
+            self._empty_bytes += 1
+            if self._empty_bytes > MAX_EMPTY_BYTES:
+                raise Failure(Cause.MALFORMED, "too-many-empty-lines")
+        return end
+
+    def _judge(self, piece: bytes) -> None:
+        """Have the parser judge a piece of a head."""
+        if self._knows_method:
+            self._parser.feed_data(piece)
+            return
+        begun = bytes(self._head) + piece
+        match = _METHOD.match(begun)
+        if match is not None:
+            self._knows_method = True
+            method = match[1]
+            judged = begun if method in _JUDGED_METHODS else b"PUT" + begun[len(method) :]
+            self._parser.feed_data(judged)
+        elif not _BEGUN_METHOD.fullmatch(begun):
+            raise Failure(Cause.MALFORMED)
+
+    def _read_body(self, data: bytes) -> None:
+        piece = data[: self._body_left]
+        self._body_left -= len(piece)
+        self._parser.feed_data(piece)
+        if len(piece) < len(data) and not self.last:
+            raise Failure(Cause.MALFORMED, "request-body-too-large")
 
     def _take_head(self, head: bytes, now: float, wall: float) -> None:
         self._repeated = b""
+        self._knows_method = False
+        self._empty_bytes = 0
         lines = head.split(b"\r\n")
-        if not lines[0]:  # empty lines before a request are ignored (RFC 9112 section 2.2)
-            head = head.lstrip(b"\r\n")
-            lines = head.split(b"\r\n")
-            if not head:
-                return
         method, _, rest = lines[0].partition(b" ")
         target, _, version = rest.partition(b" ")
         fields, hosts = _fields_of(lines[1:-2])
@@ -159,7 +227,7 @@ class RequestReader:
         old = version == b"HTTP/1.0"
         if not old and version != b"HTTP/1.1":
             failure = "http-version"
-        elif hosts != 1 and (hosts or not old):
+        elif (hosts != 1 or not _HOST.fullmatch(fields[b"host"])) and (hosts or not old):
             failure = "host-header"
         elif len(self.pending) >= MAX_PIPELINED:
             failure = "too-many-pipelined"
@@ -178,6 +246,7 @@ class RequestReader:
             return
         else:
             self._with_body = request
+            self.began = now
             return
         self.last = True
         self.pending.append((request, Failure(Cause.MALFORMED, failure), CLOSE, False))
@@ -216,9 +285,8 @@ def _fields_of(lines: list[bytes]) -> tuple[dict[bytes, bytes], int]:
     for line in lines:
         name, _, value = line.partition(b":")
         name = name.lower()
-        if name == b"host":
-            hosts += 1
-        elif name in READ_FIELDS:
+        hosts += name == b"host"
+        if name in READ_FIELDS:
             value = value.strip(b" \t")
             fields[name] = fields[name] + b", " + value if name in fields else value
     return fields, hosts

@@ -63,6 +63,11 @@ class Settings:
         "Operator listener: health, metrics, console. Keep it away from clients.",
         parse=parse_address,
     )
+    admin_hosts: str = setting(
+        "",
+        "Public names of the operator listener, with commas between; requests for others get 421."
+        " Addresses, names without a dot and Kubernetes' Service names always pass.",
+    )
     upstream_url: str = setting(
         "http://127.0.0.1:3000/{id}",
         "Where documents come from; `{id}` stands for the document id and may be left out.",

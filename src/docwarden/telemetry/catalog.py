@@ -105,6 +105,13 @@ DECLARED: Final[tuple[Declared, ...]] = (
     Declared("docwarden_buffered_bytes", "gauge", (), "Memory that documents in progress hold."),
     Declared("docwarden_client_connections", "gauge", (), "Open client connections."),
     Declared(
+        "docwarden_client_connections_shed",
+        "counter",
+        ("listener", "reason"),
+        "Client connections closed to make room: `idle` and `refused` at the limit on connections,"
+        " `slow` when it read too slowly while others waited for memory.",
+    ),
+    Declared(
         "docwarden_hedges",
         "counter",
         ("result",),

@@ -99,3 +99,40 @@ class MemoryMachine(RuleBasedStateMachine):
 
 TestMemory = MemoryMachine.TestCase
 TestMemory.settings = settings(max_examples=50, stateful_step_count=40)
+
+
+def test_share_is_exchanged_for_a_part_even_when_nothing_is_left():
+    memory = Memory(100)
+    lease = Lease(memory)
+    assert lease.grow(100)
+    part = lease.exchange(10)
+    assert (memory.held, part.size, lease.released) == (10, 10, True)
+    part.release()
+    assert memory.held == 0
+
+
+def test_exchange_of_a_shared_lease_leaves_the_other_holder_its_own():
+    memory = Memory(100)
+    lease = Lease(memory)
+    assert lease.grow(60)
+    lease.share()
+    part = lease.exchange(10)
+    assert memory.held == 70
+    lease.release()
+    assert memory.held == 10
+    part.release()
+    assert memory.held == 0
+
+
+def test_memory_tells_what_is_missing_until_it_was_asked():
+    memory = Memory(100)
+    lease = Lease(memory)
+    assert lease.grow(90)
+    assert memory.take_missing() == 0
+    assert not Lease(memory).grow(30)
+    assert memory.take_missing() == 20
+    assert memory.take_missing() == 0
+    Lease(memory).grow_later(40, lambda: None)
+    assert [memory.take_missing() for _ in range(2)] == [30, 30]
+    lease.release()
+    assert memory.take_missing() == 0

@@ -1,6 +1,7 @@
 """How requests of a connection are served, and what becomes of an answer when it ends."""
 
 import asyncio
+import math
 import random
 import time
 import weakref
@@ -10,7 +11,7 @@ import pytest
 
 from docwarden.core import responses
 from docwarden.core.document import Lease, Memory
-from docwarden.server.client_connection import ClientConnection
+from docwarden.server.client_connection import HALF_CLOSED_SECONDS, ClientConnection
 from docwarden.server.connection_state import State, StateError
 from docwarden.server.limits import ClientLimits
 from docwarden.server.listener import Listener
@@ -434,3 +435,62 @@ async def test_refused_head_has_no_body(method):
     head, _, body = seen.transport.written.partition(b"\r\n\r\n")
     assert b"Content-Length: 17\r\n" in head
     assert body == (b"malformed-request" if method == b"GET" else b"")
+
+
+async def test_client_that_ends_its_side_is_still_answered():
+    seen = Seen(Waiting())
+    seen.connection.data_received(REQUEST)
+    assert seen.connection.eof_received()
+    await asyncio.sleep(0)
+    seen.site.signal.set_result(b"answer")
+    while not seen.site.ends:
+        await asyncio.sleep(0)
+    assert seen.transport.written.endswith(b"answer")
+    assert seen.transport.ended == "closed"
+
+
+async def test_client_that_ends_its_side_is_taken_for_gone_when_it_waits_long():
+    seen = Seen(Waiting())
+    seen.connection.data_received(REQUEST)
+    seen.connection.eof_received()
+    await asyncio.sleep(0)
+    now = time.monotonic()
+    seen.connection.check_time(now + HALF_CLOSED_SECONDS / 2)
+    assert seen.transport.ended == ""
+    seen.connection.check_time(now + HALF_CLOSED_SECONDS + 1)
+    assert seen.transport.ended == "aborted"
+
+
+@pytest.mark.parametrize("begun", [b"", REQUEST[:9]])
+async def test_client_that_ends_its_side_without_a_request_is_let_go(begun):
+    seen = Seen()
+    if begun:
+        seen.connection.data_received(begun)
+    assert not seen.connection.eof_received()
+
+
+async def test_long_read_lets_others_read():
+    seen = Seen()
+    seen.connection.data_received(b"GET /7 HTTP/1.1\r\nHost: test\r\nX: " + bytes(70_000))
+    assert not seen.transport.reading
+    while not seen.transport.reading:
+        await asyncio.sleep(0)
+
+
+async def test_pace_of_a_reader_tells_how_long_it_will_take():
+    seen = Seen()
+    seen.transport.unread = 40_000
+    await seen.ask()
+    now = time.monotonic()
+    assert seen.connection.seconds_to_read(now) == 0.0, "too early to tell"
+    assert seen.connection.seconds_to_read(now + 2.0) == math.inf
+    seen.transport.unread = 30_000
+    assert seen.connection.seconds_to_read(now + 2.0) == pytest.approx(6.0, abs=0.1)
+
+
+@pytest.mark.parametrize("method", [b"CONNECT test:80", b"TRACE /7"])
+async def test_methods_of_no_resource_never_reach_the_site(method):
+    seen = Seen()
+    seen.site.handle = None
+    await seen.ask(method + b" HTTP/1.1\r\nHost: test\r\n\r\n")
+    assert seen.transport.written.endswith(b"method-not-allowed")

@@ -69,7 +69,7 @@ def test_fields_that_anybody_reads_are_lower_case_stripped_and_joined():
     reading = reader()
     reading.feed(GET, 5.0, 6.0)
     ((request, _, _, _),) = reading.pending
-    assert request.headers == {b"if-match": b"1, 2"}
+    assert request.headers == {b"host": b"test", b"if-match": b"1, 2"}
     assert (request.started, request.wall, request.client) == (5.0, 6.0, "192.0.2.1")
 
 
@@ -115,7 +115,7 @@ def told(reading):
         (asked.method, asked.path, asked.headers, asked.started, failure and failure.reason, *rest)
         for asked, failure, *rest in reading.pending
     ]
-    return requests, reading.last, reading.in_head
+    return requests, reading.last, reading.in_request
 
 
 def read_in_turn(*pieces, header_bytes=4096):
@@ -128,7 +128,7 @@ def read_in_turn(*pieces, header_bytes=4096):
         reading.feed(piece, 0.0, 0.0)
         requests += told(reading)[0]
         reading.pending.clear()
-    return requests, reading.last, reading.in_head
+    return requests, reading.last, reading.in_request
 
 
 @pytest.mark.parametrize("second", ALIKE.values(), ids=ALIKE)
@@ -203,7 +203,8 @@ def test_fields_that_are_repeated_are_not_taken_apart_again(before, monkeypatch)
     monkeypatch.setattr(reading, "_parser", None)
     reading.feed(ALIKE["other-path"], 5.0, 6.0)
     ((request, _, _, _),) = reading.pending
-    assert (request.path, request.headers) == ("/529852", {b"range": b"bytes=0-1"})
+    headers = {b"host": b"test", b"range": b"bytes=0-1"}
+    assert (request.path, request.headers) == ("/529852", headers)
     assert (request.started, request.wall) == (5.0, 6.0)
 
 
@@ -256,6 +257,48 @@ def test_head_is_timed_from_its_first_byte():
     reading = reader()
     reading.feed(GET + GET[:5], 3.0, 0.0)
     reading.feed(GET[5:9], 4.0, 0.0)
-    assert (reading.in_head, reading.began) == (True, 3.0)
+    assert (reading.in_request, reading.began) == (True, 3.0)
     reading.feed(GET[9:], 5.0, 0.0)
-    assert not reading.in_head
+    assert not reading.in_request
+
+
+@pytest.mark.parametrize("method", ["BREW", "get", "PROPFIND", "M-SEARCH", "x" * 32])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_any_token_is_a_method_in_whatever_pieces_it_comes(method, size):
+    data = f"{method} /7 HTTP/1.1\r\nHost: test\r\n\r\n".encode() + GET
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    assert read(*pieces) == [(method, "/7", None, b"", True), SEVEN]
+
+
+@pytest.mark.parametrize("data", [b"x" * 33 + b" /7", b"G\x00T", b"G(T /", b" GET /", b"\x16\x03"])
+def test_what_is_no_method_is_refused_at_once(data):
+    ((_, _, reason, _, _),) = read(data)
+    assert reason == Cause.MALFORMED.value
+
+
+def test_empty_lines_have_a_limit_that_begins_anew_with_each_request():
+    lines = b"\r\n" * 32
+    assert read(lines + GET, lines + GET) == [SEVEN, SEVEN]
+    ((_, _, reason, _, _),) = read(lines, b"\n")
+    assert reason == "too-many-empty-lines"
+
+
+def test_framing_of_a_body_has_a_limit():
+    head = b"POST /7 HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"1;" + b"x" * 1000 + b"\r\na\r\n"
+    refused = read(head, *[chunk] * 100)
+    assert [reason for _, _, reason, _, _ in refused] == ["request-body-too-large"]
+    assert read(head, *[chunk] * 10, b"0\r\n\r\n") == [SENT]
+
+
+@pytest.mark.parametrize("behind", [UPGRADE, b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", b"\0"])
+@pytest.mark.parametrize("body", [POST, CHUNKED])
+def test_what_follows_a_body_is_not_read(body, behind):
+    assert read(body + behind) == [SENT]
+
+
+def test_time_of_a_body_begins_with_its_head():
+    reading = reader()
+    reading.feed(POST[:-1], 7.0, 0.0)
+    assert reading.in_request
+    assert reading.began == 7.0

@@ -180,7 +180,7 @@ async def test_body_behind_a_known_head_waits_for_memory_too():
     plain, memory = PlainHeads(), Memory(64 << 20)
     Exchange(memory, plain).arrive(head(3) + b"abc")
     other = Lease(memory)
-    assert other.grow(memory.most - memory.held)
+    assert other.grow(memory.max - memory.held)
     exchange = Exchange(memory, plain)
     exchange.arrive(head(3) + b"abc")
     assert not exchange.answer.done()

@@ -13,7 +13,14 @@ from typing import Final
 
 from docwarden import __version__
 from docwarden.net.units import Address
-from docwarden.process.lifecycle import ADMIN_CONNECTIONS, StartError, client_limits, listen
+from docwarden.process.lifecycle import (
+    ADMIN_CONNECTIONS,
+    StartError,
+    admin_hosts,
+    client_limits,
+    ending_signals,
+    listen,
+)
 from docwarden.process.workers.site import WorkersSite
 from docwarden.process.workers.worker import Worker
 from docwarden.server.listener import Listener
@@ -55,6 +62,7 @@ class Supervisor:
             WorkersSite(self, revision=settings.revision),
             client_limits(settings, ADMIN_CONNECTIONS),
             random=random.Random(),  # noqa: S311 - request ids, nothing secret
+            hosts=admin_hosts(settings),
         )
 
     @property
@@ -85,7 +93,7 @@ class Supervisor:
             for worker in self.workers:
                 worker.signal(which)
 
-        for which in (signal.SIGTERM, signal.SIGINT):
+        for which in ending_signals():
             loop.add_signal_handler(which, received, which)
         # Bound but never listening: it keeps the port for the workers and takes no connections.
         reserved = listen(self._settings.listen, "LISTEN", shared=True)
