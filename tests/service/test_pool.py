@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
+import socket
 import time
 
 import pytest
 
 from docwarden.core.document import Lease, Memory
-from docwarden.core.errors import Cause, Failure
+from docwarden.core.errors import Cause, Detail, Failure
 from docwarden.upstream.origin import Origin
 from docwarden.upstream.pool import Pool
 
@@ -19,14 +21,19 @@ class Upstream:
 
     def __init__(self):
         self.gate = asyncio.Event()
+        self.connections = 0
+        self.open = 0
 
     async def serve(self, reader, writer):
+        self.connections += 1
+        self.open += 1
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 await reader.readuntil(b"\r\n\r\n")
                 await self.gate.wait()
                 writer.write(ANSWER)
         writer.close()
+        self.open -= 1
 
 
 def make_pool(origin, **changes):
@@ -86,3 +93,248 @@ async def test_connecting_takes_no_longer_than_is_left_of_the_attempt(pool, monk
     with pytest.raises(Failure) as told:
         await pool.exchange(b"", Lease(Memory(1)), time.monotonic(), 5.0)
     assert told.value.cause is Cause.CONNECT
+
+
+# --- time
+
+
+class Scripted:
+    """An upstream in plain sockets, which goes on while the event loop stands still."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.accepted = []
+
+    def accept(self):
+        connected, _ = self.listener.accept()
+        connected.settimeout(10)
+        self.accepted.append(connected)
+        return connected
+
+    def answer_late(self, seconds):
+        connected = self.accept()
+        connected.recv(65536)
+        time.sleep(seconds)
+        connected.sendall(ANSWER)
+
+    def close(self):
+        for connected in [self.listener, *self.accepted]:
+            connected.close()
+
+
+@pytest.fixture
+def scripted():
+    scripted = Scripted()
+    yield scripted
+    scripted.close()
+
+
+@pytest.fixture
+async def scripted_pool(scripted):
+    port = scripted.listener.getsockname()[1]
+    pool = make_pool(Origin.parse(f"http://127.0.0.1:{port}/", agent="test"))
+    yield pool
+    await pool.close()
+
+
+async def test_answer_that_lies_ready_after_a_pause_of_the_process_is_read(
+    scripted, scripted_pool, until
+):
+    answering = asyncio.get_running_loop().run_in_executor(None, scripted.answer_late, 0.1)
+    asking = asyncio.create_task(ask(scripted_pool, timeout=0.4))
+    await until(lambda: scripted.accepted, "the connection")
+    await asyncio.sleep(0.05)
+    time.sleep(0.8)  # noqa: ASYNC251 - the pause
+    assert await asking == (200, b"abc")
+    await answering
+
+
+async def test_what_a_pause_of_the_process_cost_is_not_held_against_the_upstream(
+    scripted, scripted_pool, until
+):
+    accepting = asyncio.get_running_loop().run_in_executor(None, scripted.accept)
+    asking = asyncio.create_task(ask(scripted_pool, timeout=0.4))
+    await accepting
+    await until(lambda: scripted_pool._busy, "the exchange")
+    time.sleep(0.8)  # noqa: ASYNC251 - the pause
+    with pytest.raises(Failure) as told:
+        await asking
+    assert told.value.cause is Cause.STALLED
+
+
+async def test_silence_is_held_against_the_upstream(scripted, scripted_pool):
+    accepting = asyncio.get_running_loop().run_in_executor(None, scripted.accept)
+    with pytest.raises(Failure) as told:
+        await ask(scripted_pool, timeout=0.2)
+    assert (told.value.cause, told.value.detail) == (Cause.ATTEMPT_TIMEOUT, Detail.NO_ANSWER)
+    await accepting
+
+
+async def test_sweep_goes_on_whatever_one_connection_raises(upstream, until, caplog):
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    pool = make_pool(Origin.parse(f"http://127.0.0.1:{port}/", agent="test"))
+    broken = asyncio.create_task(ask(pool, timeout=0.1))
+    await until(lambda: pool._busy, "an exchange")
+    (connection,) = pool._busy
+    reader, connection._reader = connection._reader, None
+    with pytest.raises(Failure, match="attempt-timeout"):
+        await asyncio.wait_for(ask(pool, timeout=0.2), 10)
+    assert "an exchange could not be ended" in caplog.text
+    connection._reader = reader
+    with pytest.raises(Failure, match="attempt-timeout"):
+        await broken
+    upstream.gate.set()
+    await until(lambda: not upstream.open, "the other side has noted it")
+    server.close()
+
+
+async def test_caller_that_leaves_closes_its_connection(pool, upstream, until):
+    asking = asyncio.create_task(ask(pool))
+    await until(lambda: pool._busy, "an exchange")
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert (pool.open, pool._busy) == (0, set())
+    upstream.gate.set()
+    await until(lambda: not upstream.open, "the other side has noted it")
+
+
+async def test_connection_is_not_used_beyond_its_age(upstream):
+    upstream.gate.set()
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    pool = make_pool(Origin.parse(f"http://127.0.0.1:{port}/", agent="test"), max_age=0.2)
+    for _ in range(3):
+        await ask(pool)
+    assert upstream.connections == 1
+    await asyncio.sleep(0.25)
+    await ask(pool)
+    assert upstream.connections == 2
+    await pool.close()
+    server.close()
+
+
+async def test_bytes_behind_an_answer_are_not_the_next_one(scripted, scripted_pool):
+    loop = asyncio.get_running_loop()
+    answering = loop.run_in_executor(None, scripted.answer_late, 0)
+    assert await ask(scripted_pool) == (200, b"abc")
+    await answering
+    answering = loop.run_in_executor(None, scripted.answer_late, 0)
+    # In the socket, and the loop has had no turn to read it.
+    scripted.accepted[0].sendall(ANSWER.replace(b"abc", b"xyz"))
+    assert await ask(scripted_pool) == (200, b"abc")
+    await answering
+
+
+# --- addresses
+
+
+@pytest.fixture
+def silent_address():
+    """An address whose connections are never made: its queue is full, so SYNs are dropped."""
+    with contextlib.ExitStack() as stack:
+        hole = stack.enter_context(socket.socket())
+        hole.bind(("127.0.0.2", 0))
+        hole.listen(0)
+        for _ in range(6):
+            filling = stack.enter_context(socket.socket())
+            filling.setblocking(False)
+            filling.connect_ex(hole.getsockname())
+        yield hole.getsockname()
+
+
+@pytest.fixture
+async def named_pool(upstream):
+    """A pool for a name, and the address at which its upstream answers."""
+    upstream.gate.set()
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    origin = Origin.parse("http://documents.test/", agent="test")
+    pool = make_pool(origin, connect_timeout=2.0)
+    yield pool, server.sockets[0].getsockname()
+    await pool.close()
+    server.close()
+
+
+def resolve(pool, *addresses):
+    async def look_up():
+        return [(socket.AF_INET, address) for address in addresses]
+
+    pool._dialer._look_up = look_up
+
+
+async def test_second_address_is_tried_while_the_first_keeps_silent(named_pool, silent_address):
+    pool, well = named_pool
+    resolve(pool, silent_address, well)
+    started = time.monotonic()
+    assert await ask(pool) == (200, b"abc")
+    assert 0.25 <= time.monotonic() - started < 2
+    request = pool.origin.request("1", b"", None)
+    started = time.monotonic()
+    lease = Lease(Memory(1000))
+    assert await pool.exchange(request, lease, started, 5.0, fresh=True) == (200, b"abc")
+    assert time.monotonic() - started < 0.25, "the silent one comes last now"
+
+
+async def test_next_address_is_tried_at_once_where_one_refuses(named_pool, unused_port):
+    pool, well = named_pool
+    resolve(pool, ("127.0.0.1", unused_port), well)
+    assert await ask(pool) == (200, b"abc")
+
+
+async def test_where_all_addresses_refuse_that_is_the_failure(named_pool, unused_port):
+    pool, _ = named_pool
+    resolve(pool, ("127.0.0.1", unused_port), ("127.0.0.3", unused_port))
+    with pytest.raises(Failure) as told:
+        await ask(pool)
+    assert (told.value.cause, told.value.detail) == (Cause.CONNECT, Detail.REFUSED)
+    assert pool.open == 0
+
+
+async def test_name_that_moves_is_followed(named_pool, unused_port):
+    pool, well = named_pool
+    resolve(pool, ("127.0.0.1", unused_port))
+    with pytest.raises(Failure):
+        await ask(pool)
+    resolve(pool, well)
+    assert await ask(pool) == (200, b"abc")
+
+
+async def test_addresses_known_before_are_used_while_the_resolver_hangs(named_pool):
+    pool, well = named_pool
+    resolve(pool, well)
+    await ask(pool)
+    pool._dialer._look_up = asyncio.Event().wait
+    request = pool.origin.request("1", b"", None)
+    lease = Lease(Memory(1000))
+    answer = await pool.exchange(request, lease, time.monotonic(), 5.0, fresh=True)
+    assert answer == (200, b"abc")
+
+
+async def test_look_up_has_a_time_limit(named_pool):
+    pool, _ = named_pool
+    pool._dialer._look_up = asyncio.Event().wait
+    with pytest.raises(Failure) as told:
+        await ask(pool)
+    assert (told.value.reason, told.value.detail) == ("connect-timeout", Detail.NAME_LOOKUP_FAILED)
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "reason"),
+    [
+        (OSError(errno.EMFILE, ""), Cause.OVERLOADED, "too-few-descriptors"),
+        (OSError(errno.ENOBUFS, ""), Cause.MEMORY, "out-of-memory"),
+        (MemoryError(), Cause.MEMORY, "out-of-memory"),
+    ],
+)
+async def test_what_the_host_lacks_is_not_held_against_the_upstream(
+    error, cause, reason, pool, monkeypatch
+):
+    async def dial(_):
+        raise error
+
+    monkeypatch.setattr(pool._dialer, "dial", dial)
+    with pytest.raises(Failure) as told:
+        await ask(pool)
+    assert (told.value.cause, told.value.reason) == (cause, reason)
+    assert pool.open == 0

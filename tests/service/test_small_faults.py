@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import itertools
-import socket
 import time
 from collections.abc import Awaitable, Callable
 
@@ -47,14 +46,6 @@ async def upstream(stack):
     stack.callback(server.close)
     upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     return upstream
-
-
-@pytest.fixture
-def unused_port():
-    """A port that is taken and never listened on: connections to it are refused."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ and trusted by nobody else.
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from pathlib import Path
 
@@ -51,3 +52,22 @@ async def test_certificate_that_nobody_signed_is_refused(start_upstream, start_g
     gateway = await start_gateway(await start_upstream(make("pdf").body))
     answer = await ask(gateway.port, "/1")
     assert (answer.status, answer.problem["reason"]) == (502, "tls-failed")
+    (event,) = await gateway.events("request.ended", 1)
+    assert event["detail"] == "certificate-unknown-issuer"
+
+
+async def test_certificate_of_another_name_is_told_as_such(
+    start_upstream, start_gateway, ask, monkeypatch
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    url = await start_upstream(make("pdf").body)
+    gateway = await start_gateway(url.replace("localhost", "other.test"))
+    port = int(url.rpartition(":")[2])
+
+    async def look_up():
+        return [(socket.AF_INET, ("127.0.0.1", port))]
+
+    monkeypatch.setattr(gateway.app.parts.pool._dialer, "_look_up", look_up)
+    assert (await ask(gateway.port, "/1")).problem["reason"] == "tls-failed"
+    (event,) = await gateway.events("request.ended", 1)
+    assert event["detail"] == "certificate-other-name"
