@@ -32,10 +32,11 @@ _LONGEST_PAUSE: Final = 5.0
 # Who has run this long has started well; its end is not the start's fault.
 _SETTLED_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.02
-# A worker that has answered before and then leaves so many questions in a row unanswered, each for
-# as long as `ANSWER_SECONDS`, stands still: half of new connections would hang on it, for ever.
+# A worker that leaves so many questions in a row unanswered, each for as long as `ANSWER_SECONDS`,
+# stands still: its share of new connections would hang on it, for ever. Starting takes longer.
 _QUESTION_SECONDS: Final = 1.0
 _MAX_UNANSWERED: Final = 5
+_MAX_UNANSWERED_AT_START: Final = 30
 # What a worker may take beyond its drain to end, before it is killed.
 _GRACE_SECONDS: Final = 5.0
 _USAGE: Final = 2
@@ -141,13 +142,13 @@ class Supervisor:
 
     async def _watch(self, worker: Worker) -> None:
         """Kill a worker that stands still, so that it is replaced."""
-        unanswered = 0
-        answered = False
-        while unanswered < _MAX_UNANSWERED:
+        unanswered, limit = 0, _MAX_UNANSWERED_AT_START
+        while unanswered < limit:
             await asyncio.sleep(_QUESTION_SECONDS)
-            answer = await worker.ask("/livez")
-            answered |= answer is not None
-            unanswered = unanswered + 1 if answer is None and answered else 0
+            if await worker.ask("/livez") is None:
+                unanswered += 1
+            else:
+                unanswered, limit = 0, _MAX_UNANSWERED
             if self._stopping.is_set():
                 return  # the drain has its own bounds
         self._log.event("error", "worker.stalled", pid=worker.process.pid)
