@@ -20,7 +20,6 @@ from docwarden.core.responses import Response
 from docwarden.fetching.pipeline import Fetching
 from docwarden.gateway.openapi import DESCRIPTION, INDEX
 from docwarden.gateway.request_log import RequestLog
-from docwarden.net.waiting import in_task
 from docwarden.telemetry.health import Health, Phase
 from docwarden.telemetry.logs import Log
 from docwarden.telemetry.metrics import Metrics
@@ -82,7 +81,6 @@ class PublicSite:
             if document_id is None:
                 response = self._page(request.path)
             else:
-                await in_task()  # goes with net.waiting, once the server makes a task a request
                 fetch, fetched = self._begin_fetch(request, document_id)
                 document = await self._fetching.fetch(fetch, fetched)
                 response = self._delivery(request, fetched, document)
