@@ -73,19 +73,15 @@ class PublicSite:
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
-        if self._tracing is not None and request.path not in _UNTRACED:
-            self._tracing.begin(request)
         self._health.in_flight[request] = request.started
         try:
+            if self._tracing is not None and request.path not in _UNTRACED:
+                self._tracing.begin(request)
             document_id = self._document_id(request)
             if document_id is None:
                 response = self._page(request.path)
             else:
-                fetch, fetched = self._begin_fetch(request, document_id)
-                document = await self._fetching.fetch(fetch, fetched)
-                response = self._delivery(request, fetched, document)
-                if b"want-repr-digest" in request.headers:
-                    await self._add_digest(request, document, response)
+                response = await self._document(request, document_id)
         except Failure as failure:
             # Its frames may hold a document, and the request, which keeps it, is in them.
             failure.__traceback__ = None
@@ -168,6 +164,24 @@ class PublicSite:
         body = orjson.dumps({"status": "ok" if well else phase})
         return responses.page(body, b"application/json", status=200 if well else 503)
 
+    async def _document(self, request: Request, document_id: str) -> Response:
+        """Return the answer that delivers the document."""
+        fetch, fetched = self._begin_fetch(request, document_id)
+        document = await self._fetching.fetch(fetch, fetched)
+        response = None
+        try:
+            response = self._delivery(request, fetched, document)
+            if b"want-repr-digest" in request.headers:
+                await self._add_digest(request, document, response)
+        except BaseException:
+            # Once there is an answer, the memory is the answer's.
+            if response is None:
+                release(document)
+            else:
+                responses.drop(response)
+            raise
+        return response
+
     def _begin_fetch(self, request: Request, document_id: str) -> tuple[Fetch, FetchResult]:
         if self._health.phase is Phase.CLOSING:
             raise Failure(Cause.DRAINING)
@@ -184,7 +198,7 @@ class PublicSite:
         return fetch, fetched
 
     def _delivery(self, request: Request, fetched: FetchResult, document: Document) -> Response:
-        """Return the answer that delivers `document`, or release its memory."""
+        """Return the answer that delivers `document`, or a part of it, or says that it is known."""
         result = request.result
         result.media_type = document.media_type
         result.outcome = _DELIVERED if document.age is None else _STALE
@@ -192,7 +206,6 @@ class PublicSite:
         if b"if-match" in headers and not conditional.is_wanted(
             headers[b"if-match"], document.etag
         ):
-            release(document)
             raise Failure(Cause.PRECONDITION)
         if b"if-none-match" in headers and conditional.matches(
             headers[b"if-none-match"], document.etag
@@ -200,13 +213,7 @@ class PublicSite:
             if document.age is None:
                 result.outcome = Outcome.NOT_MODIFIED
             return responses.not_modified(document, fetched, request.request_id)
-        span = None
-        if b"range" in headers:
-            try:
-                span = _span(request, document)
-            except Failure:
-                release(document)
-                raise
+        span = _span(request, document) if b"range" in headers else None
         fetch: Any = result.fetch  # is set: cast() would be one more call for each answer
         return responses.document(document, fetch.document_id, fetched, request.request_id, span)
 
@@ -215,11 +222,7 @@ class PublicSite:
         algorithm = conditional.wanted_digest(request.headers[b"want-repr-digest"])
         if algorithm is None or response.status == 304:
             return
-        try:
-            response.fields += await _digest_line(document, algorithm)
-        except BaseException:
-            responses.drop(response)
-            raise
+        response.fields += await _digest_line(document, algorithm)
 
     def _report_defect(self, request: Request, error: Exception) -> None:
         self._log.event(
