@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sidebyside import cases, page, plot, tools, upstream
+from sidebyside.fresh import FOLDERS
 from sidebyside.load import Load
 from sidebyside.measuring import Bench, progress
 from sidebyside.peers import DOCWARDEN, NGINX
@@ -81,7 +82,7 @@ def _run(arguments: argparse.Namespace) -> Results:
     with Children(run) as children:
         load = Load(found, other_core)
         documents = BUILD / "documents"
-        serving = upstream.start(children, run, found.nginx, documents, other_core)
+        serving = upstream.start(children, run, found, documents, other_core)
         bench = Bench(
             tools=found,
             children=children,
@@ -104,7 +105,13 @@ def _measure(bench: Bench, arguments: argparse.Namespace, results: Results) -> N
         if case.numbers:
             upstream.write_distinct(BUILD / "documents")
         scaled = case.scaled(arguments.scale)
-        bodies = 0 if case.numbers else (300 if quick else 1000) if case.name == "mix" else 20
+        bodies = (
+            0
+            if case.numbers or case.documents in FOLDERS
+            else (300 if quick else 1000)
+            if case.name == "mix"
+            else 20
+        )
         outcome = bench.measure(scaled, bodies=bodies)
         outcome.note = case.note
         results.outcomes[case.name] = outcome

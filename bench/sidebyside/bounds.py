@@ -36,7 +36,17 @@ def judge(results: Results) -> list[Judgement]:
     def mix(other: str) -> _Pair | None:
         return _pair(results, "mix", "docwarden", other)
 
+    def scans(other: str) -> _Pair | None:
+        return _pair(results, "scans-and-pdfs", "docwarden", other)
+
     return [
+        _times(scans("go-png"), "a Go handler that decodes the PNGs, never seen before", 0.25),
+        _times(scans("go-png"), "the same, stretch goal", 0.12),
+        _times(
+            _pair(results, "pdfs", "docwarden", "docwarden-tier-2"),
+            "itself at tiers 0 to 2, PDFs never seen before",
+            3.0,
+        ),
         _times(mix("go-reverseproxy"), "Go `ReverseProxy`, which verifies nothing", 1.0),
         _times(mix("nginx"), "nginx `proxy_pass`, which verifies nothing", 2.5),
         _times(mix("nginx"), "the same, stretch goal", 1.6),
@@ -73,7 +83,7 @@ def _ratio(one: Record, other: Record, of: Callable[[Round], float]) -> float:
 
 
 def _times(pair: _Pair | None, against: str, most: float) -> Judgement:
-    figure, bound = f"CPU per 1000 documents against {against}", f"at most {most:.1f} times"
+    figure, bound = f"CPU per 1000 documents against {against}", f"at most {most:g} times"
     if pair is None:
         return Judgement(figure, bound, None, None)
     ratio = _ratio(pair[0], pair[1], _cpu)

@@ -11,7 +11,9 @@ from sidebyside.peers import (
     DOCWARDEN_TIER_2,
     FASTAPI,
     GO_NAIVE,
+    GO_PNG,
     GO_PROXY,
+    GO_VERIFYING,
     HAPROXY,
     NGINX,
     Peer,
@@ -29,7 +31,7 @@ class Case:
         name: for results.
         title: for the page.
         peers: measured in turn, round after round.
-        documents: `mix`, `distinct` or `sized`: which port of the upstream.
+        documents: `mix`, `distinct`, `sized` or a folder of `fresh`: which port of the upstream.
         path: what is asked for; with `numbers`, one path after the other instead.
         connections: kept open by the load generator.
         rounds: how often each peer is measured.
@@ -69,7 +71,7 @@ _PATIENT: Final = docwarden(settings={"QUEUE_TIMEOUT": "10s"})
 def _mix(peers: tuple[Peer, ...], rounds: int, seconds: float) -> Case:
     return Case(
         name="mix",
-        title="The usual mix: 50 % PNG, 40 % PDF, 10 % corrupt PDF",
+        title="Remembered: the same three documents, 50 % PNG, 40 % PDF, 10 % corrupt PDF",
         peers=peers,
         rounds=rounds,
         seconds=seconds,
@@ -92,9 +94,35 @@ def _distinct(peers: tuple[Peer, ...], rounds: int, seconds: float) -> Case:
     )
 
 
+def _fresh(rounds: int, seconds: float) -> list[Case]:
+    """Return what is measured with documents that nobody has seen before."""
+    checked = (NGINX, DOCWARDEN_TIER_2, DOCWARDEN, GO_VERIFYING)
+    kinds: tuple[tuple[str, str, tuple[Peer, ...]], ...] = (
+        ("scans-and-pdfs", "Half page scans, half PDFs", (*checked, GO_PNG)),
+        ("pdfs", "PDFs, with cross-reference tables and with object streams", checked),
+        ("photographs", "Photographs of twelve megapixels", checked),
+    )
+    return [
+        Case(
+            name=name,
+            title=f"{title}, each never seen before",
+            peers=peers,
+            documents=name,
+            connections=8,
+            rounds=rounds,
+            seconds=seconds,
+        )
+        for name, title, peers in kinds
+    ]
+
+
 def quick() -> list[Case]:
     """Return what `make bench-quick` measures."""
-    return [_mix(_EVERY, 3, 2.5), _distinct((NGINX, DOCWARDEN_TIER_2), 3, 2.0)]
+    return [
+        *_fresh(3, 2.0),
+        _mix(_EVERY, 3, 2.5),
+        _distinct((NGINX, DOCWARDEN_TIER_2), 3, 2.0),
+    ]
 
 
 def full() -> list[Case]:
@@ -125,6 +153,7 @@ def full() -> list[Case]:
         for count in (1, 8, 32, 256, 1000)
     ]
     return [
+        *_fresh(5, 4),
         _mix((*_EVERY, AIOHTTP_UVLOOP), 7, 5),
         _distinct((NGINX, HAPROXY, GO_PROXY, DOCWARDEN_TIER_2, DOCWARDEN), 5, 5),
         *sizes,

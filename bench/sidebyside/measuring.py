@@ -39,6 +39,7 @@ class _Running:
     port: int
     admin: int
     record: Record
+    documents: str
     asked: int = 0
 
 
@@ -149,7 +150,7 @@ class Bench:
 
     def _start(self, peer: Peer, documents: str) -> _Running:
         port, admin = self._children.free_port(), self._children.free_port()
-        upstream = int(getattr(self._upstream, documents))
+        upstream = self._upstream.port(documents)
         start = Start(self._tools, self._run, port, admin, upstream, peer.name)
         empty(self._run / f"{peer.name}.out")
         process = self._children.start(
@@ -157,7 +158,8 @@ class Bench:
         )
         path = "/1024" if documents == "sized" else "/1"
         self._children.await_document(process, port, path)
-        return _Running(peer, process, port, admin, Record(peer.name, peer.title, peer.verifies))
+        record = Record(peer.name, peer.title, peer.verifies)
+        return _Running(peer, process, port, admin, record, documents)
 
     def _ask(self, each: _Running, case: Case, seconds: float) -> dict[str, Any]:
         report = self._load.at_most(
@@ -174,14 +176,14 @@ class Bench:
     def _round(
         self, each: _Running, ask: Callable[[_Running], dict[str, Any]], *, unfinished: int
     ) -> Round:
-        answers = self._upstream.answers()
+        answers = self._upstream.answers(each.documents)
         busy, cpu = procfs.busy_seconds(self._core), procfs.cpu_seconds(each.process.pid)
         report = ask(each)
         time.sleep(_TAIL_SECONDS)
         cpu = procfs.cpu_seconds(each.process.pid) - cpu
         busy = procfs.busy_seconds(self._core) - busy
         # The last question was itself one that the upstream answered.
-        answers = self._upstream.answers() - answers - 1
+        answers = self._upstream.answers(each.documents) - answers - 1
         for log in (f"{each.peer.name}.out", f"{each.peer.name}.access.log"):
             empty(self._run / log)
         others = max(0.0, (busy - cpu) / (report["seconds"] + _TAIL_SECONDS))
@@ -190,7 +192,7 @@ class Bench:
 
 def _recalled(running: _Running) -> float | None:
     """Return how many verdicts docwarden has taken from memory; None for other peers."""
-    if not running.peer.verifies:
+    if not running.peer.name.startswith("docwarden"):
         return None
     connection = http.client.HTTPConnection("127.0.0.1", running.admin, timeout=5)
     try:

@@ -80,13 +80,14 @@ def _haproxy(start: Start) -> list[str]:
     return [start.tools.haproxy or "", "-f", str(config)]
 
 
-def _go(program: str) -> Callable[[Start], list[str]]:
+def _go(program: str, *options: str) -> Callable[[Start], list[str]]:
     return lambda start: [
         str(start.tools.go_programs / program),
         "-listen",
         f"127.0.0.1:{start.port}",
         "-upstream",
         start.upstream_url,
+        *options,
     ]
 
 
@@ -141,6 +142,21 @@ GO_NAIVE: Final = Peer(
     "go-naive",
     "Go handler, default client",
     _go("naive"),
+    lambda _: GO_ENVIRON,
+    needs=lambda tools: tools.go,
+)
+GO_VERIFYING: Final = Peer(
+    "go-verifying",
+    "Go handler: `image/png`, `image/jpeg`, pdfcpu",
+    _go("verifying"),
+    lambda _: GO_ENVIRON,
+    verifies=True,
+    needs=lambda tools: tools.go,
+)
+GO_PNG: Final = Peer(
+    "go-png",
+    "Go handler: `image/png`, PDFs unseen",
+    _go("verifying", "-only", "png"),
     lambda _: GO_ENVIRON,
     needs=lambda tools: tools.go,
 )

@@ -46,7 +46,7 @@ def find(build: Path, peers_python: str) -> Tools:
         built = subprocess.run(
             [go, "build", "-buildvcs=false", "-trimpath", "-o", f"{programs}/", "./..."],
             cwd=GO_PROGRAMS,
-            env={**os.environ, "GOTOOLCHAIN": "local", "GOPROXY": "off", "GOFLAGS": ""},
+            env={**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": ""},
             capture_output=True,
             text=True,
             timeout=300,

@@ -11,7 +11,9 @@ from typing import Final
 
 from docwarden.simulator.documents import Document, make
 
+from sidebyside import fresh
 from sidebyside.processes import Children
+from sidebyside.tools import Tools
 
 # docwarden remembers 4,096 verdicts. Between two fetches of one file all other numbers come, each
 # with bytes of its own, so with more numbers than that none is remembered.
@@ -29,13 +31,20 @@ class Upstream:
     distinct: int
     sized: int
     status: int
+    fresh: dict[str, tuple[int, int]]
+    """Of documents never seen before: port and status port by the name of their folder."""
     intact: dict[str, str]
     """SHA-256 to media type."""
     corrupt: frozenset[str]
 
-    def answers(self) -> int:
+    def port(self, documents: str) -> int:
+        """Return where documents of a kind come from."""
+        return self.fresh[documents][0] if documents in self.fresh else getattr(self, documents)
+
+    def answers(self, documents: str) -> int:
         """Return how many requests it has answered, without those for this number."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.status, timeout=5)
+        status = self.fresh[documents][1] if documents in self.fresh else self.status
+        connection = http.client.HTTPConnection("127.0.0.1", status, timeout=5)
         try:
             connection.request("GET", "/")
             text = connection.getresponse().read().decode()
@@ -53,7 +62,7 @@ def fill(template: str, values: Mapping[str, object]) -> str:
     return text
 
 
-def start(children: Children, run: Path, nginx: str, documents: Path, core: int) -> Upstream:
+def start(children: Children, run: Path, tools: Tools, documents: Path, core: int) -> Upstream:
     """Write the documents and start the upstream; it answers when this returns."""
     three = (make("png"), make("pdf"), make("pdf").corrupted())
     ports = {name: children.free_port() for name in ("MIX", "DISTINCT", "SIZED", "STATUS")}
@@ -66,7 +75,9 @@ def start(children: Children, run: Path, nginx: str, documents: Path, core: int)
         intact[sized.sha256] = sized.media_type
     config = run / "upstream.conf"
     config.write_text(fill("upstream.nginx.conf.in", {"RUN": run, "DOCUMENTS": documents, **ports}))
-    process = children.start("upstream", [nginx, "-p", str(run), "-c", str(config)], core=core)
+    process = children.start(
+        "upstream", [tools.nginx, "-p", str(run), "-c", str(config)], core=core
+    )
     for path in ("MIX", "STATUS"):
         children.await_document(process, ports[path], "/1")
     return Upstream(
@@ -75,9 +86,28 @@ def start(children: Children, run: Path, nginx: str, documents: Path, core: int)
         ports["DISTINCT"],
         ports["SIZED"],
         ports["STATUS"],
+        _start_fresh(children, tools, documents, core) if tools.go else {},
         intact,
         frozenset(each.sha256 for each in three if not each.intact),
     )
+
+
+def _start_fresh(
+    children: Children, tools: Tools, documents: Path, core: int
+) -> dict[str, tuple[int, int]]:
+    fresh.write(documents / "fresh")
+    ports = {}
+    for folder in fresh.FOLDERS:
+        port, status = children.free_port(), children.free_port()
+        command = [
+            str(tools.go_programs / "fresh"),
+            *("-listen", f"127.0.0.1:{port}", "-status", f"127.0.0.1:{status}"),
+            *("-folder", str(documents / "fresh" / folder)),
+        ]
+        process = children.start(f"upstream-{folder}", command, core=core)
+        children.await_document(process, port, "/1")
+        ports[folder] = port, status
+    return ports
 
 
 def write_distinct(documents: Path) -> None:

@@ -5,6 +5,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from docwarden.integrity.deep import protocol
@@ -12,6 +13,7 @@ from docwarden.integrity.deep.schedule import AHEAD, Job
 from docwarden.integrity.deep.watch import JobWatch
 
 _READ: Final = 16 << 10
+_MAX_PARTS: Final = 64
 _ANY: Final = float("inf")
 
 Answered = Callable[["Channel", Job, bytes, float], None]
@@ -32,8 +34,8 @@ class Channel:
     """
 
     __slots__ = (
-        "_answered", "_began", "_inbox", "_load", "_loop", "_outbox", "_socket", "blamed", "gone",
-        "number", "pid", "small_only", "under_way", "watch",
+        "_answered", "_began", "_inbox", "_load", "_loop", "_outbox", "_sending", "_socket",
+        "blamed", "gone", "number", "pid", "small_only", "under_way", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +53,7 @@ class Channel:
         self._loop = asyncio.get_running_loop()
         self._inbox = b""
         self._outbox: deque[memoryview] = deque()
+        self._sending = False
         self._load = 0.0
         self._began = 0.0
         self._loop.add_reader(own.fileno(), self.readable)
@@ -73,16 +76,35 @@ class Channel:
             self._began = time.monotonic()
         self.under_way.append(job)
         self._load += job.cost
-        data = job.data
-        head = protocol.encode_job(data, job.media_type, job.tier)
-        if self._outbox:
-            self._outbox += (memoryview(head), memoryview(data))
-            return
-        sent = self._try(head, data)
-        if sent < len(head) + len(data):
-            rest = (memoryview(head)[sent:], memoryview(data)[max(sent - len(head), 0) :])
-            self._outbox += (part for part in rest if part)
-            self._loop.add_writer(self._socket.fileno(), self._writable)
+        head = protocol.encode_job(job.data, job.media_type, job.tier)
+        self._outbox += (memoryview(head), memoryview(job.data))
+        if not self._sending:
+            # What is handed over in one turn of the event loop goes together and wakes once.
+            self._sending = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Send what there is to send, and the rest when there is room for it."""
+        while self._outbox:
+            parts = list(islice(self._outbox, _MAX_PARTS))
+            try:
+                sent = self._socket.sendmsg(parts)
+            except BlockingIOError:
+                self._loop.add_writer(self._socket.fileno(), self._flush)
+                return
+            except OSError:  # its end shows where the answers come
+                self._outbox.clear()
+                break
+            while sent:
+                part = self._outbox.popleft()
+                if len(part) > sent:
+                    self._outbox.appendleft(part[sent:])
+                sent -= min(sent, len(part))
+            while self._outbox and not self._outbox[0]:
+                self._outbox.popleft()
+        self._sending = False
+        if not self.gone:
+            self._loop.remove_writer(self._socket.fileno())
 
     def readable(self) -> bool:
         """Take the answers that have come. Returns whether there may be more."""
@@ -136,20 +158,3 @@ class Channel:
                 self._load = self._load - job.cost if self.under_way else 0.0
                 began, self._began = self._began, time.monotonic()
                 self._answered(self, job, findings, self._began - began)
-
-    def _try(self, *parts: bytes | bytearray | memoryview) -> int:
-        try:
-            return self._socket.sendmsg(parts)
-        except BlockingIOError:
-            return 0
-        except OSError:  # its end shows where the answers come
-            return sum(map(len, parts))
-
-    def _writable(self) -> None:
-        while self._outbox:
-            part = self._outbox.popleft()
-            sent = self._try(part)
-            if sent < len(part):
-                self._outbox.appendleft(part[sent:])
-                return
-        self._loop.remove_writer(self._socket.fileno())

@@ -27,7 +27,7 @@ from docwarden.integrity.verdict import Data, Finding
 
 SMALL: Final = 0.010
 """Seconds of CPU time: several page scans, or a PDF of some hundred kilobytes."""
-AHEAD: Final = 0.002
+AHEAD: Final = 0.003
 """Seconds of CPU time that a worker is handed beyond the job that it is at."""
 AGING: Final = 4.0
 MAX_QUEUED: Final = 512

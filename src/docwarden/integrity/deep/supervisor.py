@@ -134,13 +134,8 @@ class DeepChecker:
         if not self._running:
             job.answer(_crashed("the deep checker is not running"))
             return job
-        idle = None if self._schedule else self._idle(small=job.small)
-        if idle is None:
-            self._schedule.add(job, self._loop.time())
-            self._dispatch()
-        else:
-            idle.send(job)
-            self._keep_ticking()
+        self._schedule.add(job, self._loop.time())
+        self._dispatch()
         return job
 
     def cancel(self, job: Job) -> None:
@@ -255,16 +250,14 @@ class DeepChecker:
 
     # Documents.
 
-    def _idle(self, *, small: bool) -> Channel | None:
-        """Return a worker that has nothing to do, for small jobs the one that takes no others."""
-        for channel in self._channels.values():
-            if not channel.under_way and not channel.gone and (small or not channel.small_only):
-                return channel
-        return None
+    @property
+    def _order(self) -> tuple[bool, bool]:
+        """Whether busy workers with room come first: on one core, waking another costs a switch."""
+        return (True, False) if self._workers == 1 else (False, True)
 
     def _dispatch(self) -> None:
-        """Hand jobs to the workers that have room, first to those that have nothing to do."""
-        for busy in (False, True):
+        """Hand jobs to the workers that have room."""
+        for busy in self._order:
             for channel in self._channels.values():
                 while bool(channel.under_way) is busy and (room := channel.room) > 0:
                     job = self._schedule.next(small_only=channel.small_only, max_cost=room)

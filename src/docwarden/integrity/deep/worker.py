@@ -10,8 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
-from io import BufferedReader
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from docwarden.integrity.deep import protocol
@@ -19,7 +18,8 @@ from docwarden.integrity.deep.decoders import Decode
 from docwarden.integrity.record import Failures, Source
 from docwarden.integrity.registry import MEDIA_TYPES
 
-_BUFFER: Final = 256 << 10  # most documents come with one system call
+_BUFFER: Final = 192 << 10  # most documents come with one system call
+_LARGE: Final = 1 << 20
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
@@ -39,20 +39,66 @@ def serve(jobs: socket.socket, decoders: Mapping[str, Decode], seconds: float) -
         decoders: what decodes documents of each media type.
         seconds: CPU time for one job.
     """
-    source = BufferedReader(jobs.makefile("rb", buffering=0), _BUFFER)
+    answers = bytearray()
+
+    def flush() -> None:
+        jobs.sendall(answers)
+        answers.clear()
+
+    # Answers go together: each wakes the gateway, which on one core ends this process's turn.
+    source = _Inbox(jobs, flush)
     used = time.process_time()
     while len(head := source.read(protocol.JOB.size)) == protocol.JOB.size:
         signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
             failures = _decode(head, source, decoders)
         except MemoryError:  # for the document itself, too
-            jobs.sendall(protocol.frame(protocol.OUT_OF_MEMORY, 0.0))
+            jobs.sendall(answers + protocol.frame(protocol.OUT_OF_MEMORY, 0.0))
             return 1  # the state of the heap is anybody's guess now
+        except Exception:
+            flush()  # what was found before has no part in it
+            raise
         if failures is None:
             break
         before, used = used, time.process_time()
-        jobs.sendall(protocol.encode_answer(failures, used - before))
+        answers += protocol.encode_answer(failures, used - before)
     return 0
+
+
+class _Inbox:
+    """What comes from the socket; sends the answers before it has to wait for more."""
+
+    __slots__ = ("_at", "_before_waiting", "_buffer", "_socket")
+
+    def __init__(self, jobs: socket.socket, before_waiting: Callable[[], None]) -> None:
+        self._socket = jobs
+        self._before_waiting = before_waiting
+        self._buffer = b""
+        self._at = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next `size` bytes, fewer only at the end."""
+        at = self._at
+        self._at = at + size
+        if self._at <= len(self._buffer):
+            return self._buffer[at : self._at]
+        parts = [self._buffer[at:]]
+        lacking = size - len(parts[0])
+        while lacking > 0:
+            self._buffer = self._receive(max(lacking, _BUFFER) if lacking < _LARGE else _LARGE)
+            self._at = min(lacking, len(self._buffer))
+            if not self._buffer:
+                break
+            parts.append(self._buffer[: self._at])
+            lacking -= self._at
+        return b"".join(parts)
+
+    def _receive(self, size: int) -> bytes:
+        try:
+            return self._socket.recv(size, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            self._before_waiting()
+            return self._socket.recv(size)
 
 
 def _decode(head: bytes, source: Source, decoders: Mapping[str, Decode]) -> Failures | None:
