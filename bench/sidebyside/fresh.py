@@ -50,7 +50,7 @@ def scan() -> bytes:
 
 
 def table_pdf() -> bytes:
-    """Return an invoice of eight pages with a cross-reference table."""
+    """Return an invoice of three pages with a logo with a cross-reference table."""
     return _pdf(object_streams=False)
 
 
@@ -76,7 +76,7 @@ def _pdf(*, object_streams: bool) -> bytes:
         )
     )
     chance = random.Random(7)  # noqa: S311 - as above
-    for number in range(8):
+    for number in range(3):
         page = pdf.add_blank_page()
         page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=font))
         lines = "".join(
@@ -85,6 +85,18 @@ def _pdf(*, object_streams: bool) -> bytes:
         )
         page.Contents = pdf.make_stream(f"BT /F1 9 Tf\n{lines}ET\n% page {number}\n".encode())
         page.Note = pdf.make_indirect(pikepdf.Dictionary(Rows=pikepdf.Array(list(range(60)))))
+    logo = pdf.make_stream(chance.randbytes(8000))
+    logo.update(
+        pikepdf.Dictionary(
+            Type=pikepdf.Name.XObject,
+            Subtype=pikepdf.Name.Image,
+            Width=100,
+            Height=80,
+            BitsPerComponent=8,
+            ColorSpace=pikepdf.Name.DeviceGray,
+        )
+    )
+    pdf.pages[0].Resources.XObject = pikepdf.Dictionary(Logo=logo)
     # A stream that is not compressed: the serial number in it changes without moving anything.
     pdf.Root.Serial = pdf.make_stream(SERIAL)
     mode = pikepdf.ObjectStreamMode.generate if object_streams else pikepdf.ObjectStreamMode.disable
