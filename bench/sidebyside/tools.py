@@ -76,7 +76,9 @@ def versions(tools: Tools) -> dict[str, str]:
         found["HAProxy"] = _first_line(tools.haproxy, "-v").split()[2]
     if tools.go:
         found["Go"] = _first_line(tools.go, "version").split()[2]
-    own = ", ".join(f"{name} {metadata.version(name)}" for name in ("uvloop", "httptools", "zlib-ng"))
+    own = ", ".join(
+        f"{name} {metadata.version(name)}" for name in ("uvloop", "httptools", "zlib-ng")
+    )
     found["docwarden's libraries"] = own
     names = ("fastapi", "uvicorn", "httpx", "aiohttp", "uvloop")
     script = f"from importlib.metadata import version as v\nfor n in {names!r}: print(n, v(n))"

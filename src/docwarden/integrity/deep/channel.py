@@ -27,7 +27,7 @@ class Channel:
         number: what the fork server knows it by.
         small_only: whether it takes small jobs only.
         pid: its process id, 0 until it is told.
-        under_way: jobs that have no answer yet; the worker is at the first.
+        under_way: jobs that have no answer yet; it answers several together.
         watch: follows the job that it is at.
         blamed: whether its failure has been told and counted.
         gone: whether it takes no more jobs.

@@ -73,6 +73,10 @@ class Job:
         """Whether it may go to the worker for small ones."""
         return self.cost <= SMALL
 
+    def keep_apart(self) -> None:
+        """Have it looked at by a worker that has no other job at the same time."""
+        self.cost = max(self.cost, 2 * AHEAD)
+
     def answer(self, findings: tuple[Finding, ...]) -> None:
         """Hand on what is found, unless nobody waits for it any more."""
         if not self.done:

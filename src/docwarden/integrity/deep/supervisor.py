@@ -5,7 +5,8 @@ Rules of this file
       of a document: a worker that gets no CPU is waited for until nobody waits for its job.
     - One tick looks after all workers while any has work: it kills one that outlived its CPU limit,
       and one that sleeps over a job, whose bytes it has, for as long as that limit.
-    - When a worker ends, the job that it was at has failed; those behind it are handed on.
+    - When a worker ends, the job that it had has failed. Where it had several, it may have died of
+      any of them: each is looked at once more, by a worker that has no other.
     - An exception that nobody foresaw is a crash too, and never ends the supervision.
     - A worker is replaced at once; after failures in a row with growing pauses, so that a run of
       hostile documents is no run of process starts.
@@ -187,15 +188,16 @@ class DeepChecker:
             self._relaunching = asyncio.create_task(self._relaunch(server))
 
     def _bury(self, channel: Channel, reason: Reason, detail: str) -> None:
-        """Blame the job that a worker was at for its end, and let those behind it wait again."""
+        """Blame the job that a worker had for its end; of several, none is known to be guilty."""
         jobs = channel.leave()
         if not channel.blamed:
             self._count(reason)
-            if jobs:
-                jobs.pop(0).answer((Finding.of(reason, detail),))
+            if len(jobs) == 1:
+                jobs.pop().answer((Finding.of(reason, detail),))
         now = self._loop.time()
         for job in jobs:
             if not job.done:
+                job.keep_apart()
                 self._schedule.put_back(job, now)
 
     def _replace(self, *, small_only: bool) -> None:
@@ -320,8 +322,11 @@ class DeepChecker:
             detail = f"did nothing for {self._cpu_limit:g} s"
         else:
             return
-        channel.under_way.popleft()
-        self._fail(channel, job, Reason.DEEP_CHECK_TIMEOUT, detail)
+        if len(channel.under_way) == 1:
+            channel.under_way.clear()
+            self._fail(channel, job, Reason.DEEP_CHECK_TIMEOUT, detail)
+        elif self._server is not None:
+            self._server.kill(channel.number)
 
     def _count(self, reason: Reason) -> None:
         self._failures += 1
