@@ -8,7 +8,7 @@ BENCH_READY := $(BENCH_GATEWAY)/.ready $(BENCH_PEERS)/.ready
 BENCH := PYTHONPATH=src:bench $(BENCH_GATEWAY)/bin/python -m sidebyside --peers-python $(BENCH_PEERS)/bin/python
 
 .PHONY: bench
-bench: $(BENCH_READY) bench-tools ## Compare with proxies side by side and renew docs/explanation/performance.md (20 minutes, needs a quiet machine)
+bench: $(BENCH_READY) bench-tools ## Compare with proxies side by side and renew docs/reference/performance-tables.md (25 minutes, needs a quiet machine)
 	$(BENCH) --publish $(BENCH_OPTIONS)
 
 .PHONY: bench-quick

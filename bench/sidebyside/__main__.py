@@ -22,7 +22,7 @@ from sidebyside.results import Outcome, Record, Results
 
 ROOT: Final = Path(__file__).parent.parent.parent
 BUILD: Final = ROOT / "build" / "bench"
-PAGE: Final = ROOT / "docs" / "explanation" / "performance.md"
+PAGE: Final = ROOT / "docs" / "reference" / "performance-tables.md"
 IMAGES: Final = ROOT / "docs" / "images"
 
 
@@ -31,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="sidebyside", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the usual mix, in 2 minutes")
     parser.add_argument(
-        "--publish", action="store_true", help="renew docs/explanation/performance.md and its plots"
+        "--publish", action="store_true", help="renew docs/reference/performance-tables.md"
     )
     parser.add_argument(
         "--only",

@@ -15,14 +15,10 @@ END: Final = "<!-- end of results -->"
 def summary(results: Results) -> str:
     """Return every table of a run as Markdown."""
     parts = [_conditions(results), _bounds(results)]
-    mix = results.outcomes.get("mix")
-    if mix is not None:
-        parts += [f"## {mix.title}", _costs(mix), _life(mix), _bodies(mix)]
-    parts += [
-        f"## {outcome.title}\n\n{outcome.note}".rstrip() + f"\n\n{_costs(outcome)}"
-        for name, outcome in results.outcomes.items()
-        if name != "mix"
-    ]
+    for name, outcome in results.outcomes.items():
+        parts += [f"## {outcome.title}\n\n{outcome.note}".rstrip(), _costs(outcome)]
+        if name == "mix":
+            parts += [_life(outcome), _bodies(outcome)]
     return "\n\n".join(parts)
 
 
