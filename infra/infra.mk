@@ -1,5 +1,4 @@
-# The AWS environment. Nothing here needs an account, except infra-diff, infra-deploy, and
-# infra-values and infra-binding without OUTPUTS.
+# The AWS environments. Tests, infra-synth and the generated pages need no account.
 
 INFRA_VENV := .venv-infra
 INFRA_BIN := $(CURDIR)/$(INFRA_VENV)/bin
@@ -16,7 +15,8 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 ##@ Cloud
 
 .PHONY: test-infra
-test-infra: $(INFRA_READY) $(CHECKOV_READY) ## Synthesise both AWS environments, check them, deploy them into moto
+test-infra: $(INFRA_READY) $(CHECKOV_READY) $(CDK) ## Synthesise the AWS environments, check them, deploy them into moto
+	@command -v prometheus >/dev/null || monitoring/install_tools.sh
 	cd infra && $(INFRA_BIN)/pytest
 
 .PHONY: infra-synth
@@ -27,27 +27,59 @@ infra-synth: $(INFRA_READY) ## Write the CloudFormation templates to infra/cdk.o
 infra-snapshots: $(INFRA_READY) ## Renew the reviewed text of security groups and policies
 	cd infra && RENEW_SNAPSHOTS=1 $(INFRA_BIN)/pytest -q tests/test_security_snapshot.py
 
-.PHONY: infra-costs
-infra-costs: $(INFRA_READY) ## Renew docs/reference/cloud-costs.md from infra/prices.toml
+.PHONY: infra-pages
+infra-pages: infra-synth ## Renew what docs/ has from infra/: costs, resources, the picture
 	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.costs > $(CURDIR)/docs/reference/cloud-costs.md
-
-.PHONY: infra-picture
-infra-picture: $(INFRA_READY) ## Renew docs/explanation/cloud.svg
+	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.resources cdk.out > $(CURDIR)/docs/reference/cloud-resources.md
 	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.picture > $(CURDIR)/docs/explanation/cloud.svg
 
 .PHONY: infra-types
 infra-types: $(INFRA_READY) ## Check the types of infra/, strictly
 	cd infra && $(INFRA_BIN)/mypy
 
+# What people and workflows give is read by the shell as one word, whatever stands in it.
+INFRA_GIVEN := ENV ACCESS MAIL ONLY REGION OUTPUTS UPSTREAM_URL UPSTREAM_IMAGE WATCH
+$(foreach name,$(INFRA_GIVEN),$(if $(filter undefined,$(origin $(name))),,$(eval override $(name) := $$(value $(name)))))
+export $(INFRA_GIVEN)
+GIVEN = $${$(1):+--$(2)="$$$(1)"}
+
+.PHONY: infra-check
+infra-check: $(INFRA_READY) ## Look at rights, quotas and tools, say what infra-up would do and cost (ENV=)
+	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.bootstrap "$$ENV" --dry-run $(INFRA_UP)
+
+.PHONY: infra-up
+infra-up: $(INFRA_READY) $(CDK) $(HELM) ## Build an environment, from an empty account to where it answers (ENV=)
+	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.bootstrap "$$ENV" --helm='$(abspath $(HELM))' $(INFRA_UP)
+
+.PHONY: infra-down
+infra-down: $(INFRA_READY) $(CDK) $(HELM) ## Take down an environment that keeps no data (ENV=)
+	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.teardown "$$ENV" --helm='$(abspath $(HELM))'
+
+INFRA_UP = $(call GIVEN,ACCESS,access) $(call GIVEN,MAIL,mail) $(call GIVEN,ONLY,only) $(call GIVEN,DIGEST,digest) $(INFRA_UPSTREAM) $(call GIVEN,WATCH,watch)
+INFRA_UPSTREAM = $(call GIVEN,UPSTREAM_URL,upstream-url) $(call GIVEN,UPSTREAM_IMAGE,upstream-image)
+INFRA_OUTPUTS = $(if $(OUTPUTS),--outputs='$(abspath $(OUTPUTS))') $(call GIVEN,REGION,region)
+
+.PHONY: infra-rollout
+infra-rollout: check-digest $(INFRA_READY) $(HELM) ## Roll an image out, judge it, go back if it does not hold (ENV=, REGION=, DIGEST=, UPSTREAM_URL=)
+	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.rollout "$$ENV" --region="$$REGION" --digest="$$DIGEST" --helm='$(abspath $(HELM))' $(INFRA_UPSTREAM) $(call GIVEN,WATCH,watch)
+
+.PHONY: infra-links
+infra-links: $(INFRA_READY) ## Print where to look: service, dashboard, logs, alarms (ENV=)
+	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.release links "$$ENV" $(INFRA_OUTPUTS)
+
 .PHONY: infra-values
 infra-values: $(INFRA_READY) ## Print Helm values from stack outputs (ENV=, DIGEST=, UPSTREAM_URL=, OUTPUTS=file)
-	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.release values $(INFRA_RELEASE)
+	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.release values "$$ENV" $(INFRA_OUTPUTS) $(call GIVEN,DIGEST,digest) $(call GIVEN,UPSTREAM_URL,upstream-url)
 
 .PHONY: infra-binding
 infra-binding: $(INFRA_READY) ## Print the TargetGroupBinding from stack outputs (ENV=, OUTPUTS=file)
-	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.release binding $(INFRA_RELEASE)
+	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.release binding "$$ENV" $(INFRA_OUTPUTS)
 
-INFRA_RELEASE = '$(ENV)' $(if $(OUTPUTS),--outputs '$(abspath $(OUTPUTS))') $(if $(REGION),--region '$(REGION)') $(if $(DIGEST),--digest "$$DIGEST") $(if $(UPSTREAM_URL),--upstream-url '$(UPSTREAM_URL)')
+.PHONY: infra-document-service
+infra-document-service: $(INFRA_READY) ## Build a document service and push it, as UPSTREAM_IMAGE (ENV=, DIRECTORY=)
+	@test -n '$(DIRECTORY)' || { echo "say where its Dockerfile is: DIRECTORY=" >&2; exit 2; }
+	$(ENGINE) build --platform linux/amd64 --tag localhost/docwarden-upstream:test '$(DIRECTORY)'
+	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.local_image "$$ENV" --engine='$(ENGINE)' --image=localhost/docwarden-upstream:test
 
 .PHONY: infra-diff
 infra-diff: $(INFRA_READY) $(CDK) ## Compare an environment with the account that you are signed in to (ENV=)

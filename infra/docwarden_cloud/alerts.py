@@ -10,11 +10,18 @@ from constructs import Construct
 
 from docwarden_cloud.environments import Environment
 
-_PUBLISHERS = {"Metrics": "aps.amazonaws.com", "Budget": "budgets.amazonaws.com"}
+_PUBLISHERS = {
+    "Alarms": "cloudwatch.amazonaws.com",
+    "Budget": "budgets.amazonaws.com",
+    "Metrics": "aps.amazonaws.com",
+}
+
+PUBLISHERS = tuple(_PUBLISHERS.values())
+"""Services that publish to the topics, and so use their key."""
 
 
 class Alerts(Construct):
-    """SNS topics that Prometheus' alert manager and the budget publish to."""
+    """SNS topics that alarms, Prometheus' alert manager and the budget publish to."""
 
     def __init__(
         self, scope: Construct, name: str, *, environment: Environment, key: kms.IKey
@@ -22,11 +29,16 @@ class Alerts(Construct):
         super().__init__(scope, name)
         self._environment = environment
         self._key = key
-        self.topic = self._topic("alerts", publishers=("Metrics", "Budget"))
-        # Never falls silent while alerting works; a dead man's switch outside AWS subscribes.
-        self.heartbeat = self._topic("heartbeat", publishers=("Metrics",))
+        self.topic = self._topic("alerts", publishers=tuple(_PUBLISHERS))
         for address in environment.alert_emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(address))
+
+    def heartbeat(self) -> sns.Topic:
+        """Make the topic that never falls silent while Prometheus' alerting works.
+
+        A dead man's switch outside AWS subscribes to it.
+        """
+        return self._topic("heartbeat", publishers=("Metrics",))
 
     def _topic(self, name: str, *, publishers: tuple[str, ...]) -> sns.Topic:
         topic = sns.Topic(

@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from docwarden_cloud.encryption import DataKey
-from docwarden_cloud.environments import Environment
+from docwarden_cloud.environments import ADMINISTRATOR, Environment
 from docwarden_cloud.findings import accept
 from docwarden_cloud.log_groups import log_group
 from docwarden_cloud.nodes import auto_node_role
@@ -79,22 +79,35 @@ class Cluster(Construct):
         # Orders kubectl after the cluster; nothing here runs kubectl.
         self.cluster.node.try_remove_child("KubectlReadyBarrier")
         self.cluster.node.add_dependency(logs)
-        self._accept_findings()
+        if environment.api_access_cidrs:
+            # `only_from` wants private subnets, for nodes that would come from outside; ours ask
+            # the private endpoint from whichever subnet.
+            self.cluster.node.find_child("Resource").add_property_override(  # type: ignore[attr-defined]  # a CfnCluster
+                "ResourcesVpcConfig.PublicAccessCidrs", list(environment.api_access_cidrs)
+            )
+        self._accept_findings(environment)
         self._admit_administrators(environment)
 
     def _admit_administrators(self, environment: Environment) -> None:
-        stack = Stack.of(self)
-        administrators = (
-            f"arn:{stack.partition}:iam::{stack.account}:role/aws-reserved/sso.amazonaws.com/"
-        )
         role = iam.Role(
             self,
             "Administrator",
-            role_name=f"{environment.prefix}-cluster-admin",
-            description="People who administer the cluster, signed in through IAM Identity Center",
-            assumed_by=iam.AccountRootPrincipal().with_conditions(
-                {"ArnLike": {"aws:PrincipalArn": f"{administrators}*{_ADMINISTRATORS}"}}
-            ),
+            role_name=f"{environment.prefix}-{ADMINISTRATOR}",
+            description="People who administer the cluster",
+            assumed_by=self._administrators(environment),
+        )
+        # What `aws eks update-kubeconfig` asks; the rest is said inside the cluster.
+        iam.Policy(
+            self,
+            "FindCluster",
+            roles=[role],
+            statements=[
+                iam.PolicyStatement(
+                    sid="FindCluster",
+                    actions=["eks:DescribeCluster"],
+                    resources=[self.cluster.cluster_arn],
+                )
+            ],
         )
         self.cluster.grant_access(
             "AdministratorAccess",
@@ -106,7 +119,18 @@ class Cluster(Construct):
             ],
         )
 
-    def _accept_findings(self) -> None:
+    def _administrators(self, environment: Environment) -> iam.IPrincipal:
+        account = iam.AccountRootPrincipal()
+        if not environment.identity_center:
+            return account  # whom the account's own policies let assume it
+        stack = Stack.of(self)
+        signed_in = (
+            f"arn:{stack.partition}:iam::{stack.account}:role/aws-reserved/sso.amazonaws.com/"
+            f"*{_ADMINISTRATORS}"
+        )
+        return account.with_conditions({"ArnLike": {"aws:PrincipalArn": signed_in}})
+
+    def _accept_findings(self, environment: Environment) -> None:
         reason = "EKS documents this AWS managed policy for the cluster role and keeps it current."
         policies = (
             "AmazonEKSClusterPolicy",
@@ -116,9 +140,14 @@ class Cluster(Construct):
             "AmazonEKSNetworkingPolicy",
         )
         accept(self.cluster, {_AWS_POLICY.format(policy): reason for policy in policies})
+        if environment.api_access_cidrs:
+            reachable = (
+                "The API answers the networks of the environment only, and those with a role."
+            )
+            accept(self.cluster, {"AwsSolutions-EKS1": reachable, "CKV_AWS_39": reachable})
 
 
 def _endpoint(environment: Environment) -> eks.EndpointAccess:
     if environment.api_access_cidrs:
-        return eks.EndpointAccess.PUBLIC_AND_PRIVATE.only_from(*environment.api_access_cidrs)
+        return eks.EndpointAccess.PUBLIC_AND_PRIVATE
     return eks.EndpointAccess.PRIVATE

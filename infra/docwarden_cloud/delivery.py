@@ -1,6 +1,7 @@
 """Delivery: what the repository's workflows may do, and nothing more.
 
-Workflows sign in with GitHub's OIDC tokens. Each role trusts one kind of run of one repository:
+Workflows sign in with GitHub's OIDC tokens. Each role trusts one kind of run of one repository,
+which it knows by the ids of repository and owner:
 
 * ``push`` runs of the main branch and of release tags: push images to one repository of ECR;
 * ``diff`` runs of pull requests: read stacks, change nothing;
@@ -14,7 +15,7 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from docwarden_cloud.environments import SERVICE, Environment
+from docwarden_cloud.environments import SERVICE, Environment, GitHub
 from docwarden_cloud.findings import accept
 
 _ISSUER = "token.actions.githubusercontent.com"
@@ -31,14 +32,15 @@ class Delivery(Construct):
         name: str,
         *,
         environment: Environment,
+        github: GitHub,
         repository: ecr.IRepository,
         cluster: eks.Cluster,
+        workspace_arn: str | None,
     ) -> None:
         super().__init__(scope, name)
         self._environment = environment
-        self._provider = iam.OidcProviderNative(
-            self, "GitHub", url=f"https://{_ISSUER}", client_ids=[_AUDIENCE]
-        )
+        self._github = github
+        self._provider = self._oidc_provider()
         main, tags = "ref:refs/heads/main", "ref:refs/tags/v*"
         self.push = self._role("Push", "push images", subjects=[main, tags])
         self.diff = self._role("Diff", "compare stacks", subjects=["pull_request"])
@@ -48,20 +50,32 @@ class Delivery(Construct):
         self._may_push(repository)
         self._may_read_stacks()
         self._may_deploy(cluster)
+        self._may_judge(workspace_arn)
+
+    def _oidc_provider(self) -> iam.IOidcProvider:
+        """GitHub's provider: the account's, or a new one, as an account can have only one."""
+        stack = Stack.of(self)
+        if self._github.provider_exists:
+            arn = f"arn:{stack.partition}:iam::{stack.account}:oidc-provider/{_ISSUER}"
+            return iam.OidcProviderNative.from_oidc_provider_arn(self, "GitHub", arn)
+        return iam.OidcProviderNative(
+            self, "GitHub", url=f"https://{_ISSUER}", client_ids=[_AUDIENCE]
+        )
 
     def _role(self, name: str, purpose: str, *, subjects: list[str]) -> iam.Role:
-        repository = self._environment.github_repository
         return iam.Role(
             self,
             name,
             role_name=f"{self._environment.prefix}-{name.lower()}",
-            description=f"Workflows of {repository}: {purpose}",
+            description=f"Workflows of {self._github.slug}: {purpose}",
             assumed_by=iam.OpenIdConnectPrincipal(
                 self._provider,
                 {
                     "StringEquals": {f"{_ISSUER}:aud": _AUDIENCE},
                     "StringLike": {
-                        f"{_ISSUER}:sub": [f"repo:{repository}:{subject}" for subject in subjects]
+                        f"{_ISSUER}:sub": [
+                            f"{self._github.subject}:{subject}" for subject in subjects
+                        ]
                     },
                 },
             ),
@@ -161,6 +175,22 @@ class Delivery(Construct):
                 )
             ],
         )
+
+    def _may_judge(self, workspace_arn: str | None) -> None:
+        """What a rollout asks before it is called good: its targets, and the error budget."""
+        targets = iam.PolicyStatement(
+            sid="Targets",
+            actions=["elasticloadbalancing:DescribeTargetHealth"],
+            resources=["*"],
+        )
+        budget = iam.PolicyStatement(
+            sid="ErrorBudget", actions=["aps:QueryMetrics"], resources=[workspace_arn or ""]
+        )
+        policy = self._allow(
+            self.deploy, "Judgement", targets, *([budget] if workspace_arn else [])
+        )
+        reason = "elasticloadbalancing:DescribeTargetHealth takes no resource in IAM."
+        accept(policy, {"AwsSolutions-IAM5[Resource::*]": reason})
 
     def _accept_stack_names(self, policy: iam.Policy) -> None:
         rule = (

@@ -1,5 +1,8 @@
 """The edge: TLS, rate limits and the load balancer, all known before the cluster exists.
 
+Without a domain of its own an environment has no certificate: the load balancer's own name then
+answers in plain HTTP, which is for trying things out.
+
 The load balancer is made here and not by a controller from an Ingress, so that its listeners,
 its security group and its firewall are reviewed and tested like everything else. Auto Mode's
 controller only registers the pods in the target group, by a TargetGroupBinding.
@@ -25,7 +28,7 @@ _DEREGISTRATION_DELAY = Duration.seconds(20)
 
 
 class LoadBalancer(Construct):
-    """Internet-facing application load balancer for one host name."""
+    """Internet-facing application load balancer, for one host name where there is a domain."""
 
     def __init__(
         self,
@@ -34,7 +37,7 @@ class LoadBalancer(Construct):
         *,
         environment: Environment,
         vpc: ec2.IVpc,
-        zone: route53.IHostedZone,
+        zone: route53.IHostedZone | None,
         pods: ec2.ISecurityGroup,
     ) -> None:
         super().__init__(scope, name)
@@ -55,33 +58,26 @@ class LoadBalancer(Construct):
         )
         self.balancer.log_access_logs(self._access_logs(), "alb")
         self.target_group = self._targets(vpc)
-        self._listen(zone)
-        route53.ARecord(
-            self,
-            "Address",
-            zone=zone,
-            target=route53.RecordTarget.from_alias(targets.LoadBalancerTarget(self.balancer)),
-        )
+        if zone and environment.domain:
+            self.url = f"https://{environment.domain}/"
+            self._listen(zone, environment.domain)
+        else:
+            self.url = f"http://{self.balancer.load_balancer_dns_name}/"
+            self._listen_in_plain()
 
     def _guard(self, vpc: ec2.IVpc, pods: ec2.ISecurityGroup) -> ec2.SecurityGroup:
         guard = ec2.SecurityGroup(
             self,
             "Guard",
             vpc=vpc,
-            description="Load balancer: HTTPS from anywhere, out to the pods only",
+            description="Load balancer: clients in, out to the pods only",
             allow_all_outbound=False,
         )
-        guard.add_ingress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS from anywhere")
-        guard.add_ingress_rule(
-            ec2.Peer.any_ipv4(), ec2.Port.tcp(80), "HTTP from anywhere, redirected"
-        )
-        accept(
-            guard,
-            {
-                "AwsSolutions-EC23": "The public entrance, behind WAF; 80 only redirects to 443.",
-                "CKV_AWS_260": "Port 80 answers with a redirect to HTTPS and nothing else.",
-            },
-        )
+        if self._environment.domain:
+            self._admit_everybody(guard)
+        else:
+            for cidr in self._environment.api_access_cidrs:
+                guard.add_ingress_rule(ec2.Peer.ipv4(cidr), ec2.Port.tcp(80), "HTTP from people")
         guard.add_egress_rule(pods, ec2.Port.tcp(PUBLIC_PORT), "Documents from the pods")
         ec2.CfnSecurityGroupIngress(
             self,
@@ -94,6 +90,19 @@ class LoadBalancer(Construct):
             description="Documents for the load balancer",
         )
         return guard
+
+    def _admit_everybody(self, guard: ec2.SecurityGroup) -> None:
+        guard.add_ingress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS from anywhere")
+        guard.add_ingress_rule(
+            ec2.Peer.any_ipv4(), ec2.Port.tcp(80), "HTTP from anywhere, redirected"
+        )
+        accept(
+            guard,
+            {
+                "AwsSolutions-EC23": "The public entrance, behind WAF; 80 only redirects to 443.",
+                "CKV_AWS_260": "Port 80 answers with a redirect to HTTPS and nothing else.",
+            },
+        )
 
     def _access_logs(self) -> s3.Bucket:
         keep = self._environment.keeps_data
@@ -143,11 +152,28 @@ class LoadBalancer(Construct):
         Tags.of(group).add("eks:eks-cluster-name", self._environment.prefix)
         return group
 
-    def _listen(self, zone: route53.IHostedZone) -> None:
+    def _listen_in_plain(self) -> None:
+        self.balancer.add_listener(
+            "Http",
+            port=80,
+            protocol=elb.ApplicationProtocol.HTTP,
+            open=False,
+            default_action=elb.ListenerAction.forward([self.target_group]),
+        )
+        reason = "No domain, so no certificate; only the networks of the environment are admitted."
+        accept(self.balancer, {"CKV_AWS_2": reason, "CKV_AWS_103": reason})
+
+    def _listen(self, zone: route53.IHostedZone, domain: str) -> None:
+        route53.ARecord(
+            self,
+            "Address",
+            zone=zone,
+            target=route53.RecordTarget.from_alias(targets.LoadBalancerTarget(self.balancer)),
+        )
         self.certificate = acm.Certificate(
             self,
             "Certificate",
-            domain_name=self._environment.domain,
+            domain_name=domain,
             validation=acm.CertificateValidation.from_dns(zone),
         )
         self.balancer.add_redirect(
@@ -170,6 +196,6 @@ class LoadBalancer(Construct):
         listener.add_action(
             "Documents",
             priority=10,
-            conditions=[elb.ListenerCondition.host_headers([self._environment.domain])],
+            conditions=[elb.ListenerCondition.host_headers([domain])],
             action=elb.ListenerAction.forward([self.target_group]),
         )

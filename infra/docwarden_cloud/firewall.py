@@ -24,6 +24,7 @@ class Firewall(Construct):
         construct_id: str,
         *,
         environment: Environment,
+        requests_per_client: int,
         load_balancer_arn: str,
         log_key: kms.IKey,
     ) -> None:
@@ -36,7 +37,7 @@ class Firewall(Construct):
             default_action=waf.CfnWebACL.DefaultActionProperty(allow={}),
             visibility_config=_visible(environment.prefix),
             rules=[
-                _rate_limit(environment),
+                _rate_limit(requests_per_client),
                 *(_managed(group, priority) for priority, group in enumerate(_MANAGED_GROUPS, 1)),
             ],
         )
@@ -69,7 +70,7 @@ def _visible(metric: str) -> waf.CfnWebACL.VisibilityConfigProperty:
     )
 
 
-def _rate_limit(environment: Environment) -> waf.CfnWebACL.RuleProperty:
+def _rate_limit(requests_per_client: int) -> waf.CfnWebACL.RuleProperty:
     """First, as it is the cheapest. The window is five minutes."""
     return waf.CfnWebACL.RuleProperty(
         name="RateLimit",
@@ -78,7 +79,7 @@ def _rate_limit(environment: Environment) -> waf.CfnWebACL.RuleProperty:
         statement=waf.CfnWebACL.StatementProperty(
             rate_based_statement=waf.CfnWebACL.RateBasedStatementProperty(
                 aggregate_key_type="IP",
-                limit=environment.requests_per_client,
+                limit=requests_per_client,
                 evaluation_window_sec=300,
             )
         ),

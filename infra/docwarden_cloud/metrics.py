@@ -50,7 +50,7 @@ class Metrics(Construct):
                 topics={
                     "pager": alerts.topic.topic_arn,
                     "tickets": alerts.topic.topic_arn,
-                    "heartbeat": alerts.heartbeat.topic_arn,
+                    "heartbeat": alerts.heartbeat().topic_arn,
                 },
             ),
         )

@@ -1,4 +1,4 @@
-"""The nodes: two managed groups, on Graviton and on x86, and the role of those that come on top."""
+"""The nodes: managed groups, and the role of those that come on top."""
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
@@ -10,7 +10,10 @@ from docwarden_cloud.findings import accept
 
 _AWS_POLICY = "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{}]"
 _SYSTEM_GIB = 4  # Bottlerocket's own, read-only
-_DATA_GIB = 50  # images, logs and writable layers of the pods
+_IMAGES = {
+    "arm64": eks.NodegroupAmiType.BOTTLEROCKET_ARM_64,
+    "amd64": eks.NodegroupAmiType.BOTTLEROCKET_X86_64,
+}
 
 
 def _node_role(scope: Construct, name: str, *, description: str, policy: str) -> iam.Role:
@@ -40,7 +43,7 @@ def auto_node_role(scope: Construct) -> iam.Role:
 
 
 class ManagedNodes(Construct):
-    """Both managed node groups, on Bottlerocket."""
+    """Managed node groups, on Bottlerocket."""
 
     def __init__(
         self, scope: Construct, name: str, *, environment: Environment, cluster: eks.Cluster
@@ -52,24 +55,19 @@ class ManagedNodes(Construct):
             description="Nodes of the managed groups",
             policy="AmazonEKSWorkerNodePolicy",
         )
-        self._template = self._launch_template(environment)
-        self.groups = [
-            self._group(
-                "Graviton", cluster, environment.graviton, eks.NodegroupAmiType.BOTTLEROCKET_ARM_64
-            ),
-            self._group("X86", cluster, environment.x86, eks.NodegroupAmiType.BOTTLEROCKET_X86_64),
-        ]
+        self.groups = [self._group(environment, cluster, group) for group in environment.nodes]
 
     def _group(
-        self, name: str, cluster: eks.Cluster, group: NodeGroup, image: eks.NodegroupAmiType
+        self, environment: Environment, cluster: eks.Cluster, group: NodeGroup
     ) -> eks.Nodegroup:
+        template = self._launch_template(environment, group)
         return eks.Nodegroup(
             self,
-            name,
+            group.name.capitalize(),
             cluster=cluster,  # type: ignore[arg-type]  # the stub of Cluster lacks a property
-            nodegroup_name=name.lower(),
+            nodegroup_name=group.name,
             node_role=self._role,
-            ami_type=image,
+            ami_type=_IMAGES[group.architecture],
             instance_types=[ec2.InstanceType(group.instance_type)],
             min_size=group.size,
             desired_size=group.size,
@@ -78,16 +76,15 @@ class ManagedNodes(Construct):
             enable_node_auto_repair=True,
             subnets=ec2.SubnetSelection(subnet_group_name="Nodes"),
             launch_template_spec=eks.LaunchTemplateSpec(
-                id=str(self._template.launch_template_id),
-                version=self._template.latest_version_number,
+                id=str(template.launch_template_id), version=template.latest_version_number
             ),
         )
 
-    def _launch_template(self, environment: Environment) -> ec2.LaunchTemplate:
+    def _launch_template(self, environment: Environment, group: NodeGroup) -> ec2.LaunchTemplate:
         return ec2.LaunchTemplate(
             self,
-            "LaunchTemplate",
-            launch_template_name=f"{environment.prefix}-nodes",
+            f"{group.name.capitalize()}Template",
+            launch_template_name=f"{environment.prefix}-{group.name}",
             # One hop: a pod cannot ask for the node's credentials.
             http_tokens=ec2.LaunchTemplateHttpTokens.REQUIRED,
             http_put_response_hop_limit=1,
@@ -95,7 +92,7 @@ class ManagedNodes(Construct):
             detailed_monitoring=True,
             block_devices=[
                 _disk("/dev/xvda", _SYSTEM_GIB),
-                _disk("/dev/xvdb", _DATA_GIB),
+                _disk("/dev/xvdb", group.disk_gib),
             ],
         )
 

@@ -48,7 +48,7 @@ class Arrow:
     label: str = ""
 
 
-FRAME = Box("vpc", "network", 200, 60, 560, 430, "VPC, three zones")
+FRAME = Box("vpc", "network", 200, 60, 560, 430, "VPC, two or three zones")
 
 BOXES = (
     Box("clients", None, 20, 110, 130, 60, "Clients"),
@@ -66,16 +66,16 @@ BOXES = (
         95,
         260,
         150,
-        "EKS, private API",
+        "EKS",
         (
             "docwarden pods 8080, 8081",
-            "nodes on Graviton and x86",
+            "managed nodes below",
             "Auto Mode adds nodes",
             "network policies enforced",
             "secrets encrypted",
         ),
     ),
-    Box("nat", "network", 220, 225, 220, 60, "NAT gateways", ("1 in staging, 3 in production",)),
+    Box("nat", "network", 220, 225, 220, 60, "NAT gateways", ("none in demo, 1 or 3 else",)),
     Box("endpoints", "network", 220, 325, 220, 70, "Endpoints", ("S3, ECR, STS, logs",)),
     Box("runner", "delivery", 220, 425, 220, 50, "Deployment runner"),
     Box(
@@ -90,7 +90,7 @@ BOXES = (
         260,
         80,
         "Metrics, logs, alerts",
-        ("Prometheus, Grafana, CloudWatch", "SNS topics, budget"),
+        ("CloudWatch, Prometheus, Grafana", "SNS topics, budget"),
     ),
 )
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_logs as log_groups
 from constructs import Construct
 
 from docwarden_cloud.encryption import DataKey
-from docwarden_cloud.environments import Environment
+from docwarden_cloud.environments import Environment, GitHub
 from docwarden_cloud.findings import accept
 from docwarden_cloud.log_groups import log_group
 
@@ -23,8 +23,9 @@ class Runner(Construct):
     """CodeBuild as a runner of GitHub Actions, for the jobs of this environment.
 
     A workflow asks for it with ``runs-on: codebuild-<project>-<run id>-<attempt>``. Its own role
-    may do nothing but write its log: what a job may do comes from the delivery role that it
-    assumes, and GitHub gives tokens for that one to runs in the environment only.
+    may do nothing but write its log and use the connection to GitHub: what a job may do comes from
+    the delivery role that it assumes, and GitHub gives tokens for that one to runs in the
+    environment only.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Runner(Construct):
         name: str,
         *,
         environment: Environment,
+        github: GitHub,
         vpc: ec2.IVpc,
         control_plane: ec2.ISecurityGroup,
         log_key: kms.IKey,
@@ -65,15 +67,15 @@ class Runner(Construct):
         )
         key = DataKey(self, "Encryption", purpose="docwarden: files of the runner", keep=False)
         subnets = vpc.select_subnets(subnet_group_name="Nodes").subnet_ids
-        owner_and_name = environment.github_repository
+        role, policy = self._role(subnets, key=key.key, logs=logs)
         self.project = codebuild.CfnProject(
             self,
             "Project",
             name=f"{environment.prefix}-runner",
             description="GitHub Actions jobs that need the private Kubernetes API",
-            service_role=self._role(subnets, key=key.key, logs=logs).role_arn,
+            service_role=role.role_arn,
             source=codebuild.CfnProject.SourceProperty(
-                type="GITHUB", location=f"https://github.com/{owner_and_name}.git"
+                type="GITHUB", location=f"https://github.com/{github.slug}.git"
             ),
             artifacts=codebuild.CfnProject.ArtifactsProperty(type="NO_ARTIFACTS"),
             triggers=codebuild.CfnProject.ProjectTriggersProperty(
@@ -100,13 +102,18 @@ class Runner(Construct):
             concurrent_build_limit=1,
             timeout_in_minutes=60,
         )
+        # Making a project uses the connection and the subnets by the role's rights at once:
+        # https://github.com/aws/aws-cdk/issues/38504 and /2652
+        self.project.node.add_dependency(policy)
 
-    def _role(self, subnets: list[str], *, key: kms.IKey, logs: log_groups.LogGroup) -> iam.Role:
+    def _role(
+        self, subnets: list[str], *, key: kms.IKey, logs: log_groups.LogGroup
+    ) -> tuple[iam.Role, iam.Policy]:
         stack = Stack.of(self)
         role = iam.Role(
             self,
             "Role",
-            description="Deployment runner: its log and its network interface, nothing else",
+            description="Deployment runner: log, network interface, connection to GitHub",
             assumed_by=iam.ServicePrincipal(
                 "codebuild.amazonaws.com",
                 conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
@@ -128,7 +135,7 @@ class Runner(Construct):
             self,
             "Run",
             roles=[role],
-            statements=[*log_and_files, *_interfaces(stack, subnets)],
+            statements=[*log_and_files, _connection(stack), *_interfaces(stack, subnets)],
         )
         nameless = "An interface and its id exist only once it is made; the subnets are named."
         arn = f"arn:<AWS::Partition>:ec2:{stack.region}:<AWS::AccountId>"
@@ -136,11 +143,29 @@ class Runner(Construct):
             policy,
             {
                 "AwsSolutions-IAM5[Resource::*]": "ec2:Describe* actions take no resource in IAM.",
+                (
+                    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:codeconnections:"
+                    f"{stack.region}:<AWS::AccountId>:connection/*]"
+                ): "A person makes the connection in a browser; its id is nowhere in the tree.",
                 f"AwsSolutions-IAM5[Resource::{arn}:network-interface/*]": nameless,
                 f"AwsSolutions-IAM5[Resource::{arn}:security-group/*]": nameless,
             },
         )
-        return role
+        return role, policy
+
+
+def _connection(stack: Stack) -> iam.PolicyStatement:
+    """What CodeBuild documents for a GitHub App connection.
+
+    https://docs.aws.amazon.com/codebuild/latest/userguide/connections-github-app.html
+    """
+    return iam.PolicyStatement(
+        sid="Connection",
+        actions=["codeconnections:GetConnection", "codeconnections:GetConnectionToken"],
+        resources=[
+            stack.format_arn(service="codeconnections", resource="connection", resource_name="*")
+        ],
+    )
 
 
 def _interfaces(stack: Stack, subnets: list[str]) -> list[iam.PolicyStatement]:

@@ -12,21 +12,24 @@ from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from docwarden_cloud.addons import Addons
-from docwarden_cloud.alerts import Alerts, Budget
+from docwarden_cloud.alarms import Alarms
+from docwarden_cloud.alerts import PUBLISHERS, Alerts, Budget
 from docwarden_cloud.cluster import Cluster
 from docwarden_cloud.container_logs import ContainerLogs
-from docwarden_cloud.dashboards import Dashboards
 from docwarden_cloud.delivery import Delivery
 from docwarden_cloud.edge import LoadBalancer
 from docwarden_cloud.encryption import DataKey
-from docwarden_cloud.environments import Environment, Store
+from docwarden_cloud.environments import Environment, GitHub, Store
 from docwarden_cloud.firewall import Firewall
+from docwarden_cloud.grafana import Grafana
 from docwarden_cloud.metrics import Metrics
 from docwarden_cloud.monitoring import Monitoring
 from docwarden_cloud.network import Network
 from docwarden_cloud.nodes import ManagedNodes
 from docwarden_cloud.registry import Registry
 from docwarden_cloud.runner import Runner
+from docwarden_cloud.service_metrics import ServiceMetrics
+from docwarden_cloud.service_view import ServiceView, links
 from docwarden_cloud.store import PORT as STORE_PORT
 from docwarden_cloud.store import DocumentStore
 
@@ -42,7 +45,7 @@ class NetworkStack(Stack):
             self, "LogKey", purpose="docwarden: logs and alerts", keep=environment.keeps_data
         )
         key.allow_log_groups("*")
-        key.allow_services("aps.amazonaws.com", "budgets.amazonaws.com")
+        key.allow_services(*PUBLISHERS)
         self.log_key = key.key
         self.vpc = Network(self, "Network", environment=environment, log_key=key.key).vpc
 
@@ -50,11 +53,9 @@ class NetworkStack(Stack):
 class DnsStack(Stack):
     """The hosted zone. Its name servers have to be delegated to before the edge is deployed."""
 
-    def __init__(
-        self, scope: Construct, name: str, *, environment: Environment, **options: Any
-    ) -> None:
+    def __init__(self, scope: Construct, name: str, *, domain: str, **options: Any) -> None:
         super().__init__(scope, name, **options)
-        self.zone = route53.PublicHostedZone(self, "Zone", zone_name=environment.domain)
+        self.zone = route53.PublicHostedZone(self, "Zone", zone_name=domain)
         CfnOutput(self, "NameServers", value=Fn.join(" ", self.zone.hosted_zone_name_servers or []))
 
 
@@ -65,8 +66,11 @@ class RegistryStack(Stack):
         self, scope: Construct, name: str, *, environment: Environment, **options: Any
     ) -> None:
         super().__init__(scope, name, **options)
-        self.repository = Registry(self, "Registry", environment=environment).repository
+        registry = Registry(self, "Registry", environment=environment)
+        self.repository = registry.repository
         CfnOutput(self, "RepositoryUri", value=self.repository.repository_uri)
+        if registry.upstream:
+            CfnOutput(self, "UpstreamRepositoryUri", value=registry.upstream.repository_uri)
 
 
 class ClusterStack(Stack):
@@ -95,7 +99,10 @@ class ClusterStack(Stack):
 
 
 class ObservabilityStack(Stack):
-    """Logs, metrics, alerts, dashboards and the budget."""
+    """Logs, metrics, alarms, dashboards and the budget."""
+
+    workspace_arn: str | None = None
+    """Where there is a managed Prometheus."""
 
     def __init__(
         self,
@@ -105,44 +112,71 @@ class ObservabilityStack(Stack):
         environment: Environment,
         monitoring: Monitoring,
         cluster: ClusterStack,
+        edge: "EdgeStack",
         vpc: ec2.IVpc,
         log_key: kms.IKey,
         **options: Any,
     ) -> None:
         super().__init__(scope, name, **options)
-        alerts = Alerts(self, "Alerts", environment=environment, key=log_key)
-        Budget(self, "Budget", environment=environment, topic=alerts.topic)
-        ContainerLogs(
+        self._environment = environment
+        self._alerts = Alerts(self, "Alerts", environment=environment, key=log_key)
+        Budget(self, "Budget", environment=environment, topic=self._alerts.topic)
+        logs = ContainerLogs(
             self, "Logs", environment=environment, cluster=cluster.cluster, log_key=log_key
         )
-        metrics = Metrics(
-            self,
-            "Metrics",
-            environment=environment,
-            monitoring=monitoring,
-            alerts=alerts,
-            log_key=log_key,
-        )
+        self._watch(logs, edge)
         nodes = vpc.select_subnets(subnet_group_name="Nodes")
-        metrics.collect_from(
-            cluster.cluster,
-            subnets=nodes.subnet_ids,
-            security_group=cluster.cluster.cluster_security_group,
-        )
-        if environment.grafana:
-            dashboards = Dashboards(
+        if environment.prometheus:
+            metrics = Metrics(
                 self,
-                "Dashboards",
+                "Metrics",
                 environment=environment,
-                workspace_arn=metrics.workspace.attr_arn,
+                monitoring=monitoring,
+                alerts=self._alerts,
+                log_key=log_key,
             )
-            CfnOutput(self, "GrafanaEndpoint", value=dashboards.workspace.attr_endpoint)
-        CfnOutput(self, "PrometheusEndpoint", value=metrics.workspace.attr_prometheus_endpoint)
+            metrics.collect_from(
+                cluster.cluster,
+                subnets=nodes.subnet_ids,
+                security_group=cluster.cluster.cluster_security_group,
+            )
+            self.workspace_arn = metrics.workspace.attr_arn
+            CfnOutput(self, "PrometheusEndpoint", value=metrics.workspace.attr_prometheus_endpoint)
+        if environment.grafana and self.workspace_arn:
+            grafana = Grafana(
+                self, "Grafana", environment=environment, workspace_arn=self.workspace_arn
+            )
+            CfnOutput(self, "GrafanaUrl", value=f"https://{grafana.workspace.attr_endpoint}/")
         CfnOutput(
             self,
             "CollectorCidrs",
             value=Fn.join(",", [subnet.ipv4_cidr_block for subnet in nodes.subnets]),
         )
+
+    def _watch(self, logs: ContainerLogs, edge: "EdgeStack") -> None:
+        """Make what people look at and what tells them to, without a hand."""
+        prefix = self._environment.prefix
+        service = ServiceMetrics(self, "Service", namespace=prefix, pods=logs.pods)
+        ServiceView(
+            self,
+            "View",
+            prefix=prefix,
+            pods=logs.pods,
+            service=service,
+            targets=edge.target_group,
+            balancer=edge.balancer,
+        )
+        Alarms(
+            self,
+            "Alarms",
+            prefix=prefix,
+            topic=self._alerts.topic,
+            service=None if self._environment.prometheus else service,
+            targets=edge.target_group,
+            balancer=edge.balancer,
+        )
+        for output, url in links(self._environment.region, prefix).items():
+            CfnOutput(self, output, value=url)
 
 
 class StoreStack(Stack):
@@ -184,23 +218,26 @@ class EdgeStack(Stack):
         *,
         environment: Environment,
         vpc: ec2.IVpc,
-        zone: route53.IHostedZone,
+        zone: route53.IHostedZone | None,
         pods: ec2.ISecurityGroup,
         log_key: kms.IKey,
         **options: Any,
     ) -> None:
         super().__init__(scope, name, **options)
         edge = LoadBalancer(self, "Edge", environment=environment, vpc=vpc, zone=zone, pods=pods)
-        Firewall(
-            self,
-            "Firewall",
-            environment=environment,
-            load_balancer_arn=edge.balancer.load_balancer_arn,
-            log_key=log_key,
-        )
+        self.balancer, self.target_group = edge.balancer, edge.target_group
+        if environment.requests_per_client:
+            Firewall(
+                self,
+                "Firewall",
+                environment=environment,
+                requests_per_client=environment.requests_per_client,
+                load_balancer_arn=edge.balancer.load_balancer_arn,
+                log_key=log_key,
+            )
         public = vpc.select_subnets(subnet_group_name="Edge").subnets
         CfnOutput(self, "TargetGroupArn", value=edge.target_group.target_group_arn)
-        CfnOutput(self, "Url", value=f"https://{environment.domain}/")
+        CfnOutput(self, "Url", value=edge.url)
         CfnOutput(
             self, "EdgeCidrs", value=Fn.join(",", [subnet.ipv4_cidr_block for subnet in public])
         )
@@ -215,8 +252,10 @@ class DeliveryStack(Stack):
         name: str,
         *,
         environment: Environment,
+        github: GitHub,
         registry: RegistryStack,
         cluster: ClusterStack,
+        workspace_arn: str | None,
         vpc: ec2.IVpc,
         log_key: kms.IKey,
         **options: Any,
@@ -226,13 +265,16 @@ class DeliveryStack(Stack):
             self,
             "Delivery",
             environment=environment,
+            github=github,
             repository=registry.repository,
             cluster=cluster.cluster,
+            workspace_arn=workspace_arn,
         )
         runner = Runner(
             self,
             "Runner",
             environment=environment,
+            github=github,
             vpc=vpc,
             control_plane=cluster.control_plane,
             log_key=log_key,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from docwarden_cloud.environments import SERVICE, Environment
@@ -40,15 +41,36 @@ class EnvironmentStage(cdk.Stage):
         network = NetworkStack(self, "network", **given)
         placed = {**given, "vpc": network.vpc}
         logged = {**placed, "log_key": network.log_key}
-        dns = DnsStack(self, "dns", **given)
         registry = RegistryStack(self, "registry", **given)
         cluster = ClusterStack(self, "cluster", **logged)
         pods = cluster.cluster.cluster_security_group
-        ObservabilityStack(self, "observability", monitoring=monitoring, cluster=cluster, **logged)
-        EdgeStack(self, "edge", zone=dns.zone, pods=pods, **logged)
-        DeliveryStack(self, "delivery", registry=registry, cluster=cluster, **logged)
+        edge = EdgeStack(self, "edge", zone=self._zone(environment), pods=pods, **logged)
+        observability = ObservabilityStack(
+            self, "observability", monitoring=monitoring, cluster=cluster, edge=edge, **logged
+        )
+        if environment.github:
+            DeliveryStack(
+                self,
+                "delivery",
+                github=environment.github,
+                registry=registry,
+                cluster=cluster,
+                workspace_arn=observability.workspace_arn,
+                **logged,
+            )
         if environment.store:
             StoreStack(self, "store", store=environment.store, clients=pods, **placed)
         # Cost allocation tags; bootstrap-aws.md says how the account learns of them.
         cdk.Tags.of(self).add("service", SERVICE)
         cdk.Tags.of(self).add("environment", environment.name)
+
+    def _zone(self, environment: Environment) -> route53.IHostedZone | None:
+        if environment.domain is None:
+            return None
+        dns = DnsStack(
+            self,
+            "dns",
+            domain=environment.domain,
+            termination_protection=environment.keeps_data,
+        )
+        return dns.zone

@@ -24,6 +24,9 @@ _BOOTSTRAP_VERSION = "30"
 
 BEYOND_MOTO = {
     "AWS::APS::Scraper": "moto has no collectors",
+    "AWS::CloudWatch::Dashboard": "moto's CloudFormation makes no dashboards",
+    "AWS::Logs::MetricFilter": "moto's CloudFormation makes no metric filters",
+    "AWS::Logs::QueryDefinition": "moto's CloudFormation makes no saved queries",
     "AWS::Budgets::Budget": "moto's CloudFormation makes no budgets",
     "AWS::CodeBuild::Project": "moto's CloudFormation makes no CodeBuild projects",
     "AWS::EC2::SecurityGroupEgress": "moto's CloudFormation makes such rules for ingress only",
@@ -55,18 +58,22 @@ class Cloud:
     """An AWS that is not one."""
 
     def __init__(self, endpoint: str, region: str) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._session = boto3.session.Session(
             aws_access_key_id="testing",
             aws_secret_access_key="testing",  # noqa: S106  moto wants any, checks none
             region_name=region,
         )
 
+    def forget(self) -> None:
+        """Empty it, as it was at first."""
+        moto_api_backend.reset()
+
     def client(self, service: str) -> Any:
         """A boto3 client that talks to this cloud."""
         return self._session.client(  # type: ignore[call-overload]  # the service is not literal
             service,
-            endpoint_url=self._endpoint,
+            endpoint_url=self.endpoint,
             config=Config(retries={"max_attempts": 0}, proxies={}),
         )
 

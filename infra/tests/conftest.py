@@ -1,4 +1,4 @@
-"""Both environments, synthesised once per session: Node and jsii take seconds to start."""
+"""Every environment, synthesised once per session: Node and jsii take seconds to start."""
 
 import os
 import subprocess
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from docwarden_cloud.environments import Environment
+from docwarden_cloud.values import named
 from testkit.assembly import Assembly, read_assembly
 
 INFRA = Path(__file__).resolve().parents[1]
@@ -60,7 +62,24 @@ def production(synthesis) -> Assembly:
     return read_assembly(synthesis.directory, "production")
 
 
-@pytest.fixture(scope="session", params=["staging", "production"])
+@pytest.fixture(scope="session")
+def demo(synthesis) -> Assembly:
+    return read_assembly(synthesis.directory, "demo")
+
+
+@pytest.fixture(scope="session", params=["demo", "staging", "production"])
 def assembly(request, synthesis) -> Assembly:
-    """Either environment."""
+    """Any environment."""
     return read_assembly(synthesis.directory, request.param)
+
+
+@pytest.fixture(scope="session", params=["staging", "production"])
+def delivered(request, synthesis) -> Assembly:
+    """An environment that workflows deliver to, under a name of its own."""
+    return read_assembly(synthesis.directory, request.param)
+
+
+@pytest.fixture(scope="session")
+def environment(assembly) -> Environment:
+    """The values of that environment."""
+    return named(assembly.environment)

@@ -4,14 +4,19 @@ import json
 
 import pytest
 
+from docwarden_cloud.environments import Environment
 from testkit.assembly import Assembly
 
 
-def test_version_is_a_value_and_the_api_is_private(assembly: Assembly):
+def test_version_is_a_value_and_the_api_is_for_named_networks(
+    assembly: Assembly, environment: Environment
+):
     cluster = assembly["cluster"].only("AWS::EKS::Cluster")
     assert cluster["Name"] == f"docwarden-{assembly.environment}"
     assert cluster["Version"] == "1.36"
-    assert cluster["ResourcesVpcConfig"]["EndpointPublicAccess"] is False
+    access = cluster["ResourcesVpcConfig"]
+    assert access["EndpointPublicAccess"] is bool(environment.api_access_cidrs)
+    assert access.get("PublicAccessCidrs", []) == list(environment.api_access_cidrs)
     assert cluster["ResourcesVpcConfig"]["EndpointPrivateAccess"] is True
 
 
@@ -41,18 +46,19 @@ def test_auto_mode_adds_nodes_storage_and_load_balancing(assembly: Assembly):
 
 
 @pytest.mark.parametrize(
-    ("environment", "expected"),
+    ("name", "expected"),
     [
+        ("demo", {"x86": ("t3a.medium", 1)}),
         ("staging", {"graviton": ("t4g.medium", 1), "x86": ("t3.medium", 1)}),
         ("production", {"graviton": ("m7g.large", 3), "x86": ("m7i.large", 1)}),
     ],
 )
-def test_managed_nodes_are_there_on_both_architectures(
-    environment: str,
+def test_managed_nodes_are_there_on_each_architecture(
+    name: str,
     expected: dict[str, tuple[str, int]],
     request: pytest.FixtureRequest,
 ):
-    groups = request.getfixturevalue(environment)["cluster"].resources("AWS::EKS::Nodegroup")
+    groups = request.getfixturevalue(name)["cluster"].resources("AWS::EKS::Nodegroup")
     assert {
         group["Properties"]["NodegroupName"]: (
             group["Properties"]["InstanceTypes"][0],
@@ -63,10 +69,12 @@ def test_managed_nodes_are_there_on_both_architectures(
 
 
 def test_disks_of_nodes_are_encrypted(assembly: Assembly):
-    template = assembly["cluster"].only("AWS::EC2::LaunchTemplate")
-    disks = template["LaunchTemplateData"]["BlockDeviceMappings"]
-    assert len(disks) == 2
-    assert all(disk["Ebs"]["Encrypted"] is True for disk in disks)
+    templates = assembly["cluster"].resources("AWS::EC2::LaunchTemplate").values()
+    assert len(templates) == len(assembly["cluster"].resources("AWS::EKS::Nodegroup"))
+    for template in templates:
+        disks = template["Properties"]["LaunchTemplateData"]["BlockDeviceMappings"]
+        assert len(disks) == 2
+        assert all(disk["Ebs"]["Encrypted"] is True for disk in disks)
 
 
 def addons(assembly: Assembly) -> dict[str, dict[str, str]]:
@@ -103,3 +111,16 @@ def test_nodes_wait_for_the_network_and_coredns_waits_for_nodes(assembly: Assemb
     for group in groups.values():
         assert ids["vpc-cni"] in group["DependsOn"]
     assert set(groups) <= set(stack.resources("AWS::EKS::Addon")[ids["coredns"]]["DependsOn"])
+
+
+def test_nothing_is_injected_into_pods(assembly: Assembly, environment: Environment):
+    # With its defaults the add-on injects init containers, which "restricted" refuses.
+    (role,) = [name for name in addons(assembly) if name == "amazon-cloudwatch-observability"]
+    configuration = json.loads(addons(assembly)[role]["ConfigurationValues"])
+    signals = configuration["manager"]["applicationSignals"]
+    assert signals["autoMonitor"]["monitorAllServices"] is False
+    agent = configuration["agent"]["config"]
+    assert "application_signals" not in json.dumps(agent)
+    assert "traces" not in agent
+    insights = "enhanced_container_insights" in json.dumps(agent)
+    assert insights is environment.container_insights

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from app import ENVIRONMENTS
 from docwarden_cloud.costs import (
+    ALARMS_ALWAYS,
+    ALARMS_WITHOUT_PROMETHEUS,
     ENDPOINTS,
     HOURS,
+    METRICS_FROM_LOGS,
     WAF_RULES,
     Line,
     keys_of,
@@ -17,36 +19,39 @@ from docwarden_cloud.costs import (
     total,
 )
 from docwarden_cloud.environments import Environment
+from docwarden_cloud.values import DEMO, ENVIRONMENTS
 from testkit.assembly import Assembly
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cloud-costs.md"
-
-
-def environment_of(assembly: Assembly) -> Environment:
-    return next(each for each in ENVIRONMENTS if each.name == assembly.environment)
 
 
 def count(assembly: Assembly, resource_type: str) -> int:
     return sum(resource["Type"] == resource_type for _, _, resource in assembly.resources())
 
 
-def test_page_is_what_make_infra_costs_writes():
+def test_page_is_what_make_infra_pages_writes():
     written = PAGE.read_text()
-    assert written == page(ENVIRONMENTS, read_prices()), "renew it: make infra-costs"
+    assert written == page(ENVIRONMENTS, read_prices()), "renew it: make infra-pages"
 
 
-def test_estimate_counts_what_the_templates_make(assembly: Assembly):
-    environment = environment_of(assembly)
+def test_estimate_counts_what_the_templates_make(assembly: Assembly, environment: Environment):
     interface = [
         resource
         for _, _, resource in assembly.resources()
         if resource["Type"] == "AWS::EC2::VPCEndpoint"
         and resource["Properties"]["VpcEndpointType"] == "Interface"
     ]
-    assert len(interface) == ENDPOINTS
+    assert len(interface) == (ENDPOINTS if environment.interface_endpoints else 0)
     assert count(assembly, "AWS::KMS::Key") == keys_of(environment)
     assert count(assembly, "AWS::EC2::NatGateway") == environment.nat_gateways
-    assert len(assembly["edge"].only("AWS::WAFv2::WebACL")["Rules"]) == WAF_RULES
+    assert count(assembly, "AWS::Logs::MetricFilter") == METRICS_FROM_LOGS
+    assert count(assembly, "AWS::CloudWatch::Dashboard") == 1
+    more = 0 if environment.prometheus else ALARMS_WITHOUT_PROMETHEUS
+    assert count(assembly, "AWS::CloudWatch::Alarm") == ALARMS_ALWAYS + more
+    if environment.requests_per_client:
+        assert len(assembly["edge"].only("AWS::WAFv2::WebACL")["Rules"]) == WAF_RULES
+    else:
+        assert count(assembly, "AWS::WAFv2::WebACL") == 0
 
 
 def test_every_price_is_used_and_every_line_has_one():
@@ -59,13 +64,17 @@ def test_every_price_is_used_and_every_line_has_one():
     assert used == set(table["prices"])
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda each: each.name)
-def test_budget_leaves_room_above_the_estimate(environment: Environment):
-    estimate = total(environment, read_prices())
+@pytest.mark.parametrize("each", ENVIRONMENTS, ids=lambda each: each.name)
+def test_budget_leaves_room_above_the_estimate(each: Environment):
+    estimate = total(each, read_prices())
     # Less room and it warns every month; much more and it warns too late.
-    assert 1.1 < environment.monthly_budget_usd / estimate < 2
+    assert 1.1 < each.monthly_budget_usd / estimate < 2
+
+
+def test_the_demo_costs_less_than_150_dollars_a_month():
+    assert total(DEMO, read_prices()) < 150
 
 
 def test_a_line_multiplies_its_factors_with_its_price():
-    line = Line(what="nodes", factors=(3, HOURS), price="hour")
+    line = Line(part="ManagedNodes", what="nodes", factors=(3, HOURS), price="hour")
     assert line.cost({"hour": 0.1}) == pytest.approx(219)

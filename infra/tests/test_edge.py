@@ -1,13 +1,16 @@
 """The edge, by type and property."""
 
+from docwarden_cloud.environments import Environment
 from testkit.assembly import Assembly
 from testkit.policies import plain
 
 
-def test_only_https_reaches_the_pods(assembly: Assembly):
+def test_only_https_reaches_the_pods(delivered: Assembly):
     listeners = {
         listener["Properties"]["Port"]: listener["Properties"]
-        for listener in assembly["edge"].resources("AWS::ElasticLoadBalancingV2::Listener").values()
+        for listener in delivered["edge"]
+        .resources("AWS::ElasticLoadBalancingV2::Listener")
+        .values()
     }
     assert set(listeners) == {80, 443}
     (redirect,) = listeners[80]["DefaultActions"]
@@ -15,17 +18,17 @@ def test_only_https_reaches_the_pods(assembly: Assembly):
     assert listeners[443]["SslPolicy"].startswith("ELBSecurityPolicy-TLS13-1-2-Res")
 
 
-def test_only_the_services_own_name_is_forwarded(assembly: Assembly):
-    rule = assembly["edge"].only("AWS::ElasticLoadBalancingV2::ListenerRule")
+def test_only_the_services_own_name_is_forwarded(delivered: Assembly):
+    rule = delivered["edge"].only("AWS::ElasticLoadBalancingV2::ListenerRule")
     domain = {"staging": "staging.docwarden.example", "production": "docwarden.example"}
     (condition,) = rule["Conditions"]
-    assert condition["HostHeaderConfig"]["Values"] == [domain[assembly.environment]]
+    assert condition["HostHeaderConfig"]["Values"] == [domain[delivered.environment]]
 
 
-def test_certificate_and_name_are_the_environments(assembly: Assembly):
-    certificate = assembly["edge"].only("AWS::CertificateManager::Certificate")
+def test_certificate_and_name_are_the_environments(delivered: Assembly):
+    certificate = delivered["edge"].only("AWS::CertificateManager::Certificate")
     assert certificate["ValidationMethod"] == "DNS"
-    zone = assembly["dns"].only("AWS::Route53::HostedZone")
+    zone = delivered["dns"].only("AWS::Route53::HostedZone")
     assert zone["Name"] == f"{certificate['DomainName']}."
 
 
@@ -52,22 +55,33 @@ def test_balancer_waits_longer_than_the_gateway(assembly: Assembly):
     assert attributes["routing.http.drop_invalid_header_fields.enabled"] == "true"
 
 
-def test_firewall_limits_each_client_before_all_other_rules(assembly: Assembly):
-    acl = assembly["edge"].only("AWS::WAFv2::WebACL")
+def test_firewall_limits_each_client_before_all_other_rules(delivered: Assembly):
+    acl = delivered["edge"].only("AWS::WAFv2::WebACL")
     first = min(acl["Rules"], key=lambda rule: rule["Priority"])
     rate = first["Statement"]["RateBasedStatement"]
-    assert rate["Limit"] == (2_000 if assembly.environment == "staging" else 10_000)
+    assert rate["Limit"] == (2_000 if delivered.environment == "staging" else 10_000)
     assert rate["AggregateKeyType"] == "IP"
     assert first["Action"] == {"Block": {}}
-    assembly["edge"].only("AWS::WAFv2::WebACLAssociation")
+    delivered["edge"].only("AWS::WAFv2::WebACLAssociation")
     (destination,) = plain(
-        assembly["edge"].only("AWS::WAFv2::LoggingConfiguration")["LogDestinationConfigs"]
+        delivered["edge"].only("AWS::WAFv2::LoggingConfiguration")["LogDestinationConfigs"]
     )
     assert destination.endswith(":log-group:<FirewallLogs>")
 
 
-def test_access_logs_are_private_and_forgotten(assembly: Assembly):
+def test_access_logs_are_private_and_forgotten(assembly: Assembly, environment: Environment):
     bucket = assembly["edge"].only("AWS::S3::Bucket")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    days = 30 if assembly.environment == "staging" else 365
-    assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == days
+    rule = bucket["LifecycleConfiguration"]["Rules"][0]
+    assert rule["ExpirationInDays"] == environment.log_retention_days
+
+
+def test_without_a_domain_plain_http_is_for_the_networks_of_the_environment(demo: Assembly):
+    listener = demo["edge"].only("AWS::ElasticLoadBalancingV2::Listener")
+    assert (listener["Port"], listener["Protocol"]) == (80, "HTTP")
+    assert listener["DefaultActions"][0]["Type"] == "forward"
+    guard = demo["edge"].only("AWS::EC2::SecurityGroup")
+    (rule,) = guard["SecurityGroupIngress"]
+    assert (rule["CidrIp"], rule["FromPort"], rule["ToPort"]) == ("203.0.113.7/32", 80, 80)
+    assert plain(demo["edge"].body["Outputs"]["Url"]["Value"]).startswith("http://")
+    assert "dns" not in {stack.name for stack in demo.stacks}

@@ -2,10 +2,11 @@
 
 import pytest
 
+from docwarden_cloud.environments import Environment
 from testkit.assembly import Assembly
 
 
-def test_subnets_of_each_kind_lie_in_three_zones(assembly: Assembly):
+def test_subnets_of_each_kind_lie_in_every_zone(assembly: Assembly, environment: Environment):
     subnets = assembly["network"].resources("AWS::EC2::Subnet").values()
     zones_of: dict[str, set[str]] = {}
     for subnet in subnets:
@@ -13,24 +14,45 @@ def test_subnets_of_each_kind_lie_in_three_zones(assembly: Assembly):
         zones_of.setdefault(tags["aws-cdk:subnet-name"], set()).add(
             subnet["Properties"]["AvailabilityZone"]
         )
-    assert {name: len(zones) for name, zones in zones_of.items()} == {
-        "Edge": 3,
-        "Nodes": 3,
-        "Store": 3,
-    }
+    kinds = {"Edge", "Nodes", "Store"} if environment.store else {"Edge", "Nodes"}
+    assert zones_of == {kind: set(environment.availability_zones) for kind in kinds}
 
 
-def test_no_subnet_gives_public_addresses_by_itself(assembly: Assembly):
-    for subnet in assembly["network"].resources("AWS::EC2::Subnet").values():
-        assert subnet["Properties"]["MapPublicIpOnLaunch"] is False
-
-
-@pytest.mark.parametrize(("environment", "gateways"), [("staging", 1), ("production", 3)])
-def test_production_loses_no_outbound_traffic_with_a_zone(
-    environment: str, gateways: int, request: pytest.FixtureRequest
+def test_only_nodes_without_a_nat_gateway_have_public_addresses(
+    assembly: Assembly, environment: Environment
 ):
-    network = request.getfixturevalue(environment)["network"]
+    for subnet in assembly["network"].resources("AWS::EC2::Subnet").values():
+        nodes = {"Key": "aws-cdk:subnet-name", "Value": "Nodes"} in subnet["Properties"]["Tags"]
+        public = nodes and environment.nat_gateways == 0
+        assert subnet["Properties"]["MapPublicIpOnLaunch"] is public
+
+
+@pytest.mark.parametrize(("name", "gateways"), [("demo", 0), ("staging", 1), ("production", 3)])
+def test_production_loses_no_outbound_traffic_with_a_zone(
+    name: str, gateways: int, request: pytest.FixtureRequest
+):
+    network = request.getfixturevalue(name)["network"]
     assert len(network.resources("AWS::EC2::NatGateway")) == gateways
+
+
+def test_nodes_reach_the_internet_one_way_or_the_other(assembly: Assembly):
+    network = assembly["network"]
+    outward = [
+        route["Properties"]
+        for route in network.resources("AWS::EC2::Route").values()
+        if route["Properties"]["DestinationCidrBlock"] == "0.0.0.0/0"
+    ]
+    routed = {route["RouteTableId"]["Ref"] for route in outward}
+    for logical_id, subnet in network.resources("AWS::EC2::Subnet").items():
+        if {"Key": "aws-cdk:subnet-name", "Value": "Nodes"} in subnet["Properties"]["Tags"]:
+            (table,) = [
+                association["Properties"]["RouteTableId"]["Ref"]
+                for association in network.resources(
+                    "AWS::EC2::SubnetRouteTableAssociation"
+                ).values()
+                if association["Properties"]["SubnetId"]["Ref"] == logical_id
+            ]
+            assert table in routed
 
 
 def test_all_flows_are_logged(assembly: Assembly):
@@ -39,17 +61,17 @@ def test_all_flows_are_logged(assembly: Assembly):
     assert flows["LogDestinationType"] == "cloud-watch-logs"
 
 
-def test_images_and_logs_do_not_pass_the_nat_gateway(assembly: Assembly):
+def test_images_and_logs_do_not_pass_the_nat_gateway(delivered: Assembly):
     endpoints = [
         str(endpoint["Properties"]["ServiceName"])
-        for endpoint in assembly["network"].resources("AWS::EC2::VPCEndpoint").values()
+        for endpoint in delivered["network"].resources("AWS::EC2::VPCEndpoint").values()
     ]
     for service in (".s3", ".ecr.api", ".ecr.dkr", ".sts", ".logs"):
         assert any(service in endpoint for endpoint in endpoints), service
 
 
-def test_store_subnets_have_no_way_out(assembly: Assembly):
-    network = assembly["network"]
+def test_store_subnets_have_no_way_out(production: Assembly):
+    network = production["network"]
     isolated = {
         logical_id
         for logical_id, subnet in network.resources("AWS::EC2::Subnet").items()
@@ -65,7 +87,9 @@ def test_store_subnets_have_no_way_out(assembly: Assembly):
         assert route["Properties"]["RouteTableId"]["Ref"] not in tables
 
 
-def test_only_the_load_balancer_admits_the_world(assembly: Assembly):
+def test_only_a_load_balancer_with_a_domain_admits_the_world(
+    assembly: Assembly, environment: Environment
+):
     open_to_all = set()
     for stack, _, resource in assembly.resources():
         properties = resource.get("Properties", {})
@@ -81,4 +105,4 @@ def test_only_the_load_balancer_admits_the_world(assembly: Assembly):
             for rule in rules
             if rule.get("CidrIp") == "0.0.0.0/0" or "CidrIpv6" in rule
         }
-    assert open_to_all == {("edge", 443), ("edge", 80)}
+    assert open_to_all == ({("edge", 443), ("edge", 80)} if environment.domain else set())

@@ -48,7 +48,7 @@ def test_known_stacks_are_all_that_an_environment_can_have(assembly: Assembly):
 
 
 def test_deploy_role_may_ask_for_each_stack_that_the_release_asks_for(
-    assembly: Assembly, cloudformation
+    delivered: Assembly, cloudformation
 ):
     client, answers = cloudformation
     asked = []
@@ -56,14 +56,14 @@ def test_deploy_role_may_ask_for_each_stack_that_the_release_asks_for(
         "before-parameter-build.cloudformation",
         lambda params, model, **_: asked.append((model.name, params.get("StackName"))),
     )
-    prefix = f"docwarden-{assembly.environment}"
+    prefix = f"docwarden-{delivered.environment}"
     for name in STACKS:
         answer(answers, f"{prefix}-{name}", {f"Of{name}": "a value", "ExportsOutputRef": "no"})
     outputs = fetch_outputs(client, prefix)
     assert outputs == {f"Of{name}": "a value" for name in STACKS}
     (policy,) = [
         document.statements
-        for document in documents(assembly)
+        for document in documents(delivered)
         if document.owner.startswith("delivery/DeliveryDeployStacks")
     ]
     assert asked

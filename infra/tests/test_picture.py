@@ -18,5 +18,5 @@ def test_arrows_lead_from_box_to_box():
     assert {end for arrow in ARROWS for end in (arrow.source, arrow.target)} <= keys
 
 
-def test_file_is_what_make_infra_picture_writes():
-    assert PICTURE.read_text() == svg(), "renew it: make infra-picture"
+def test_file_is_what_make_infra_pages_writes():
+    assert PICTURE.read_text() == svg(), "renew it: make infra-pages"

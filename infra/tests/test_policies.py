@@ -1,11 +1,20 @@
 """IAM: the real policy documents of the templates, judged."""
 
+from dataclasses import replace
+
+import aws_cdk as cdk
 import pytest
 
-from testkit.assembly import Assembly
+from app import MONITORING
+from docwarden_cloud.environments import Environment
+from docwarden_cloud.monitoring import read_monitoring
+from docwarden_cloud.stage import EnvironmentStage
+from docwarden_cloud.values import REPOSITORY, STAGING
+from testkit.assembly import Assembly, read_assembly
 from testkit.policies import Document, admits, allows, documents, listed, plain
 
-REPOSITORY = "docwarden/docwarden"
+GITHUB = REPOSITORY
+SUBJECT = f"repo:{GITHUB.owner}@{GITHUB.owner_id}/{GITHUB.name}@{GITHUB.repository_id}"
 ISSUER = "token.actions.githubusercontent.com"
 
 # Actions that IAM knows no resource for. Everything else has to name what it acts on.
@@ -17,6 +26,7 @@ WITHOUT_RESOURCE = {
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
     "ecr:GetAuthorizationToken",
+    "elasticloadbalancing:DescribeTargetHealth",
 }
 
 SERVICES = {
@@ -103,7 +113,17 @@ def test_only_keys_give_their_account_everything(assembly: Assembly):
                 assert statement["Action"] == "kms:*", document.owner
 
 
-def test_roles_trust_known_services_github_or_signed_in_administrators(assembly: Assembly):
+def test_roles_trust_known_services_github_or_administrators(
+    assembly: Assembly, environment: Environment
+):
+    signed_in = {
+        "ArnLike": {
+            "aws:PrincipalArn": (
+                "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/"
+                "*AWSReservedSSO_AdministratorAccess_*"
+            )
+        }
+    }
     for document in of_kind(assembly, "trust"):
         for statement in document.statements:
             (kind,) = statement["Principal"]
@@ -113,40 +133,43 @@ def test_roles_trust_known_services_github_or_signed_in_administrators(assembly:
                 case "Federated":
                     assert document.owner.startswith("delivery/Delivery"), document.owner
                 case "AWS":
-                    assert statement["Condition"] == {
-                        "ArnLike": {
-                            "aws:PrincipalArn": (
-                                "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/"
-                                "*AWSReservedSSO_AdministratorAccess_*"
-                            )
-                        }
-                    }, document.owner
+                    # Without IAM Identity Center: whom the account's own policies let.
+                    expected = signed_in if environment.identity_center else {}
+                    assert statement.get("Condition", {}) == expected, document.owner
+                    assert document.owner == "cluster/ClusterAdministrator"
                 case _:
                     pytest.fail(f"{document.owner} trusts {statement['Principal']}")
 
 
-def test_github_roles_are_bound_to_audience_repository_and_kind_of_run(assembly: Assembly):
+def test_github_roles_are_bound_to_audience_repository_and_kind_of_run(delivered: Assembly):
     for name in ("Push", "Diff", "Deploy"):
-        (statement,) = trust(assembly, name).statements
+        (statement,) = trust(delivered, name).statements
         conditions = statement["Condition"]
         assert conditions["StringEquals"] == {f"{ISSUER}:aud": "sts.amazonaws.com"}
         subjects = listed(conditions["StringLike"][f"{ISSUER}:sub"])
         for subject in subjects:
-            assert subject.startswith(f"repo:{REPOSITORY}:")
-            rest = subject.removeprefix(f"repo:{REPOSITORY}:")
+            assert subject.startswith(f"{SUBJECT}:")
+            rest = subject.removeprefix(f"{SUBJECT}:")
             assert "*" not in rest or rest == "ref:refs/tags/v*"
 
 
+# What GitHub sends for a repository made since 15 July 2026:
+# https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens
+# https://github.com/github/docs/pull/45221
+MAIN = "ref:refs/heads/main"
 RUNS = {
-    "main": f"repo:{REPOSITORY}:ref:refs/heads/main",
-    "branch": f"repo:{REPOSITORY}:ref:refs/heads/main-evil",
-    "release": f"repo:{REPOSITORY}:ref:refs/tags/v1.2.3",
-    "other tag": f"repo:{REPOSITORY}:ref:refs/tags/nightly",
-    "pull request": f"repo:{REPOSITORY}:pull_request",
-    "staging": f"repo:{REPOSITORY}:environment:staging",
-    "production": f"repo:{REPOSITORY}:environment:production",
-    "fork": "repo:somebody/docwarden:ref:refs/heads/main",
-    "lookalike": f"repo:{REPOSITORY}-evil:ref:refs/heads/main",
+    "main": f"{SUBJECT}:{MAIN}",
+    "branch": f"{SUBJECT}:{MAIN}-evil",
+    "release": f"{SUBJECT}:ref:refs/tags/v1.2.3",
+    "other tag": f"{SUBJECT}:ref:refs/tags/nightly",
+    "pull request": f"{SUBJECT}:pull_request",
+    "staging": f"{SUBJECT}:environment:staging",
+    "production": f"{SUBJECT}:environment:production",
+    "names without ids": f"repo:{GITHUB.slug}:{MAIN}",
+    "name taken by somebody else": f"repo:{GITHUB.owner}@999/{GITHUB.name}@999:{MAIN}",
+    "fork": f"repo:somebody@999/{GITHUB.name}@998:{MAIN}",
+    "longer id": f"{SUBJECT}0:{MAIN}",
+    "lookalike": f"repo:{GITHUB.owner}@{GITHUB.owner_id}/{GITHUB.name}-evil@998:{MAIN}",
 }
 
 
@@ -159,10 +182,10 @@ RUNS = {
     ],
 )
 def test_each_github_role_admits_its_runs_and_no_others(
-    assembly: Assembly, role: str, admitted: set[str]
+    delivered: Assembly, role: str, admitted: set[str]
 ):
-    expected = {assembly.environment if run == "its own environment" else run for run in admitted}
-    statements = trust(assembly, role).statements
+    expected = {delivered.environment if run == "its own environment" else run for run in admitted}
+    statements = trust(delivered, role).statements
     claims = {f"{ISSUER}:aud": "sts.amazonaws.com"}
     assert {
         run
@@ -171,13 +194,13 @@ def test_each_github_role_admits_its_runs_and_no_others(
     } == expected
 
 
-def test_a_token_for_another_audience_is_refused(assembly: Assembly):
+def test_a_token_for_another_audience_is_refused(delivered: Assembly):
     claims = {f"{ISSUER}:aud": "somebody-else", f"{ISSUER}:sub": RUNS["main"]}
-    assert not admits(trust(assembly, "Push").statements, claims=claims)
+    assert not admits(trust(delivered, "Push").statements, claims=claims)
 
 
-def test_push_role_writes_to_one_repository_only(assembly: Assembly):
-    statements = identity(assembly, "PushImages").statements
+def test_push_role_writes_to_one_repository_only(delivered: Assembly):
+    statements = identity(delivered, "PushImages").statements
     ours = "<RegistryRepository.Arn>"
     assert allows(statements, action="ecr:PutImage", resource=ours)
     other = "arn:aws:ecr:us-east-2:123456789012:repository/other"
@@ -190,9 +213,9 @@ def bootstrap_role(kind: str) -> str:
     return f"arn:aws:iam::123456789012:role/cdk-hnb659fds-{kind}-role-123456789012-us-east-2"
 
 
-def test_diff_role_reads_and_deploy_role_deploys(assembly: Assembly):
-    diff = identity(assembly, "DiffStacks").statements
-    deploy = identity(assembly, "DeployStacks").statements
+def test_diff_role_reads_and_deploy_role_deploys(delivered: Assembly):
+    diff = identity(delivered, "DiffStacks").statements
+    deploy = identity(delivered, "DeployStacks").statements
     # The lookup role of `cdk bootstrap` reads the whole account, and whoever writes a pull request
     # chooses what its runs do.
     assert {action for statement in diff for action in listed(statement["Action"])} == {
@@ -207,11 +230,13 @@ def test_diff_role_reads_and_deploy_role_deploys(assembly: Assembly):
             statements,
             action="cloudformation:DeleteStack",
             resource=f"arn:aws:cloudformation:us-east-2:123456789012:stack/"
-            f"docwarden-{assembly.environment}-network/1",
+            f"docwarden-{delivered.environment}-network/1",
         )
 
 
-def test_cluster_access_is_administrators_and_one_namespace_for_deployments(assembly: Assembly):
+def test_cluster_access_is_administrators_and_one_namespace_for_deployments(
+    assembly: Assembly, environment: Environment
+):
     entries = [
         plain(resource["Properties"])
         for _, _, resource in assembly.resources()
@@ -224,9 +249,41 @@ def test_cluster_access_is_administrators_and_one_namespace_for_deployments(asse
         ]
         for entry in entries
     }
-    assert scopes == {
+    deployments = ("AmazonEKSEditPolicy", {"Type": "namespace", "Namespaces": ["docwarden"]})
+    expected = {
         "<ClusterAdministrator.Arn>": [("AmazonEKSClusterAdminPolicy", {"Type": "cluster"})],
-        "<DeliveryDeploy.Arn>": [
-            ("AmazonEKSEditPolicy", {"Type": "namespace", "Namespaces": ["docwarden"]})
-        ],
     }
+    if environment.github:
+        expected["<DeliveryDeploy.Arn>"] = [deployments]
+    assert scopes == expected
+
+
+def test_administrators_may_find_their_cluster(assembly: Assembly):
+    (policy,) = [
+        document.statements
+        for document in of_kind(assembly, "identity")
+        if document.owner.startswith("cluster/ClusterFindCluster")
+    ]
+    ours = "<Cluster.Arn>"
+    assert allows(policy, action="eks:DescribeCluster", resource=ours)
+    assert not allows(policy, action="eks:DeleteCluster", resource=ours)
+
+
+def test_deploy_role_may_ask_what_a_rollout_has_done(delivered: Assembly):
+    judgement = identity(delivered, "DeployJudgement").statements
+    assert allows(judgement, action="aps:QueryMetrics", resource="<MetricsWorkspace.Arn>")
+    assert allows(judgement, action="elasticloadbalancing:DescribeTargetHealth", resource="any")
+    assert not allows(judgement, action="aps:DeleteWorkspace", resource="<MetricsWorkspace.Arn>")
+
+
+def test_a_provider_that_the_account_has_is_used_and_not_made_again(tmp_path):
+    app = cdk.App(outdir=str(tmp_path))
+    there = replace(STAGING, github=replace(REPOSITORY, provider_exists=True))
+    EnvironmentStage(app, environment=there, monitoring=read_monitoring(MONITORING))
+    app.synth()
+    assembly = read_assembly(tmp_path, "staging")
+    assert not assembly["delivery"].resources("AWS::IAM::OIDCProvider")
+    (statement,) = trust(assembly, "Push").statements
+    assert statement["Principal"]["Federated"] == (
+        "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+    )

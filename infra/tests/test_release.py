@@ -90,8 +90,16 @@ def test_binding_sends_the_balancer_to_the_services_pods(ask):
     ("more", "environment", "message"),
     [
         (["--digest", "v1.2.3"], "staging", "is no digest"),
-        (["--digest", DIGEST], "production", "no stack of docwarden-production has the output"),
-        (["--digest", DIGEST], "nowhere", "holds no outputs of docwarden-nowhere"),
+        (["--digest", DIGEST], "production", "UPSTREAM_URL is empty"),
+        (["--digest", DIGEST, "--upstream-url", " "], "staging", "UPSTREAM_URL is ' '"),
+        (["--digest", DIGEST, "--upstream-url", "documents"], "staging", "it reads http://host"),
+        (
+            ["--digest", DIGEST, "--upstream-url", UPSTREAM],
+            "production",
+            "no stack of docwarden-production has the output",
+        ),
+        (["--digest", DIGEST], "demo", "holds no outputs of docwarden-demo"),
+        (["--digest", DIGEST], "nowhere", "there is no environment 'nowhere'"),
     ],
 )
 def test_what_is_missing_is_said_with_exit_status_2(ask, capsys, more, environment, message):
@@ -99,3 +107,59 @@ def test_what_is_missing_is_said_with_exit_status_2(ask, capsys, more, environme
         ask("values", *more, environment=environment)
     assert end.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_simulator_stands_in_where_nothing_is_said_and_the_environment_allows_it(ask):
+    values = ask("values", "--digest", DIGEST)
+    assert values["simulator"] == {"enabled": True}
+    assert "upstream" not in values
+
+
+def test_a_document_service_of_the_environments_own_is_asked_by_name(ask):
+    values = ask("values", "--digest", DIGEST, "--upstream-url", "own")
+    assert values["upstream"] == {"url": "http://docwarden-upstream:80/{id}"}
+    upstream = values["networkPolicy"]["upstream"]
+    assert upstream["port"] == 3000  # the port of its pods: policies see no Service
+
+
+def own_service(capsys, image: str) -> dict[str, Any]:
+    main(["upstream", "demo", "--upstream-image", image])
+    return {each["kind"]: each for each in yaml.safe_load_all(capsys.readouterr().out)}
+
+
+def test_own_document_service_is_pinned_and_restricted(capsys):
+    image = f"123456789012.dkr.ecr.us-east-2.amazonaws.com/docwarden-upstream@{DIGEST}"
+    made = own_service(capsys, image)
+    pod = made["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["image"] == image
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert made["NetworkPolicy"]["spec"]["egress"] == []
+    labels = made["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    for selector in (
+        made["Service"]["spec"]["selector"],
+        made["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+        made["Deployment"]["spec"]["selector"]["matchLabels"],
+    ):
+        assert selector == labels
+
+
+@pytest.mark.parametrize("image", ["", "docwarden-upstream:latest", "docwarden-upstream"])
+def test_own_document_service_by_a_tag_is_refused(capsys, image):
+    with pytest.raises(SystemExit) as end:
+        own_service(capsys, image)
+    assert end.value.code == 2
+    assert "is no image by digest" in capsys.readouterr().err
+
+
+def test_links_are_a_list_for_people(tmp_path, capsys):
+    outputs = tmp_path / "outputs.json"
+    edge = {"Url": "http://balancer.example/", "EdgeCidrs": "10.0.0.0/24"}
+    seen = {"DashboardUrl": "https://console.example/#dashboards"}
+    outputs.write_text(json.dumps({"docwarden-demo-edge": edge, "docwarden-demo-seen": seen}))
+    main(["links", "demo", "--outputs", str(outputs)])
+    assert capsys.readouterr().out == (
+        "- Service: <http://balancer.example/>\n"
+        "- Dashboard: <https://console.example/#dashboards>\n"
+    )

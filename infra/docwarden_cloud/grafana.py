@@ -9,7 +9,7 @@ from docwarden_cloud.environments import Environment
 from docwarden_cloud.findings import accept
 
 
-class Dashboards(Construct):
+class Grafana(Construct):
     """Amazon Managed Grafana that may read one Prometheus workspace and the alert topic's name."""
 
     def __init__(
