@@ -33,6 +33,7 @@ async def test_gateway_serves_with_closed_descriptors(closed, upstream, tmp_path
 
 
 async def _ready(process, output):
+    output.touch()
     async with asyncio.timeout(PATIENCE):
         while not (found := events(Output(output), "process.ready")):
             assert process.returncode is None
