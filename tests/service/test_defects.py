@@ -48,6 +48,9 @@ ON_THE_WAY: list[tuple[Any, str]] = [
 ]
 
 
+# Where a defect comes between a coroutine's making and its start, Python says so.
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("owner", "name"), ON_THE_WAY, ids=[f"{owner.__name__}.{name}" for owner, name in ON_THE_WAY]
 )
