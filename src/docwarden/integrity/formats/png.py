@@ -30,7 +30,6 @@ _DEPTHS: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType(
     {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 )
 _INDEXED: Final = 3
-_ANIMATION: Final = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _MAX_PALETTE: Final = 3 * 256
 _COLOUR_TYPE_AT: Final = 25
 
@@ -67,19 +66,6 @@ def walk_png(data: Data) -> Walked:
         if kind == b"IEND":
             return at, ()
     raise BrokenError(PngReason.TOO_MANY_CHUNKS, f"more than {MAX_CHUNKS} chunks")
-
-
-def pixel_chunks(data: bytes) -> bytes:
-    """Return a PNG that passes `walk_png` without the chunks that a decoder of pixels may skip."""
-    parts = [data[:_SIGNATURE_LENGTH]]
-    at = _SIGNATURE_LENGTH
-    while at + _OVERHEAD <= len(data):
-        length, kind = _LENGTH_AND_TYPE.unpack_from(data, at)
-        end = at + _OVERHEAD + length
-        if kind[:1].isupper() or (kind in _ANIMATION and (kind != b"acTL" or length == 8)):
-            parts.append(data[at:end])
-        at = end
-    return b"".join(parts)
 
 
 def _check_header(data: Data) -> None:

@@ -38,6 +38,7 @@ _HEADER: Final = Struct(">IIBBxxB")
 _FRAME: Final = Struct(">IIII")
 _SEQUENCE: Final = Struct(">I")
 _CRC_LENGTH: Final = 4
+_ANIMATION_LENGTH: Final = 8  # of acTL's data
 _INFLATE_ERROR: Final[type[Exception]] = zlib_ng.error  # type: ignore[assignment]
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _FILTERS: Final = bytes(range(5))
@@ -269,7 +270,9 @@ class _Pictures:
         elif kind == b"IHDR":
             self._layout = _Layout(self._chunks.read(_HEADER.size))
         elif kind == b"acTL":
-            self._in_order = not self._default
+            self._in_order = (
+                not self._default and len(self._chunks.read(_INPUT)) == _ANIMATION_LENGTH
+            )
         elif self._in_order and kind in {b"fcTL", b"fdAT"} and self._follows():
             self._feed() if kind == b"fdAT" else self._control()
 
