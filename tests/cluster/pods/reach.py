@@ -1,7 +1,7 @@
 """Say which addresses a pod can connect to: reach.py open:HOST:PORT... closed:HOST:PORT...
 
-It runs inside a pod. An address that should be open is tried for 20 s, as a cluster takes a second
-or two to let a new pod through; only then is one that should be closed tried, three times. Prints a
+It runs inside a pod. A cluster takes a second or two to let a new pod through and to hold it back,
+so each address has 20 s to be as it should. Those that should be open are tried first. Prints a
 JSON object of what does not behave as it should, and why.
 """
 
@@ -27,21 +27,29 @@ def attempt(address):
 
 
 def unopened(address):
+    """Return why an address does not become open, or None."""
     until = time.monotonic() + PATIENCE
     while (why := attempt(address)) and time.monotonic() < until:
         time.sleep(0.3)
     return why
 
 
+def unclosed(address):
+    """Return why an address does not become closed, or None: three attempts in a row fail then."""
+    until = time.monotonic() + PATIENCE
+    while any(attempt(address) is None for _ in range(3)):
+        if time.monotonic() > until:
+            return "connections come about"
+        time.sleep(0.3)
+    return None
+
+
 def main(*expected):
     wrong = {}
     for each in sorted(expected, key=lambda each: each.startswith("closed:")):
         how, _, address = each.partition(":")
-        if how == "open":
-            if why := unopened(address):
-                wrong[each] = why
-        elif any(attempt(address) is None for _ in range(3)):
-            wrong[each] = "a connection came about"
+        if why := (unopened if how == "open" else unclosed)(address):
+            wrong[each] = why
     print(json.dumps(wrong))
 
 
