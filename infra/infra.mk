@@ -59,10 +59,6 @@ INFRA_UP = $(call GIVEN,ACCESS,access) $(call GIVEN,MAIL,mail) $(call GIVEN,ONLY
 INFRA_UPSTREAM = $(call GIVEN,UPSTREAM_URL,upstream-url) $(call GIVEN,UPSTREAM_IMAGE,upstream-image)
 INFRA_OUTPUTS = $(if $(OUTPUTS),--outputs='$(abspath $(OUTPUTS))') $(call GIVEN,REGION,region)
 
-.PHONY: infra-rollout
-infra-rollout: check-digest $(INFRA_READY) $(HELM) ## Roll an image out, judge it, go back if it does not hold (ENV=, REGION=, DIGEST=, UPSTREAM_URL=)
-	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.rollout "$$ENV" --region="$$REGION" --digest="$$DIGEST" --helm='$(abspath $(HELM))' $(INFRA_UPSTREAM) $(call GIVEN,WATCH,watch)
-
 .PHONY: infra-links
 infra-links: $(INFRA_READY) ## Print where to look: service, dashboard, logs, alarms (ENV=)
 	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.release links "$$ENV" $(INFRA_OUTPUTS)

@@ -42,7 +42,7 @@ def look(environment: Environment, client: Client, *, tools: tuple[str, ...]) ->
     for each in looks:
         try:
             yield from each(environment, client, caller["Arn"])
-        except ClientError as refusal:
+        except (BotoCoreError, ClientError) as refusal:
             yield Finding(
                 "unknown", f"{each.__name__.strip('_')} could not be looked at: {refusal}"
             )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_VERSION = "30"
 
+_MANAGED_POLICIES = "MOTO_IAM_LOAD_MANAGED_POLICIES"
+
 BEYOND_MOTO = {
     "AWS::APS::Scraper": "moto has no collectors",
     "AWS::CloudWatch::Dashboard": "moto's CloudFormation makes no dashboards",
@@ -65,8 +67,14 @@ class Cloud:
             region_name=region,
         )
 
-    def forget(self) -> None:
-        """Empty it, as it was at first."""
+    def forget(self, *, managed_policies: bool = False) -> None:
+        """Empty it.
+
+        Args:
+            managed_policies: Whether it shall hold the policies that AWS has in every account,
+                which roles refer to; loading them takes seconds.
+        """
+        os.environ[_MANAGED_POLICIES] = "true" if managed_policies else "false"
         moto_api_backend.reset()
 
     def client(self, service: str) -> Any:
@@ -78,11 +86,12 @@ class Cloud:
         )
 
     def deploy(self, assembly: Assembly) -> None:
-        """Create every stack of an environment, in order.
+        """Create every stack of an environment, in order, in an account that is empty.
 
         Raises:
             RuntimeError: A stack did not reach ``CREATE_COMPLETE``.
         """
+        self.forget(managed_policies=True)
         self.client("ssm").put_parameter(
             Name=_BOOTSTRAP_PARAMETER, Value=_BOOTSTRAP_VERSION, Type="String"
         )
@@ -131,17 +140,16 @@ def _readable_for_moto(template: Json) -> Json:
 @contextmanager
 def moto_cloud(region: str) -> Iterator[Cloud]:
     """Run moto's server until the block ends."""
-    # moto asks for the managed policies of AWS to exist, which it only loads when told so.
     before = dict(os.environ)
-    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     for cached in (get_model_list, get_model_map, get_name_type_map):
         cached.cache_clear()  # moto may have looked before the models of testkit existed
-    moto_api_backend.reset()  # its state lives in this process and outlives a server
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
-        yield Cloud(f"http://{host}:{port}", region)
+        cloud = Cloud(f"http://{host}:{port}", region)
+        cloud.forget()  # moto's state lives in this process and outlives a server
+        yield cloud
     finally:
         server.stop()
         os.environ.clear()

@@ -4,8 +4,9 @@ import json
 import os
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -43,9 +44,15 @@ def moto():
         yield cloud
 
 
+ask_iam = preflight.rights
+
+
 @pytest.fixture
 def aws(moto, monkeypatch):
     moto.forget()
+    # moto's IAM simulates nothing.
+    allowed = [Finding("ok", "may do it all")]
+    monkeypatch.setattr(preflight, "rights", lambda *_given: allowed)
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto.endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
@@ -68,8 +75,44 @@ def tools(tmp_path, monkeypatch):
     return made
 
 
-def findings(environment, aws, tools=()) -> list[Finding]:
-    return list(look(environment, aws.client, tools=tools))
+class CodeBuild:
+    """moto's keeps no source credentials."""
+
+    def __init__(self, *servers: str) -> None:
+        self._servers = servers
+
+    def list_source_credentials(self) -> dict[str, list[dict[str, str]]]:
+        return {"sourceCredentialsInfos": [{"serverType": each} for each in self._servers]}
+
+
+def findings(environment, aws, tools=(), codebuild=CodeBuild()) -> list[Finding]:  # noqa: B008  it never changes
+    def client(service: str) -> Any:
+        return codebuild if service == "codebuild" else aws.client(service)
+
+    return list(look(environment, client, tools=tools))
+
+
+def built(cloud) -> str:
+    """Leave what the steps ask for: stacks with outputs, a bucket, a cluster. Yields the bucket."""
+    outputs = {
+        "RepositoryUri": "123456789012.dkr.ecr.us-east-2.amazonaws.com/docwarden",
+        "Url": "http://balancer.example/",
+        "DashboardUrl": "https://us-east-2.console.aws.amazon.com/cloudwatch/home",
+    }
+    template = {
+        "Resources": {"AccessLogs": {"Type": "AWS::S3::Bucket"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    cloudformation = cloud.client("cloudformation")
+    cloudformation.create_stack(StackName="docwarden-demo-edge", TemplateBody=json.dumps(template))
+    cloud.client("eks").create_cluster(
+        name="docwarden-demo", roleArn="arn:aws:iam::123456789012:role/x", resourcesVpcConfig={}
+    )
+    cloud.client("logs").create_log_group(logGroupName="/aws/eks/docwarden-demo/cluster")
+    (bucket,) = cloudformation.describe_stack_resources(StackName="docwarden-demo-edge")[
+        "StackResources"
+    ]
+    return str(bucket["PhysicalResourceId"])
 
 
 def wrong(found: list[Finding]) -> str:
@@ -86,6 +129,8 @@ def test_placeholders_are_told_before_anything_is_built(aws):
 
 def test_a_missing_connection_to_github_names_the_one_step_of_a_browser(aws):
     assert "CodeBuild has no connection to GitHub: in the console" in wrong(findings(STAGING, aws))
+    found = findings(STAGING, aws, codebuild=CodeBuild("BITBUCKET", "GITHUB"))
+    assert "CodeBuild has no connection" not in wrong(found)
 
 
 def test_a_provider_of_the_account_is_found(aws):
@@ -126,14 +171,14 @@ def test_a_right_that_is_refused_is_found():
             return {"Role": {"Arn": "arn:aws:iam::123456789012:role/path/Admin"}}
 
     class Sts:
-        def get_caller_identity(self):
+        def get_caller_identity(self) -> dict[str, str]:
             return {
                 "Account": "123456789012",
                 "Arn": "arn:aws:sts::123456789012:assumed-role/Admin/me",
             }
 
     clients = {"iam": Iam(), "sts": Sts()}
-    told = list(preflight.rights(DEMO, clients.__getitem__, Sts().get_caller_identity()["Arn"]))
+    told = list(ask_iam(DEMO, clients.__getitem__, Sts().get_caller_identity()["Arn"]))
     assert [each.verdict for each in told] == ["wrong"]
     assert "may not iam:CreateRole" in told[0].text
 
@@ -165,12 +210,20 @@ def test_what_is_wrong_stops_it_before_anything_is_changed(aws, tools, capfd):
     assert tools.noted() == []
 
 
-def test_one_command_leads_to_a_release(aws, tools, demo, capfd, monkeypatch):
-    aws.deploy(demo)  # what the stand-in for cdk does not do
+def taken(into: list[list[str]]) -> Callable[[list[str]], int]:
+    def take(given: list[str]) -> int:
+        into.append(given)
+        return 0
+
+    return take
+
+
+def test_one_command_leads_to_a_release(aws, tools, capfd, monkeypatch):
+    built(aws)  # what the stand-in for cdk does not do
     monkeypatch.setattr(bootstrap, "reachable", lambda _eks, _name: True)
-    outputs = []
+    outputs: list[list[str]] = []
     monkeypatch.setattr(bootstrap, "push_image", lambda *_given, **_more: f"sha256:{'ab' * 32}")
-    monkeypatch.setattr(bootstrap, "roll_out", lambda given: outputs.append(given) or 0)
+    monkeypatch.setattr(bootstrap, "roll_out", taken(outputs))
     assert bootstrap.main(["demo", *MINE]) == 0, capfd.readouterr().err
     told = capfd.readouterr().out
     noted = tools.noted()
@@ -188,7 +241,7 @@ def test_one_command_leads_to_a_release(aws, tools, demo, capfd, monkeypatch):
     (given,) = outputs
     assert "--as-administrator" in given
     assert "- Service: <http://" in told
-    assert "- Dashboard: <https://us-east-2.console.aws.amazon.com/cloudwatch/" in told
+    assert "- Dashboard: <https://us-east-2.console.aws.amazon.com/cloudwatch/home>" in told
 
 
 def test_one_step_can_be_done_alone(aws, tools, capfd, monkeypatch):
@@ -220,10 +273,10 @@ def test_a_failed_step_is_named(aws, tools, capfd):
 
 def test_reachable_is_what_takes_a_connection():
     class Eks:
-        def __init__(self, endpoint):
+        def __init__(self, endpoint: str) -> None:
             self._endpoint = endpoint
 
-        def describe_cluster(self, name):
+        def describe_cluster(self, name: str) -> dict[str, dict[str, str]]:
             assert name == "docwarden-demo"
             return {"cluster": {"endpoint": self._endpoint}}
 
@@ -244,28 +297,20 @@ def test_the_cluster_gets_what_pods_and_deployers_need():
     assert subject["name"] == "docwarden-deployers"
 
 
-@pytest.fixture
-def emptied(aws, tools, demo):
-    aws.deploy(demo)
-    stack = aws.client("cloudformation").describe_stack_resources(StackName="docwarden-demo-edge")[
-        "StackResources"
-    ]
-    (bucket,) = [
-        each["PhysicalResourceId"] for each in stack if each["ResourceType"] == "AWS::S3::Bucket"
-    ]
+def test_one_command_takes_the_demo_down_and_leaves_no_logs(aws, tools):
+    bucket = built(aws)
+    s3 = aws.client("s3")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     for text in (b"first", b"second"):
-        aws.client("s3").put_object(Bucket=bucket, Key="alb/log", Body=text)
-    aws.client("s3").delete_object(Bucket=bucket, Key="alb/log")
-    return bucket
-
-
-def test_one_command_takes_the_demo_down_and_leaves_no_logs(aws, tools, emptied, capfd):
+        s3.put_object(Bucket=bucket, Key="alb/log", Body=text)
+    s3.delete_object(Bucket=bucket, Key="alb/log")
+    assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == 2
     assert teardown.main(["demo"]) == 0
-    held = aws.client("s3").list_object_versions(Bucket=emptied)
+    held = s3.list_object_versions(Bucket=bucket)
     assert "Versions" not in held
     assert "DeleteMarkers" not in held
-    calls = [call.split()[0:3] for call in tools.noted()]
-    assert [call[0] for call in calls] == ["aws", "kubectl", "helm", "kubectl", "cdk"]
+    calls = [call.split()[0] for call in tools.noted()]
+    assert calls == ["aws", "kubectl", "helm", "kubectl", "cdk"]
     assert tools.noted()[-1] == "cdk destroy docwarden-demo/* --force"
     groups = aws.client("logs").describe_log_groups(logGroupNamePrefix="/aws/eks/docwarden-demo/")
     assert groups["logGroups"] == []

@@ -127,7 +127,7 @@ def test_whoever_runs_the_demo_says_where_from_and_who_is_told():
     demo = personal(DEMO, mine.get)
     assert demo.api_access_cidrs == ("198.51.100.4/32", "198.51.100.9/32")
     assert demo.alert_emails == ("me@example.org",)
-    assert personal(DEMO, {}.get) == DEMO
+    assert personal(DEMO, dict[str, str]().get) == DEMO
     assert personal(STAGING, mine.get) == STAGING
 
 

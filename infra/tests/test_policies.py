@@ -10,7 +10,7 @@ from docwarden_cloud.environments import Environment
 from docwarden_cloud.monitoring import read_monitoring
 from docwarden_cloud.stage import EnvironmentStage
 from docwarden_cloud.values import REPOSITORY, STAGING
-from testkit.assembly import Assembly, read_assembly
+from testkit.assembly import Assembly, Json, read_assembly
 from testkit.policies import Document, admits, allows, documents, listed, plain
 
 GITHUB = REPOSITORY
@@ -249,8 +249,11 @@ def test_cluster_access_is_administrators_and_one_namespace_for_deployments(
         ]
         for entry in entries
     }
-    deployments = ("AmazonEKSEditPolicy", {"Type": "namespace", "Namespaces": ["docwarden"]})
-    expected = {
+    deployments: tuple[str, Json] = (
+        "AmazonEKSEditPolicy",
+        {"Type": "namespace", "Namespaces": ["docwarden"]},
+    )
+    expected: dict[str, list[tuple[str, Json]]] = {
         "<ClusterAdministrator.Arn>": [("AmazonEKSClusterAdminPolicy", {"Type": "cluster"})],
     }
     if environment.github:

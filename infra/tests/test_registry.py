@@ -6,6 +6,7 @@ from testkit.assembly import Assembly, Json
 
 
 def service(assembly: Assembly) -> Json:
+    found: Json
     (found,) = [
         each["Properties"]
         for each in assembly["registry"].resources("AWS::ECR::Repository").values()

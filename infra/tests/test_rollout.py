@@ -57,7 +57,7 @@ class Answer(BaseHTTPRequestHandler):
             self.server.counts["delivered"] += 1
             self.answer(200, "application/pdf", b"%PDF-1.7 ...")
 
-    def answer(self, status, media_type, body):
+    def answer(self, status: int, media_type: str, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(body)))
