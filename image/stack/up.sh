@@ -2,7 +2,7 @@
 # Run the stack of compose.yaml in the foreground, with Docker or podman; Ctrl-C ends and removes it.
 #
 # COMPOSE          the command that reads compose.yaml; found by itself
-# DOCWARDEN_IMAGE  an image to run instead of the one that is built from this tree
+# STACK_IMAGE  an image to run instead of the one that is built from this tree
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "$0")/../.."
@@ -43,9 +43,9 @@ if [[ $engine == podman && ! -e /usr/lib/cni/dnsname &&
     exit 1
 fi
 
-if [[ -z ${DOCWARDEN_IMAGE:-} ]]; then
-    export DOCWARDEN_IMAGE=localhost/docwarden:test
-    ENGINE=$engine image/build.sh "$DOCWARDEN_IMAGE"
+if [[ -z ${STACK_IMAGE:-} ]]; then
+    export STACK_IMAGE=localhost/docwarden:test
+    ENGINE=$engine image/build.sh "$STACK_IMAGE"
 fi
 
 following=

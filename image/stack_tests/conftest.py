@@ -118,7 +118,7 @@ class Stack:
         """Run the compose command and return its output."""
         done = subprocess.run(
             [*self._command, "-f", self._file, "-p", self.project, *arguments],
-            env={**os.environ, "DOCWARDEN_IMAGE": IMAGE},
+            env={**os.environ, "STACK_IMAGE": IMAGE},
             capture_output=True,
             text=True,
             check=False,

@@ -13,7 +13,7 @@ from docwarden.settings.settings import variables
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
-OURS = "${DOCWARDEN_IMAGE:-localhost/docwarden:test}"
+OURS = "${STACK_IMAGE:-localhost/docwarden:test}"
 PORTS_OF_THE_DEMO = {"8080", "8081", "3000", "3001"}
 
 

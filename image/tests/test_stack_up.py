@@ -17,7 +17,7 @@ def compose(tmp_path):
     calls.touch()
     command = tmp_path / "docker-compose"
     command.write_text(
-        f'#!/bin/bash\necho "$DOCWARDEN_IMAGE $*" >>{calls}\n'
+        f'#!/bin/bash\necho "$STACK_IMAGE $*" >>{calls}\n'
         'case "$*" in *logs*) exec sleep 60 ;; up*) exit "${UP:-0}" ;; esac\n'
     )
     command.chmod(0o755)
@@ -25,7 +25,7 @@ def compose(tmp_path):
 
 
 def start(compose, *arguments, **variables):
-    variables = {"COMPOSE": str(compose[0]), "DOCWARDEN_IMAGE": "released:1", **variables}
+    variables = {"COMPOSE": str(compose[0]), "STACK_IMAGE": "released:1", **variables}
     return subprocess.Popen(
         [SCRIPT, *arguments],
         env={**os.environ, **variables},

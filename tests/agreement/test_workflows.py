@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 DIGEST = "sha256:" + "ab" * 32
+COMMIT = "cd" * 20
 
 
 @pytest.fixture(scope="session")
@@ -73,35 +74,46 @@ def test_images_and_infrastructure_wait_in_queues_of_their_own(workflows):
     groups = {name: workflows[name]["concurrency"] for name in ("deploy", "infrastructure")}
     assert groups["deploy"]["group"] != groups["infrastructure"]["group"]
     assert not any(group["cancel-in-progress"] for group in groups.values())
-    assert set(workflows["deploy"][True]) == {"workflow_dispatch"}
+    assert set(workflows["deploy"][True]) == {"push", "workflow_dispatch"}
     assert set(workflows["infrastructure"][True]) == {"push"}
 
 
 @pytest.mark.parametrize(
-    ("digest", "status"),
+    ("digest", "commit", "status"),
     [
-        (DIGEST, 0),
-        ("$(shell id)" + DIGEST, 1),
-        (DIGEST + "\n$(shell id)", 1),
-        (DIGEST + "0", 1),
-        ("v1.2.3", 1),
-        ("", 1),
+        (DIGEST, COMMIT, 0),
+        ("$(shell id)" + DIGEST, COMMIT, 1),
+        (DIGEST + "\n$(shell id)", COMMIT, 1),
+        (DIGEST + "0", COMMIT, 1),
+        ("v1.2.3", COMMIT, 1),
+        ("", COMMIT, 1),
+        (DIGEST, "main", 1),
+        (DIGEST, COMMIT + "\n$(shell id)", 1),
+        (DIGEST, "", 1),
     ],
 )
-def test_deployment_begins_by_refusing_what_is_no_digest(workflows, tmp_path, digest, status):
-    job = workflows["deploy"]["jobs"]["images"]
+def test_rollout_begins_by_refusing_what_is_no_digest_and_no_commit(
+    workflows, tmp_path, digest, commit, status
+):
+    job = workflows["environment"]["jobs"]["image"]
     first = job["steps"][0]
-    assert {**job.get("env", {}), **first.get("env", {})} == {"DIGEST": "${{ inputs.digest }}"}
+    assert {**job.get("env", {}), **first.get("env", {})} == {
+        "DIGEST": "${{ inputs.digest }}", "COMMIT": "${{ inputs.commit }}",
+    }  # fmt: skip
     shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", first["run"]]
-    done = subprocess.run(
-        shell, cwd=tmp_path, env={"DIGEST": digest}, capture_output=True, check=False
-    )
+    given = {"DIGEST": digest, "COMMIT": commit}
+    done = subprocess.run(shell, cwd=tmp_path, env=given, capture_output=True, check=False)
     assert done.returncode == status
 
 
-def test_nothing_is_deployed_unless_the_image_was_verified_and_copied(workflows):
+def test_nothing_is_deployed_unless_the_image_was_tested_and_verified(workflows):
     jobs = workflows["deploy"]["jobs"]
-    assert jobs["staging"]["needs"] == "images"
-    assert jobs["production"]["needs"] == "staging"
-    # Without a condition of its own, a job runs only when all before it succeeded.
-    assert not any("if" in job for job in jobs.values())
+    assert set(jobs["image"]["needs"]) == {"tests", "cluster"}
+    assert jobs["staging"]["needs"] == "image"
+    assert set(jobs["offer"]["needs"]) == {"image", "staging"}
+    rollout = workflows["environment"]["jobs"]
+    verified = [name for name, job in rollout.items() if job.get("needs") == "image"]
+    assert verified, "the rollout waits for the image's verification"
+    # Without a condition that says so, a job runs only when all before it succeeded.
+    for job in (*jobs.values(), *rollout.values()):
+        assert not any(word in str(job.get("if", "")) for word in ("always()", "failure()"))

@@ -40,7 +40,7 @@ async def test_next_hundred_requests_are_answered(  # noqa: PLR0917 - fixtures
     gateway = await start_gateway(simulator.url + PDF)
     assert (await gateway.get("/1")).status == 200
     original = getattr(owner, name)
-    failed = []
+    failed: list[bool] = []
 
     def once(*given, **named):
         if not failed:

@@ -35,6 +35,7 @@ def test_page_has_no_fault_that_the_code_lacks() -> None:
 def test_every_flag_field_and_kind_is_in_the_page() -> None:
     parser = argparse.ArgumentParser(add_help=False)
     command.configure(parser)
-    flags = [option for action in parser._actions for option in action.option_strings]
+    told = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+    flags = [option for action in told for option in action.option_strings]
     for word in (*flags, *Behaviour().as_json(), *MEDIA_TYPES):
         assert f"`{word}" in PAGE, word
