@@ -50,7 +50,7 @@ class Parts:
     """
 
     def __init__(self, settings: Settings, log: Log) -> None:
-        clock = time.monotonic
+        clock = self.clock = time.monotonic
         # Jitter, sampling and request ids: nothing that has to be secret.
         self.random = random.Random()  # noqa: S311
         self.log = log

@@ -55,7 +55,7 @@ def test_pictures(
     take(browser, "light", "light", 1280, 1150)
     take(browser, "phone", "light", 390, 1500)
     upstream.behave(listening=False)
-    browser.see("#verdict", "Upstream circuit open")
+    browser.see("#concerns", "Upstream circuit open")
     time.sleep(BROKEN)  # as above
     take(browser, "dark", "dark", 1280, 1150)
     take(browser, "phone-dark", "dark", 390, 1500)

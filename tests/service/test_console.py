@@ -195,22 +195,57 @@ async def test_secrets_are_masked(start_gateway, simulator, watch):
     assert "redis://me:********@127.0.0.1:1/0" in {each["value"] for each in about["settings"]}
 
 
-async def test_nothing_is_read_while_nobody_looks(gateway, watch):
+async def test_readings_are_taken_while_nobody_looks_and_oftener_while_somebody_does(
+    gateway, watch, monkeypatch
+):
     feed = gateway.app.observability.feed
-    assert not feed.running
-    first, second = await watch(gateway), await watch(gateway)
-    await first.event("sample")
-    await second.event("sample")
-    assert feed.running
-    first.close()
-    await until(lambda: feed.viewers == 1)
-    assert feed.running
-    due = feed._next
-    second.close()
+    monkeypatch.setattr("docwarden.admin.console.feed.IDLE_PERIOD", 0.01)
+    taken = len(feed._points)
+    await until(lambda: len(feed._points) >= taken + 3)
+    monkeypatch.setattr("docwarden.admin.console.feed.IDLE_PERIOD", 3600.0)
+    # The wait while nobody looks ends with the first who does.
+    watching = await watch(gateway)
+    await watching.event("sample")
+    await watching.event("sample")
+    watching.close()
     await until(lambda: feed.viewers == 0)
-    assert not feed.running
-    assert due is not None
-    assert due.cancelled()
+
+
+async def test_defect_met_by_one_reading_is_logged_and_the_next_is_taken(gateway, watch):
+    feed = gateway.app.observability.feed
+    read, feed._source.read = feed._source.read, fails_once(feed._source.read)
+    watching = await watch(gateway)
+    assert await watching.event("sample")
+    feed._source.read = read
+    (event,) = await gateway.events("defect", 1)
+    assert event["exception.type"] == "ArithmeticError"
+
+
+def fails_once(read):
+    failed = []
+
+    async def reading():
+        if not failed:
+            failed.append(True)
+            raise ArithmeticError("made up")
+        return await read()
+
+    return reading
+
+
+async def test_outage_is_told_with_impact_beginning_and_reason(start_gateway, simulator, watch):
+    gateway = await start_gateway(simulator.url)
+    watching = await watch(gateway)
+    await watching.event("sample")
+    simulator.behave(faults=["cut"])
+    reasons = {(await gateway.get(f"/{number}")).problem["reason"] for number in range(5)}
+    sample = await watching.sample_with(lambda sample: sample["verdict"]["level"] == "bad")
+    concern = sample["verdict"]["concerns"][0]
+    assert concern["title"] == "No documents delivered"
+    assert re.match(
+        r"No documents delivered since \d\d:\d\d:\d\d UTC: 5 of 5 requests", concern["text"]
+    )
+    assert all(f"{reason} x " in concern["text"] for reason in reasons)
 
 
 async def test_viewers_share_one_reading(gateway, watch):
@@ -255,4 +290,6 @@ async def test_streams_end_when_the_process_stops(gateway, watch):
     await asyncio.wait_for(gateway.app.stop(), 3)
     with contextlib.suppress(ConnectionResetError):
         await watching.rest()
-    assert not gateway.app.observability.feed.running
+    task = gateway.app.observability.feed._task
+    assert task is not None
+    assert task.done()

@@ -68,7 +68,26 @@ async def test_metrics_and_health_are_those_of_all_workers(team, ask):
         answer = await ask(team.admin_port, page)
         assert (answer.status, json.loads(answer.body)["workers"]) == (200, 3)
     assert (await ask(team.admin_port, "/nothing")).slug == "no-such-page"
-    assert b"DOCWARDEN_WORKERS=1" in (await ask(team.admin_port, "/")).body
+
+
+async def test_console_shows_all_workers_as_one(team, ask):
+    for number in range(30):
+        assert (await ask(team.port, f"/{number}")).status == 200
+    assert (await ask(team.admin_port, "/")).body.startswith(b"<!doctype html>")
+    reader, writer = await asyncio.open_connection("127.0.0.1", team.admin_port)
+    writer.write(b"GET /events HTTP/1.1\r\nHost: test\r\n\r\n")
+    delivered = 0
+    async with asyncio.timeout(20):
+        while delivered != 30:
+            text = (await reader.readuntil(b"\n\n")).decode()
+            if not text.startswith("event: sample"):
+                continue
+            sample = json.loads(text.partition("data: ")[2])
+            counted = dict(sample["metrics"]["docwarden_documents_total"])
+            delivered = counted["delivered"]
+    writer.close()
+    assert sample["details"]["phase"] == "ready"
+    assert sample["verdict"]["level"] == "good"
 
 
 async def test_worker_that_dies_is_replaced_and_counted(team, ask):

@@ -3,15 +3,12 @@
 They are never shed and never ask the upstream.
 """
 
-import math
-import platform
 from collections.abc import Callable
 from typing import Final
 
-import orjson
 from prometheus_client.registry import CollectorRegistry
 
-from docwarden import __version__
+from docwarden.admin import pages
 from docwarden.admin.console.site import Console
 from docwarden.core import responses
 from docwarden.core.errors import Cause, Failure
@@ -20,25 +17,32 @@ from docwarden.core.responses import Response
 from docwarden.telemetry.health import Health, Phase
 from docwarden.telemetry.metrics import exposition
 
-_JSON: Final = b"application/json"
+READING: Final = "/console/reading"
+"""What the supervisor of several workers asks each of them for; see `console.reading`."""
 
 
 class AdminSite:
     """Answers operators and their machines; implements `core.request.Handler`."""
 
     def __init__(
-        self, *, health: Health, registry: CollectorRegistry, console: Console, revision: str
+        self,
+        *,
+        health: Health,
+        registry: CollectorRegistry,
+        console: Console,
+        reading: Callable[[], bytes],
+        revision: str,
     ) -> None:
         self._health = health
         self._console = console
         self._registry = registry
-        self._revision = revision
         self._pages: dict[str, Callable[[Request], Response]] = {
             "/livez": self._livez,
             "/readyz": self._readyz,
             "/startupz": self._startupz,
             "/metrics": self._metrics,
-            "/version": self._version,
+            "/version": lambda _: pages.version(revision),
+            READING: lambda _: responses.page(reading(), pages.JSON),
             **console.pages,
         }
 
@@ -60,15 +64,7 @@ class AdminSite:
 
     def refuse(self, request: Request, failure: Failure) -> Response:
         """Return the problem for `failure`."""
-        extra = b"Allow: GET, HEAD\r\n" if failure.cause is Cause.METHOD else b""
-        return responses.problem(
-            failure,
-            instance=request.instance,
-            request_id=request.request_id,
-            attempts=0,
-            retry_after=None if failure.retry_after is None else math.ceil(failure.retry_after),
-            extra=extra,
-        )
+        return pages.refusal(request, failure)
 
     def on_finished(
         self,
@@ -77,36 +73,24 @@ class AdminSite:
         sent: int,  # noqa: ARG002 - as above
     ) -> None:
         """Count nothing, as scrapes and probes would drown what clients do; end event streams."""
-        self._console.ended(response)
+        self._console.on_finished(response)
 
     def _livez(self, _: Request) -> Response:
         stuck = self._health.stuck_seconds()
         body = {"status": "ok"}
         if stuck:
             body = {"status": "stuck", "detail": f"a request is {stuck:.1f} s past its bounds"}
-        return _verdict(body, well=not stuck)
+        return pages.health(body, well=not stuck)
 
     def _readyz(self, _: Request) -> Response:
         phase = self._health.phase
         well = phase is Phase.READY
-        return _verdict({"status": "ok" if well else phase.value}, well=well)
+        return pages.health({"status": "ok" if well else phase.value}, well=well)
 
     def _startupz(self, _: Request) -> Response:
         phase = self._health.phase
         well = phase is not Phase.STARTING
-        return _verdict({"status": "ok" if well else phase.value}, well=well)
+        return pages.health({"status": "ok" if well else phase.value}, well=well)
 
     def _metrics(self, request: Request) -> Response:
         return responses.page(*exposition(self._registry, request.headers.get(b"accept", b"")))
-
-    def _version(self, _: Request) -> Response:
-        body = {
-            "version": __version__,
-            "revision": self._revision,
-            "python": platform.python_version(),
-        }
-        return responses.page(orjson.dumps(body), _JSON)
-
-
-def _verdict(body: dict[str, str], *, well: bool) -> Response:
-    return responses.page(orjson.dumps(body), _JSON, status=200 if well else 503)

@@ -109,6 +109,7 @@ class App:
         # The operator's pages are first: they tell that the rest is starting.
         if self._channel is None:
             await self.admin.start(listen(settings.admin_listen, "ADMIN_LISTEN"))
+            self.observability.feed.start()
         else:
             await self.admin.adopt(self._channel)
         if parts.deep is not None:
@@ -196,6 +197,7 @@ class App:
         """Let go of everything."""
         parts = self.parts
         await self.public.close(0)
+        await self.observability.feed.close()
         await self.admin.close(0)
         await parts.pool.close()
         if parts.deep is not None:

@@ -1,15 +1,19 @@
 """What operators see of a gateway process: metrics, console and pages, built on its parts."""
 
+import os
 import time
+import traceback
 
-from docwarden.admin.console.details import read_details
 from docwarden.admin.console.feed import Feed
+from docwarden.admin.console.reading import OwnProcess, Source
 from docwarden.admin.console.site import Console
 from docwarden.admin.gauges import read_all
 from docwarden.admin.site import AdminSite
 from docwarden.composition import Parts
 from docwarden.settings.settings import Settings, describe
+from docwarden.telemetry.logs import Log
 from docwarden.telemetry.metrics import registry_of
+from docwarden.telemetry.resource import Resource
 
 
 class Observability:
@@ -23,18 +27,39 @@ class Observability:
     def __init__(self, settings: Settings, parts: Parts) -> None:
         read_all(parts)
         registry = registry_of(parts.metrics)
-        self.feed = Feed(
-            registry=registry,
-            details=lambda: read_details(parts, time.monotonic()),
-            failures=parts.failures,
-            clock=time.monotonic,
-            wall_clock=time.time,
-        )
+        own = OwnProcess(parts, registry)
+        self.feed = feed_of(own, parts.log)
         self.site = AdminSite(
             health=parts.health,
             registry=registry,
-            console=Console(
-                feed=self.feed, settings=describe(settings), revision=settings.revision
-            ),
+            console=console_of(settings, self.feed),
+            reading=lambda: own.now().as_json(),
             revision=settings.revision,
         )
+
+
+def feed_of(source: Source, log: Log) -> Feed:
+    """Return the feed of what `source` reads; defects go to the log."""
+
+    def report(error: Exception) -> None:
+        log.event(
+            "error",
+            "defect",
+            **{
+                "exception.type": type(error).__name__,
+                "exception.stacktrace": "".join(traceback.format_exception(error)),
+            },
+        )
+
+    return Feed(source, report=report, clock=time.monotonic, wall_clock=time.time)
+
+
+def console_of(settings: Settings, feed: Feed) -> Console:
+    """Return the console that shows `feed`."""
+    return Console(
+        feed=feed,
+        settings=describe(settings),
+        revision=settings.revision,
+        resource=Resource.of(os.environ),
+        links=settings.links(),
+    )

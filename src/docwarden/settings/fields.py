@@ -16,6 +16,7 @@ from docwarden.net.units import (
 )
 
 _PASSWORD: Final = re.compile(r"^((?:[^:/@]*://)?+[^:@]*):.*@", re.DOTALL)
+_LINK: Final = re.compile(r"https?://[\x21-\x7e]+")
 
 
 def parse_upstream_url(text: str) -> str:
@@ -54,6 +55,22 @@ def parse_store_url(text: str) -> str:
     from docwarden.fetching.store.redis_url import address  # noqa: PLC0415 - see above
 
     address(text)
+    return text
+
+
+def parse_links(text: str) -> str:
+    """Return titles and URLs such as `Grafana=https://grafana.example/d/docwarden`, with commas.
+
+    Raises:
+        ValueError: for a title without a URL of http or https, or one that stands twice.
+    """
+    titles = set()
+    for item in filter(None, text.split(",")):
+        title, _, url = item.partition("=")
+        title = title.strip()
+        if not title.isprintable() or not title or title in titles or not _LINK.fullmatch(url):
+            raise ValueError("TITLE=URL,... with each title once and URLs of http or https")
+        titles.add(title)
     return text
 
 

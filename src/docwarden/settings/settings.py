@@ -16,6 +16,7 @@ from docwarden.settings.fields import (
     count_setting,
     mask,
     one_of,
+    parse_links,
     parse_store_url,
     parse_upstream_url,
     setting,
@@ -184,9 +185,20 @@ class Settings:
         "1", "Share of successful requests that is logged; failures always are.", parse=share(0, 1)
     )
 
+    console_links: str = setting(
+        "",
+        "Pages that the console links to: `Grafana=https://...,Logs=https://...`; below `Runbooks`"
+        " it expects the runbook of each alert.",
+        parse=parse_links,
+    )
     revision: str = setting(
         "unknown", "Source revision that `docwarden_build_info` shows; the image sets it."
     )
+
+    def links(self) -> dict[str, str]:
+        """Return the pages that the console links to, by title."""
+        pairs = (item.partition("=") for item in filter(None, self.console_links.split(",")))
+        return {title.strip(): url for title, _, url in pairs}
 
     def policy(self) -> Policy:
         """Return the integrity policy that the settings describe."""

@@ -1,13 +1,15 @@
-"""The numbers behind the metrics that `declared_metrics` lists.
+"""The numbers behind the metrics that `catalog` lists.
 
 The hot ones are plain integers and floats in slots; `collect` turns all of them into families when
 Prometheus asks.
 """
 
+import itertools
+import math
 import platform
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from prometheus_client import ProcessCollector
@@ -29,34 +31,64 @@ from docwarden.core.errors import Outcome
 from docwarden.telemetry.catalog import ATTEMPT_RESULTS, BUCKETS, DECLARED, Declared
 
 _BOUNDS: Final = (*map(str, map(float, BUCKETS)), "+Inf")
+_STEP: Final = 1.1
+
+
+def _finer(bounds: Sequence[float]) -> tuple[float, ...]:
+    """Return bounds among which are `bounds`, each at most `_STEP` times the one before."""
+    finer: list[float] = []
+    for low, high in itertools.pairwise(bounds):
+        steps = math.ceil(math.log(high / low, _STEP))
+        finer += (low * (high / low) ** (step / steps) for step in range(steps))
+    return (*finer, bounds[-1])
+
+
+FINE: Final = _finer((0.0005, *BUCKETS, 60.0))
+"""Bounds of what is counted, in seconds: fine enough to tell a quantile to a tenth.
+
+`BUCKETS`, which a scrape shows, are among them."""
+# Which of `BUCKETS` each of the fine ones belongs to, those above all bounds included.
+_COARSE: Final = (*(bisect_left(BUCKETS, bound) for bound in FINE), len(BUCKETS))
 _BY_NAME: Final = {each.name: each for each in DECLARED}
+
+DOCUMENT_ROUTE: Final = "/{id}"
+DELIVERED_STATUSES: Final = frozenset((200, 206, 304))
 
 Reading = Callable[[], Iterable[tuple[tuple[str, ...], float]]]
 
 
 class Histogram:
-    """Counts of seconds in `BUCKETS`; the last trace id seen per bucket becomes its exemplar."""
+    """Counts of seconds in `FINE`, shown in `BUCKETS` with the last trace id of each as exemplar.
+
+    Attributes:
+        counts: observations up to each bound of `FINE` and above the one before, then the rest.
+        total: their sum, in seconds.
+        exemplars: trace id and seconds, by index of `BUCKETS`.
+    """
 
     __slots__ = ("counts", "exemplars", "total")
 
     def __init__(self) -> None:
-        self.counts = [0] * (len(BUCKETS) + 1)
+        self.counts = [0] * (len(FINE) + 1)
         self.total = 0.0
         self.exemplars: dict[int, tuple[str, float]] = {}
 
     def observe(self, seconds: float, trace_id: str = "") -> None:
         """Count one observation."""
-        bucket = bisect_left(BUCKETS, seconds)
+        bucket = bisect_left(FINE, seconds)
         self.counts[bucket] += 1
         self.total += seconds
         if trace_id:
-            self.exemplars[bucket] = (trace_id, seconds)
+            self.exemplars[_COARSE[bucket]] = (trace_id, seconds)
 
     def buckets(self) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
         """Return the cumulative buckets with their exemplars."""
         running = 0
         rows: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
-        for index, (bound, count) in enumerate(zip(_BOUNDS, self.counts, strict=True)):
+        counts = [0] * len(_BOUNDS)
+        for coarse, count in zip(_COARSE, self.counts, strict=True):
+            counts[coarse] += count
+        for index, (bound, count) in enumerate(zip(_BOUNDS, counts, strict=True)):
             running += count
             seen = self.exemplars.get(index)
             if seen is None:
@@ -107,6 +139,14 @@ class Metrics(Collector):
         key = (media_type, reason, str(tier))
         findings = self.integrity if refused else self.observations
         findings[key] = findings.get(key, 0) + 1
+
+    def deliveries(self) -> list[int]:
+        """Return how many documents were delivered within each bound of `FINE`, then the rest."""
+        counts = [0] * (len(FINE) + 1)
+        for (route, _, status), seen in self.requests.items():
+            if route == DOCUMENT_ROUTE and status in DELIVERED_STATUSES:
+                counts = [sum(pair) for pair in zip(counts, seen.counts, strict=True)]
+        return counts
 
     def collect(self) -> Iterator[Metric]:
         """Return every declared metric (prometheus_client's protocol)."""

@@ -150,7 +150,7 @@ export class Board {
     const last = this.points[this.points.length - 1];
     if (last && point.t <= last.t) return;
     // Over an interruption nothing is known, so the lines break there.
-    if (last && point.t - last.t > 5) this.points.push({ t: last.t + 0.001, interruption: true });
+    if (last && point.t - last.t > 12) this.points.push({ t: last.t + 0.001, interruption: true });
     this.points.push(point);
     while (this.points[0].t < point.t - SPAN - 1) this.points.shift();
     this.now = point.t;

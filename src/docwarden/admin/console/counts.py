@@ -1,6 +1,5 @@
 """What is derived from two readings of the counters: rates, shares, quantiles. No clock, no I/O."""
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,7 +8,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from docwarden.core.errors import Cause, Outcome
 from docwarden.gateway.recent_failures import REFUSED
-from docwarden.telemetry.catalog import BUCKETS
+from docwarden.telemetry.metrics import FINE
 
 Numbers = dict[str, dict[tuple[str, ...], float]]
 """Samples by name, then by their label values in declared order."""
@@ -21,8 +20,9 @@ GOOD: Final = frozenset(
 _DAMAGED: Final = frozenset((Cause.CORRUPT, Cause.UNSUPPORTED, Cause.TOO_LARGE))
 _ANSWERED: Final = frozenset(("intact", Cause.NOT_FOUND))
 _NOT_ITS_FAULT: Final = frozenset((Cause.CLIENT_CLOSED, Cause.MEMORY))
-_DELIVERED_STATUSES: Final = frozenset(("200", "206", "304"))
-_DURATIONS: Final = "http_server_request_duration_seconds_bucket"
+LATENCY_BOUND: Final = 0.5
+"""Seconds within which the service level objective asks for a delivery."""
+_WITHIN_BOUND: Final = FINE.index(LATENCY_BOUND) + 1
 
 
 def read(registry: CollectorRegistry) -> Numbers:
@@ -44,24 +44,27 @@ class Counts:
         at: monotonic seconds, or the seconds between the two moments.
         outcomes: document requests by outcome.
         attempts: upstream attempts by result.
-        delivery: deliveries by bucket of their duration, cumulative, `+Inf` last.
+        attempt_seconds: what they took together, by result.
+        delivery: deliveries by their duration, up to each bound of `FINE`, then the rest.
         incidents: what should never grow, by name.
     """
 
     at: float
     outcomes: Mapping[str, float]
     attempts: Mapping[str, float]
+    attempt_seconds: Mapping[str, float]
     delivery: Sequence[float]
     incidents: Mapping[str, float]
 
     @classmethod
-    def of(cls, numbers: Numbers, at: float) -> "Counts":
+    def of(cls, numbers: Numbers, delivery: Sequence[float], at: float) -> "Counts":
         """Pick the counters out of a reading."""
         return cls(
             at=at,
             outcomes=_by_label(numbers, "docwarden_documents_total"),
             attempts=_by_label(numbers, "docwarden_upstream_attempts_total"),
-            delivery=_delivery(numbers),
+            attempt_seconds=_by_label(numbers, "docwarden_upstream_attempt_duration_seconds_sum"),
+            delivery=delivery,
             incidents={
                 name: sum(numbers.get(name, {}).values())
                 for name in (
@@ -78,6 +81,7 @@ class Counts:
             at=self.at - earlier.at,
             outcomes=_growth(self.outcomes, earlier.outcomes),
             attempts=_growth(self.attempts, earlier.attempts),
+            attempt_seconds=_growth(self.attempt_seconds, earlier.attempt_seconds),
             delivery=[
                 now - then for now, then in zip(self.delivery, earlier.delivery, strict=True)
             ],
@@ -120,50 +124,74 @@ class Counts:
         told = sum(self.attempts.values()) - _total(self.attempts, _NOT_ITS_FAULT)
         return told - self.damaged - self.answered
 
+    def mean_seconds(self) -> dict[str, float]:
+        """Return what an attempt took on average, by result; without those not made."""
+        return {
+            result: self.attempt_seconds.get(result, 0.0) / made
+            for result, made in self.attempts.items()
+            if made
+        }
+
+    @property
+    def broken_results(self) -> dict[str, float]:
+        """Attempts that brought no usable answer, by result."""
+        told = _DAMAGED | _ANSWERED | _NOT_ITS_FAULT
+        return {name: n for name, n in self.attempts.items() if n and name not in told}
+
+    @property
+    def lost(self) -> float:
+        """Requests that did not end well: failed or refused."""
+        return self.failed + self.refused
+
+    @property
+    def asked(self) -> float:
+        """Requests for a document that count, so without those whose client went away."""
+        return self.good + self.lost
+
     def good_share(self) -> float | None:
         """Return the service level indicator, None without requests."""
-        all_counted = self.good + self.refused + self.failed
-        return self.good / all_counted if all_counted else None
+        return self.good / self.asked if self.asked else None
+
+    @property
+    def delivered(self) -> float:
+        """Deliveries, slow ones included."""
+        return sum(self.delivery)
+
+    @property
+    def slow(self) -> float:
+        """Deliveries that took longer than `LATENCY_BOUND`."""
+        return sum(self.delivery[_WITHIN_BOUND:])
 
     def rate(self, number: float) -> float:
         """Return `number` of these per second."""
         return number / self.at if self.at > 0 else 0.0
 
 
-def quantile(share: float, cumulative: Sequence[float]) -> float | None:
-    """Estimate a quantile of durations, as Prometheus' `histogram_quantile` does.
+def quantile(share: float, counts: Sequence[float]) -> float | None:
+    """Estimate a quantile of durations to within a tenth.
 
     Args:
         share: from 0 to 1.
-        cumulative: observations up to each of `BUCKETS`, then all.
+        counts: observations up to each bound of `FINE` and above the one before, then the rest.
 
     Returns:
-        Seconds, by linear interpolation within the bucket; the last bound for what lies above it;
-        None without observations.
+        Seconds, by linear interpolation within the bucket, as Prometheus' `histogram_quantile`
+        does; the last bound for what lies above it; None without observations.
     """
-    if not cumulative or cumulative[-1] <= 0:
+    rank = share * sum(counts)
+    if rank <= 0:
         return None
-    rank = share * cumulative[-1]
-    index = bisect_left(cumulative, rank)
-    if index >= len(BUCKETS):
-        return float(BUCKETS[-1])
-    below, count = (0.0, 0.0) if index == 0 else (BUCKETS[index - 1], cumulative[index - 1])
-    inside = cumulative[index] - count
-    return below + (BUCKETS[index] - below) * ((rank - count) / inside if inside else 1.0)
+    seen = 0.0
+    for index, count in enumerate(counts[:-1]):
+        if count and seen + count >= rank:
+            below = FINE[index - 1] if index else 0.0
+            return below + (FINE[index] - below) * (rank - seen) / count
+        seen += count
+    return FINE[-1]
 
 
 def _by_label(numbers: Numbers, name: str) -> dict[str, float]:
     return {labels[0]: value for labels, value in numbers.get(name, {}).items()}
-
-
-def _delivery(numbers: Numbers) -> list[float]:
-    """Add up the cumulative buckets of every method and status that delivers a document."""
-    rows: dict[str, float] = {}
-    for (route, _, status, bound), value in numbers.get(_DURATIONS, {}).items():
-        if route == "/{id}" and status in _DELIVERED_STATUSES:
-            rows[bound] = rows.get(bound, 0.0) + value
-    # Bounds come in rising order, so the sums do too.
-    return list(rows.values()) or [0.0] * (len(BUCKETS) + 1)
 
 
 def _growth(now: Mapping[str, float], then: Mapping[str, float]) -> dict[str, float]:

@@ -1,30 +1,32 @@
-"""One reading a second for all who look, none while nobody does.
+"""One reading a second for all who look, and a few a minute while nobody does.
 
 A viewer that reads slowly gets the latest of each kind of event and misses those between, so no
 viewer makes the process hold more than a few kilobytes.
 """
 
 import asyncio
-from collections import deque
+import contextlib
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
-from prometheus_client.registry import CollectorRegistry
 
-from docwarden.admin.console.counts import Counts, Numbers, quantile, read
-from docwarden.admin.console.details import Details
-from docwarden.admin.console.verdict import Snapshot, judge
-from docwarden.gateway.recent_failures import RecentFailures
+from docwarden.admin.console.counts import LATENCY_BOUND, Counts, Numbers, quantile
+from docwarden.admin.console.course import Course, Pulse
+from docwarden.admin.console.reading import Reading, Source
+from docwarden.admin.console.verdict import Snapshot, Verdict, judge
 
-VIEWERS: Final = 8
+VIEWERS: Final = 32
 """Open pages that are fed at once; the admin listener takes a hundred connections."""
 PERIOD: Final = 1.0
-_SHORT: Final = 10
-"""Readings, so seconds, over which rates and quantiles are taken: calm, yet quick to follow."""
-_LONG: Final = 60
-_CHART: Final = 180
-"""Points that a chart shows: three minutes."""
+IDLE_PERIOD: Final = 5.0
+"""Seconds between two readings while somebody looks, and while nobody does."""
+_SHORT: Final = 10.0
+"""Seconds over which rates and quantiles are taken: calm, yet quick to follow."""
+_LONG: Final = 60.0
+_CHART: Final = 180.0
+"""Seconds that a chart shows."""
 
 
 class Viewer:
@@ -57,46 +59,50 @@ class Viewer:
 
 
 class Feed:
-    """Reads the metrics while somebody looks, and hands what follows from them to every viewer.
+    """Takes readings, and hands what follows from them to every viewer.
 
     Args:
-        registry: what `/metrics` shows.
-        details: what the console shows beside it, at this moment.
-        failures: the last failed requests.
+        source: where readings come from.
+        report: takes a defect met while reading; the next reading is tried all the same.
         clock: monotonic seconds.
         wall_clock: seconds since the epoch.
     """
 
     def __init__(
         self,
+        source: Source,
         *,
-        registry: CollectorRegistry,
-        details: Callable[[], Details],
-        failures: RecentFailures,
+        report: Callable[[Exception], None],
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
     ) -> None:
-        self._registry = registry
-        self._details = details
-        self._failures = failures
+        self._source = source
+        self._report = report
         self._clock = clock
         self._wall_clock = wall_clock
         self._viewers: set[Viewer] = set()
-        self._history: deque[Counts] = deque(maxlen=_LONG + 1)
-        self._points: deque[dict[str, Any]] = deque(maxlen=_CHART)
-        self._failures_told = -1
-        self._latest = b""
-        self._next: asyncio.Handle | None = None
+        self._history: deque[Counts] = deque()
+        self._points: deque[dict[str, Any]] = deque()
+        self._course = Course()
+        self._latest: Reading | None = None
+        self._sample = b""
+        self._looked_at = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
     @property
     def viewers(self) -> int:
         """Pages that are open."""
         return len(self._viewers)
 
-    @property
-    def running(self) -> bool:
-        """Whether readings are taken."""
-        return self._next is not None
+    def start(self) -> None:
+        """Begin to take readings."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Take no more readings."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     def watch(self, about: bytes) -> Viewer | None:
         """Return the events for one more page, `about` first; None when too many are open."""
@@ -104,81 +110,115 @@ class Feed:
             return None
         viewer = Viewer(self)
         viewer.push("about", about)
-        if self._latest:
+        if self._latest is not None:
             viewer.push("history", orjson.dumps(list(self._points)))
-            viewer.push("sample", self._latest)
-        viewer.push("failures", orjson.dumps(self._failures.newest_first()))
+            viewer.push("failures", orjson.dumps(self._latest.failures))
+        if self._viewers:
+            viewer.push("sample", self._sample)
+        # Else it is a few seconds old, and the next one is taken at once.
         self._viewers.add(viewer)
-        if self._next is None:
-            self._failures_told = self._failures.total
-            self._next = asyncio.get_running_loop().call_soon(self._tick)
+        self._looked_at.set()
         return viewer
 
     def forget(self, viewer: Viewer) -> None:
-        """Stop feeding a viewer, and reading when it was the last."""
+        """Stop feeding a viewer."""
         self._viewers.discard(viewer)
-        if not self._viewers and self._next is not None:
-            self._next.cancel()
-            self._next = None
-            self._history.clear()
-            self._points.clear()
-            self._latest = b""
+        if not self._viewers:
+            self._looked_at.clear()
 
-    def _tick(self) -> None:
-        self._next = asyncio.get_running_loop().call_later(PERIOD, self._tick)
-        self._latest = orjson.dumps(self._sample())
+    async def _run(self) -> None:
+        while True:
+            try:
+                reading = await self._source.read()
+                if reading is not None:
+                    self._take(reading)
+            except Exception as error:  # noqa: BLE001 - one reading's failure is not the next one's
+                self._report(error)
+            if self._viewers:
+                await asyncio.sleep(PERIOD)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._looked_at.wait(), IDLE_PERIOD)
+
+    def _take(self, reading: Reading) -> None:
+        before, self._latest = self._latest, reading
+        self._sample = orjson.dumps(self._derive(reading))
         news = None
-        if self._failures.total != self._failures_told:
-            self._failures_told = self._failures.total
-            news = orjson.dumps(self._failures.newest_first())
+        if before is None or reading.failed != before.failed:
+            news = orjson.dumps(reading.failures)
         for viewer in self._viewers:
-            viewer.push("sample", self._latest)
+            viewer.push("sample", self._sample)
             if news is not None:
                 viewer.push("failures", news)
 
-    def _sample(self) -> dict[str, Any]:
-        numbers = read(self._registry)
-        details = self._details()
-        counts = Counts.of(numbers, self._clock())
+    def _derive(self, reading: Reading) -> dict[str, Any]:
+        """Return what a page shows of a reading, given those before it."""
+        numbers = reading.numbers
+        counts = Counts.of(numbers, reading.delivery, self._clock())
+        wall = self._wall_clock()
+        before = self._history[-1] if self._history else counts
         self._history.append(counts)
-        history = self._history
-        before = history[-2] if len(history) > 1 else counts
-        short = counts.since(history[max(0, len(history) - 1 - _SHORT)])
-        long = counts.since(history[0])
-        gauges = {
-            name: _one(numbers, f"docwarden_{name}")
-            for name in ("requests_in_flight", "requests_waiting", "concurrency_limit")
-        }
+        while len(self._history) > 1 and counts.at - self._history[1].at >= _LONG:
+            self._history.popleft()
+        self._course.note(Pulse.of(counts, wall))
+        short, long = self._grown(counts, _SHORT), counts.since(self._history[0])
         point = {
-            "t": round(self._wall_clock(), 3),
+            "t": round(wall, 3),
             **_rates(counts.since(before)),
             **_quantiles(short),
-            **gauges,
+            **_gauges(numbers),
         }
         self._points.append(point)
-        verdict = judge(
+        while point["t"] - self._points[0]["t"] > _CHART:
+            self._points.popleft()
+        return {
+            "point": point,
+            "verdict": self._verdict(reading, long, wall),
+            "short": {**_by_name(short), **_rates(short), "seconds": short.at},
+            "long": {
+                "good_share": long.good_share(),
+                "seconds": long.at,
+                "bound": LATENCY_BOUND,
+                **_quantiles(long),
+                "means": long.mean_seconds(),
+            },
+            "details": reading.details,
+            "metrics": _shown(numbers),
+        }
+
+    def _grown(self, counts: Counts, seconds: float) -> Counts:
+        """Return the growth over the last so many seconds, or as near to them as readings lie."""
+        earlier = next(each for each in self._history if counts.at - each.at < seconds + PERIOD / 2)
+        if earlier is counts and len(self._history) > 1:
+            earlier = self._history[-2]
+        return counts.since(earlier)
+
+    def _verdict(self, reading: Reading, recent: Counts, wall: float) -> Verdict:
+        details = reading.details
+        return judge(
             Snapshot(
                 phase=details.phase,
                 stuck=details.stuck,
                 breaker=details.breaker,
                 breaker_wait=details.breaker_wait,
-                limit=gauges["concurrency_limit"],
-                stall=_one(numbers, "docwarden_event_loop_stall_seconds"),
-                recent=long,
+                limit=_one(reading.numbers, "docwarden_concurrency_limit"),
+                stall=_one(reading.numbers, "docwarden_event_loop_stall_seconds"),
+                recent=recent,
+                reasons=Counter(
+                    each.reason for each in reading.failures if wall - each.at <= _LONG
+                ),
+                since=self._course.since,
             )
         )
-        return {
-            "point": point,
-            "verdict": verdict,
-            "short": {**_by_name(short), **_rates(short), "seconds": short.at},
-            "long": {"good_share": long.good_share(), "seconds": long.at},
-            "details": details,
-            "metrics": _shown(numbers),
-        }
 
 
 def _one(numbers: Numbers, name: str) -> float:
     return next(iter(numbers.get(name, {}).values()), 0.0)
+
+
+def _gauges(numbers: Numbers) -> dict[str, float]:
+    names = ("requests_in_flight", "requests_waiting", "concurrency_limit")
+    return {name: _one(numbers, f"docwarden_{name}") for name in names}
 
 
 def _rates(change: Counts) -> dict[str, float]:

@@ -80,6 +80,9 @@ const board = new Board($("charts"), [
   },
 ]);
 
+// On a phone the parts are asked for; the page stays short.
+$("parts-box").open = !matchMedia("(max-width: 760px)").matches;
+
 // --- what the events bring
 
 function rows(name) {
@@ -116,24 +119,32 @@ function showBound() {
   }
 }
 
+function fillConcerns(concerns) {
+  const list = $("concerns");
+  while (list.children.length > concerns.length) list.lastChild.remove();
+  concerns.forEach((concern, index) => {
+    const item = list.children[index] ?? list.appendChild(make("li", {}, make("b"), make("span"), make("a", { hidden: "" }, "Runbook")));
+    const [title, text, runbook] = item.children;
+    item.dataset.level = concern.level;
+    // The first one's title is the heading already.
+    put(title, index === 0 ? "" : `${concern.title}. `);
+    put(text, `${concern.text} `);
+    const runbooks = about?.links.Runbooks;
+    runbook.hidden = !(runbooks && concern.runbook);
+    if (!runbook.hidden) runbook.href = `${runbooks.replace(/\/$/, "")}/${concern.runbook}`;
+  });
+}
+
 function showVerdict() {
   const { verdict, details, point } = last;
   $("standing").dataset.level = verdict.level;
   put($("verdict"), verdict.title);
   put($("announced"), verdict.title);
-  document.title = `${verdict.title} · docwarden`;
+  document.title = [verdict.title, about?.resource.instance, about?.resource.environment, "docwarden"].filter(Boolean).join(" · ");
   const icon = $("icon");
   const href = icon.href.replace(/%23[0-9a-f]{6}/, `%23${TONES[verdict.level].slice(1)}`);
   if (icon.href !== href) icon.href = href;
-  const list = $("reasons");
-  while (list.children.length > verdict.reasons.length) list.lastChild.remove();
-  verdict.reasons.forEach((reason, index) => {
-    const item = list.children[index] ?? list.appendChild(make("li", {}, make("b"), make("span")));
-    item.dataset.level = reason.level;
-    // The first one's title is the heading already.
-    put(item.firstChild, index === 0 ? "" : `${reason.title}. `);
-    put(item.lastChild, reason.text);
-  });
+  fillConcerns(verdict.concerns);
   showState($("liveness"), details.stuck ? `stuck for ${seconds(details.stuck)}` : "alive", details.stuck ? "bad" : "good");
   const state = { closed: "good", half_open: "warn", open: "bad" }[details.breaker];
   for (const id of ["breaker-word", "breaker-state"]) showState($(id), BREAKER[details.breaker], state);
@@ -146,11 +157,11 @@ function showState(element, text, level) {
 }
 
 function showTiles() {
-  const { point, short, long } = last;
+  const { short, long } = last;
   put($("tile-rate"), short.seconds ? rate(short.good + short.failed + short.refused) : "–");
   put($("tile-good"), percent(long.good_share));
   put($("good-window"), `Ended well, last ${Math.max(1, Math.round(long.seconds))} s`);
-  for (const name of ["p50", "p95", "p99"]) put($(`tile-${name}`), milliseconds(point[name]));
+  for (const name of ["p50", "p95", "p99"]) put($(`tile-${name}`), milliseconds(long[name]));
 }
 
 function showOutcomes() {
@@ -179,7 +190,7 @@ function showAttempts() {
       { text: result.replaceAll("-", " ") },
       { text: count(total), className: "n", value: total, title: `${name}{result="${result}"}`, metric: name },
       { text: rate(last.short.attempts[result] ?? 0), className: "n" },
-      { text: seconds(sample("docwarden_upstream_attempt_duration_seconds_sum", result) / total), className: "n", title: "docwarden_upstream_attempt_duration_seconds" },
+      { text: last.long.means[result] == null ? "–" : seconds(last.long.means[result]), className: "n", title: "docwarden_upstream_attempt_duration_seconds" },
     ],
   })));
 }
@@ -234,8 +245,29 @@ const FEW = 12;
 let failed = [];
 let all = false;
 
-function showFailures(failures) {
-  failed = failures;
+// The choices that a filter offers: what there is, and what was chosen.
+function offer(select, values) {
+  const wanted = [...new Set([...values, select.value])].filter(Boolean).sort();
+  const shown = [...select.options].slice(1).map((option) => option.value);
+  if (wanted.join() === shown.join()) return;
+  const chosen = select.value;
+  select.replaceChildren(select.options[0], ...wanted.map((value) => make("option", { value }, value.replaceAll("_", " "))));
+  select.value = chosen;
+}
+
+function chosenOf(failures) {
+  offer($("by-outcome"), failures.map((each) => each.outcome));
+  offer($("by-reason"), failures.map((each) => each.reason));
+  const [outcome, reason] = [$("by-outcome").value, $("by-reason").value];
+  const chosen = failures.filter((each) => (!outcome || each.outcome === outcome) && (!reason || each.reason === reason));
+  $("filter").hidden = failures.length < 2;
+  put($("filtered"), outcome || reason ? `${chosen.length} of ${failures.length}` : "");
+  return chosen;
+}
+
+function showFailures(told) {
+  failed = told;
+  const failures = chosenOf(told);
   const shortened = (attempts) => {
     const same = attempts.length > 1 && attempts.every((each) => each === attempts[0]);
     return same ? `${attempts.length} × ${attempts[0]}` : attempts.join(", ") || "none";
@@ -252,14 +284,26 @@ function showFailures(failures) {
       { text: shortened(each.attempts) },
       { text: seconds(each.seconds), className: "n" },
       { text: each.document_id || "–", className: "n" },
-      { text: each.request_id, className: "id" },
+      { text: each.request_id, className: "id", copies: true },
     ],
   })), FAILURES);
-  $("no-failures").hidden = failures.length > 0;
+  $("no-failures").hidden = told.length > 0;
   $("failures").hidden = !failures.length;
   $("more").hidden = failures.length <= FEW;
   put($("more"), all ? `Show the last ${FEW} only` : `Show all ${failures.length}`);
 }
+for (const name of ["by-outcome", "by-reason"]) $(name).addEventListener("change", () => showFailures(failed));
+$("filter").addEventListener("submit", (event) => event.preventDefault());
+$("failures").addEventListener("click", async (event) => {
+  const button = event.target.closest(".copy");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.textContent);
+    put($("announced"), `Copied ${button.textContent}`);
+    button.classList.add("copied");
+    setTimeout(() => button.classList.remove("copied"), 1200);
+  } catch { /* a page without https has no clipboard; the text can be selected */ }
+});
 $("more").addEventListener("click", () => {
   all = !all;
   showFailures(failed);
@@ -267,7 +311,11 @@ $("more").addEventListener("click", () => {
 
 function showAbout(data) {
   about = data;
-  put($("version"), data.revision === "unknown" ? data.version : `${data.version} · ${data.revision.slice(0, 12)}`);
+  const { instance, namespace, environment } = data.resource;
+  const version = data.revision === "unknown" ? data.version : `${data.version} (${data.revision.slice(0, 12)})`;
+  put($("where"), [environment, namespace, instance, version].filter(Boolean).join(" · "));
+  $("links").replaceChildren(...Object.entries(data.links).map(([title, href]) => make("a", { href }, title)));
+  $("links").hidden = !Object.keys(data.links).length;
   const setting = Object.fromEntries(data.settings.map((each) => [each.variable, each]));
   for (const element of document.querySelectorAll("[data-setting]")) {
     put(element, setting[element.dataset.setting]?.value ?? "–");

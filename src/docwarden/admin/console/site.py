@@ -1,18 +1,19 @@
 """The console's pages: the page itself, what it loads, and its events."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import orjson
 
 from docwarden import __version__
-from docwarden.admin.console.feed import Feed, Viewer
+from docwarden.admin.console.feed import VIEWERS, Feed, Viewer
 from docwarden.core import responses
 from docwarden.core.errors import Cause, Failure
 from docwarden.core.request import Request
 from docwarden.core.responses import Response
 from docwarden.settings.settings import Setting
+from docwarden.telemetry.resource import Resource
 
 # Nothing inline, nothing from elsewhere; the icon is a data: URL.
 _POLICY: Final = (
@@ -43,22 +44,39 @@ class Console:
         feed: where events come from.
         settings: as `describe` returns them, secrets masked.
         revision: of the source.
+        resource: which process this is.
+        links: titles and URLs of other pages that an operator needs.
 
     Attributes:
         pages: what answers each path.
     """
 
-    def __init__(self, *, feed: Feed, settings: Sequence[Setting], revision: str) -> None:
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        settings: Sequence[Setting],
+        revision: str,
+        resource: Resource,
+        links: Mapping[str, str],
+    ) -> None:
         self._feed = feed
         self._about = orjson.dumps(
-            {"version": __version__, "revision": revision, "settings": settings}
+            {
+                "version": __version__,
+                "revision": revision,
+                "resource": resource,
+                "links": links,
+                "settings": settings,
+                "viewers": VIEWERS,
+            }
         )
         self.pages: dict[str, Callable[[Request], Response]] = {
             path: _asset(name, media_type) for path, (name, media_type) in _ASSETS.items()
         }
         self.pages["/events"] = self._events
 
-    def ended(self, response: Response | None) -> None:
+    def on_finished(self, response: Response | None) -> None:
         """Stop feeding a page that is gone."""
         if response is not None and isinstance(response.stream, Viewer):
             response.stream.close()

@@ -50,7 +50,8 @@ export function span(s) {
   return m ? `${m} min ${Math.floor(s % 60)} s` : `${Math.floor(s)} s`;
 }
 
-export const clock = (t) => new Date(t * 1000).toLocaleTimeString("en-GB");
+// UTC, as the log has it.
+export const clock = (t) => new Date(t * 1000).toISOString().slice(11, 19);
 
 export const units = { seconds, wait, bytes, count };
 
@@ -99,7 +100,7 @@ function blank(key, cells, headings) {
       ...(cell.metric && { "data-metric-row": cell.metric }),
     });
     // On narrow screens each cell shows its heading.
-    if (headings) element.append(make("span"));
+    if (headings) element.append(cell.copies ? make("button", { type: "button", class: "copy", title: "Copy" }) : make("span"));
     if (headings) element.dataset.heading = headings[index];
     row.append(element);
   });

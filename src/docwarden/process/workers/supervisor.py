@@ -21,7 +21,8 @@ from docwarden.process.lifecycle import (
     ending_signals,
     listen,
 )
-from docwarden.process.workers.site import WorkersSite
+from docwarden.process.observability import console_of, feed_of
+from docwarden.process.workers.site import AllWorkers, WorkersSite
 from docwarden.process.workers.worker import Worker
 from docwarden.server.listener import Listener
 from docwarden.settings.settings import Settings
@@ -59,8 +60,11 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._served = False
         self.restarts = 0
+        workers = AllWorkers(self)
+        self._feed = feed_of(workers, log)
+        console = console_of(settings, self._feed)
         self.admin = Listener(
-            WorkersSite(self, revision=settings.revision),
+            WorkersSite(self, workers, console, revision=settings.revision),
             client_limits(settings, ADMIN_CONNECTIONS),
             random=random.Random(),  # noqa: S311 - request ids, nothing secret
             hosts=admin_hosts(settings),
@@ -101,6 +105,7 @@ class Supervisor:
         with reserved:
             self._address = Address(self._settings.listen.host, reserved.getsockname()[1])
             await self.admin.start(listen(self._settings.admin_listen, "ADMIN_LISTEN"))
+            self._feed.start()
             keepers = [asyncio.ensure_future(self._keep(slot)) for slot in range(self.wanted)]
             try:
                 await self._until_ready(keepers)
@@ -194,5 +199,6 @@ class Supervisor:
         for keeper in keepers:
             with contextlib.suppress(asyncio.CancelledError):
                 await keeper
+        await self._feed.close()
         await self.admin.close(0)
         self._log.event("info", "process.stopped")

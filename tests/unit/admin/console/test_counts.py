@@ -1,5 +1,8 @@
 """Rates, shares and quantiles from two readings of the counters."""
 
+import math
+from bisect import bisect_left
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,19 +10,27 @@ from hypothesis import strategies as st
 from docwarden.admin.console.counts import Counts, quantile, read
 from docwarden.core.errors import Cause, Outcome
 from docwarden.telemetry.catalog import BUCKETS
-from docwarden.telemetry.metrics import Metrics, registry_of
+from docwarden.telemetry.metrics import FINE, Metrics, registry_of
 
-NONE = (0.0,) * (len(BUCKETS) + 1)
+NONE = (0.0,) * (len(FINE) + 1)
 
 
 def counts(at: float = 0.0, outcomes=None, attempts=None, delivery=NONE) -> Counts:
     return Counts(
-        at=at, outcomes=outcomes or {}, attempts=attempts or {}, delivery=delivery, incidents={}
+        at=at,
+        outcomes=outcomes or {},
+        attempts=attempts or {},
+        attempt_seconds={},
+        delivery=delivery,
+        incidents={},
     )
 
 
-def cumulative(durations: list[float]) -> list[float]:
-    return [float(sum(d <= bound for d in durations)) for bound in (*BUCKETS, float("inf"))]
+def counted(durations: list[float]) -> list[float]:
+    found = [0.0] * (len(FINE) + 1)
+    for duration in durations:
+        found[bisect_left(FINE, duration)] += 1
+    return found
 
 
 def test_every_outcome_but_a_client_that_left_is_good_refused_or_failed_and_only_one_of_them():
@@ -50,22 +61,33 @@ def test_growth_counts_what_was_not_there_before_from_zero():
     assert counts(0.0).rate(5.0) == 0.0
 
 
-def test_quantile_interpolates_within_a_bucket_as_prometheus_does():
-    # Ten observations between 0.1 and 0.25: the median lies in the middle of that bucket.
-    assert quantile(0.5, cumulative([0.2] * 10)) == pytest.approx(0.175)
-    assert quantile(0.5, cumulative([60.0] * 3)) == BUCKETS[-1]
+def test_quantile_of_what_lies_above_all_bounds_is_the_last_and_of_nothing_none():
+    assert quantile(0.5, counted([600.0] * 3)) == FINE[-1]
     assert quantile(0.5, NONE) is None
     assert quantile(0.5, []) is None
 
 
-@given(st.lists(st.floats(0.0, 9.9), min_size=1, max_size=50), st.floats(0.01, 0.99))
-def test_quantile_lies_in_the_bucket_of_the_observation_of_that_rank(durations, share):
-    found = quantile(share, cumulative(durations))
+@given(st.lists(st.floats(0.0006, 59.0), min_size=1, max_size=50), st.floats(0.01, 0.99))
+def test_quantile_is_within_a_tenth_of_the_observation_of_that_rank(durations, share):
+    found = quantile(share, counted(durations))
     assert found is not None
-    rank = share * len(durations)
-    bound = next(b for b, n in zip(BUCKETS, cumulative(durations), strict=False) if n >= rank)
-    below = max((b for b in BUCKETS if b < bound), default=0.0)
-    assert below <= found <= bound
+    exact = sorted(durations)[math.ceil(share * len(durations)) - 1]
+    assert found == pytest.approx(exact, rel=0.1)
+
+
+def test_slow_deliveries_are_those_above_half_a_second():
+    told = counts(delivery=counted([0.1, 0.5, 0.500001, 2.5, 90.0]))
+    assert (told.delivered, told.slow) == (5, 3)
+
+
+def test_mean_of_an_attempt_is_that_of_the_growth():
+    metrics = Metrics(version="0", revision="0")
+    metrics.attempts["intact"].observe(9.0)
+    before = Counts.of(read(registry_of(metrics)), NONE, at=0.0)
+    metrics.attempts["intact"].observe(0.2)
+    metrics.attempts["intact"].observe(0.4)
+    grown = Counts.of(read(registry_of(metrics)), NONE, at=60.0).since(before)
+    assert grown.mean_seconds() == {"intact": pytest.approx(0.3)}
 
 
 def test_only_deliveries_of_documents_count_as_delivery_time():
@@ -74,9 +96,20 @@ def test_only_deliveries_of_documents_count_as_delivery_time():
     metrics.requests["/{id}", "HEAD", 304].observe(0.2)
     metrics.requests["/{id}", "GET", 502].observe(9.0)
     metrics.requests["/healthz", "GET", 200].observe(9.0)
-    found = Counts.of(read(registry_of(metrics)), at=0.0)
-    assert found.delivery[-1] == 2
-    assert quantile(1.0, found.delivery) == 0.25
+    assert sum(metrics.deliveries()) == 2
+    assert quantile(1.0, metrics.deliveries()) == pytest.approx(0.2, rel=0.1)
+
+
+def test_scrape_shows_the_buckets_of_the_contract_with_what_lies_between_them():
+    metrics = Metrics(version="0", revision="0")
+    for duration in (0.004, 0.005, 0.3, 2.504, 11.0):
+        metrics.attempts["intact"].observe(duration, "t" if duration == 2.504 else "")
+    rows = metrics.attempts["intact"].buckets()
+    assert [float(row[0]) for row in rows[:-1]] == list(BUCKETS)
+    assert [row[1] for row in rows] == [
+        sum(d <= bound for d in (0.004, 0.005, 0.3, 2.504, 11.0)) for bound in (*BUCKETS, 99.0)
+    ]
+    assert [row[0] for row in rows if len(row) == 3] == ["5.0"]
 
 
 def test_reading_has_plain_strings_as_labels():

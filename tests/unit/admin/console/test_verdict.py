@@ -5,23 +5,34 @@ from typing import Any
 import pytest
 
 from docwarden.admin.console.counts import Counts
-from docwarden.admin.console.verdict import LEAST_ATTEMPTS, Level, Snapshot, Verdict, judge
+from docwarden.admin.console.verdict import MIN_ATTEMPTS, Level, Snapshot, Verdict, judge
 from docwarden.fetching.resilience.breaker import State
 from docwarden.telemetry.health import Phase
+from docwarden.telemetry.metrics import FINE
 
 INCIDENTS = (
     "docwarden_store_errors_total",
     "docwarden_deep_check_failures_total",
     "docwarden_log_lines_dropped_total",
 )
+NOON = 1_795_953_600.0  # 2026-11-29 12:00:00 UTC
 
 
-def verdict(*, outcomes=None, attempts=None, incidents=None, at=60.0, **other: Any) -> Verdict:
+def delivered(*, fast: int = 0, slow: int = 0) -> list[float]:
+    counts = [0.0] * (len(FINE) + 1)
+    counts[0], counts[-2] = fast, slow
+    return counts
+
+
+def verdict(
+    *, outcomes=None, attempts=None, incidents=None, at=60.0, delivery=(), **other: Any
+) -> Verdict:
     recent = Counts(
         at=at,
         outcomes=outcomes or {},
         attempts=attempts or {},
-        delivery=(),
+        attempt_seconds={},
+        delivery=delivery,
         incidents=incidents or {},
     )
     usual: dict[str, Any] = {
@@ -34,24 +45,78 @@ def verdict(*, outcomes=None, attempts=None, incidents=None, at=60.0, **other: A
 def test_all_is_well_says_how_many_requests_that_rests_on():
     told = verdict(outcomes={"delivered": 1200.0})
     assert (told.level, told.title) == (Level.GOOD, "Serving")
-    assert told.reasons[0].text == "All 1,200 requests in the last minute ended well."
-    assert "the last 7 s" in verdict(outcomes={"delivered": 1.0}, at=7.2).reasons[0].text
+    assert told.concerns[0].text == "All 1,200 requests in the last minute ended well."
+    assert "the last 7 s" in verdict(outcomes={"delivered": 1.0}, at=7.2).concerns[0].text
 
 
-def test_one_failure_among_many_is_within_the_objective_and_not_hidden():
-    told = verdict(outcomes={"delivered": 1999.0, "timeout": 1.0})
+def test_one_failure_among_many_is_no_outage_and_not_hidden():
+    told = verdict(outcomes={"delivered": 435.0, "timeout": 1.0}, reasons={"attempt-timeout": 1})
     assert told.level is Level.GOOD
-    assert told.reasons[0].text == "1,999 of 2,000 requests in the last minute ended well."
+    assert told.concerns[0].text == (
+        "435 of 436 requests in the last minute ended well. attempt-timeout x 1."
+    )
+
+
+def test_page_that_serves_nothing_tells_impact_since_when_and_causes():
+    told = verdict(
+        outcomes={"upstream_error": 3000.0, "circuit_open": 591.0},
+        reasons={"connect-failed": 9, "circuit-open": 5},
+        since=lambda _: NOON,
+        breaker=State.OPEN,
+        breaker_wait=12.0,
+    )
+    assert (told.level, told.title) == (Level.BAD, "No documents delivered")
+    assert told.concerns[0].text == (
+        "No documents delivered since 12:00:00 UTC: 3,591 of 3,591 requests in the last minute"
+        " failed. connect-failed x 9, circuit-open x 5."
+    )
+    assert told.concerns[0].runbook == "DocwardenDocumentsBudgetBurn"
+    assert told.concerns[1].title == "Upstream circuit open"
+    assert "the next probe is in 12 s" in told.concerns[1].text
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "level"),
+    [
+        ({"timeout": 1.0}, Level.WARN),
+        ({"timeout": 3.0}, Level.BAD),
+        ({"delivered": 1.0, "timeout": 1.0}, Level.WARN),
+        ({"delivered": 1997.0, "timeout": 3.0}, Level.WARN),
+        ({"delivered": 975.0, "corrupt": 25.0}, Level.BAD),
+        ({"delivered": 100.0, "timeout": 2.0}, Level.GOOD),
+        ({"delivered": 9997.0, "timeout": 3.0}, Level.GOOD),
+    ],
+)
+def test_level_follows_the_share_of_the_error_budget(outcomes, level):
+    assert verdict(outcomes=outcomes).level is level
 
 
 def test_share_is_rounded_down_so_that_nearly_all_is_not_all():
     told = verdict(outcomes={"delivered": 99_899.0, "timeout": 101.0})
-    assert "99.89 % ended well, the objective is 99.9 %" in told.reasons[0].text
+    assert "99.89 % ended well, the objective is 99.9 %" in told.concerns[0].text
+
+
+@pytest.mark.parametrize(
+    ("delivery", "level"),
+    [
+        (delivered(fast=100, slow=2), Level.GOOD),
+        (delivered(fast=997, slow=3), Level.GOOD),
+        (delivered(fast=97, slow=3), Level.WARN),
+        (delivered(fast=80, slow=20), Level.BAD),
+        (delivered(slow=15), Level.BAD),
+    ],
+)
+def test_slow_documents_count_as_the_objective_has_them(delivery, level):
+    told = verdict(outcomes={"delivered": sum(delivery)}, delivery=delivery, since=lambda _: NOON)
+    assert told.level is level
+    if level is not Level.GOOD:
+        assert told.title == "Documents come slowly"
+        assert "took longer than 0.5 s since 12:00:00 UTC" in told.concerns[0].text
 
 
 def test_silence_is_no_reason_for_concern():
-    assert verdict().reasons[0].text.startswith("Nothing is wrong. No document was asked for")
-    assert verdict(at=0.0).reasons[0].text == "Nothing is wrong."
+    assert verdict().concerns[0].text.startswith("Nothing is wrong. No document was asked for")
+    assert verdict(at=0.0).concerns[0].text == "Nothing is wrong."
 
 
 @pytest.mark.parametrize(
@@ -64,7 +129,7 @@ def test_silence_is_no_reason_for_concern():
         ({"breaker": State.OPEN, "breaker_wait": 7.0}, Level.BAD, "Upstream circuit open"),
         ({"breaker": State.HALF_OPEN}, Level.WARN, "Upstream on probation"),
         ({"outcomes": {"overloaded": 1.0}}, Level.WARN, "Shedding load"),
-        ({"outcomes": {"timeout": 1.0}}, Level.WARN, "Documents are not delivered"),
+        ({"outcomes": {"timeout": 1.0}}, Level.WARN, "No documents delivered"),
         ({"attempts": {"connection-lost": 2.0, "intact": 38.0}}, Level.WARN, "The upstream fails"),
         (
             {"attempts": {"corrupt": 12.0, "intact": 28.0}},
@@ -80,7 +145,7 @@ def test_silence_is_no_reason_for_concern():
 def test_each_thing_that_is_wrong_is_named(given, level, title):
     told = verdict(**given)
     assert told.level is level
-    assert title in [reason.title for reason in told.reasons]
+    assert title in [concern.title for concern in told.concerns]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +153,7 @@ def test_each_thing_that_is_wrong_is_named(given, level, title):
     [
         {"attempts": {"corrupt": 11.0, "intact": 99.0}},
         {"attempts": {"connection-lost": 1.0, "intact": 39.0}},
-        {"attempts": {"connection-lost": LEAST_ATTEMPTS - 1.0}},
+        {"attempts": {"connection-lost": MIN_ATTEMPTS - 1.0}},
         {"outcomes": {"delivered": 5.0, "client_closed": 5.0}},
         {"outcomes": {"delivered": 999.0, "timeout": 1.0}},
         {"stall": 0.49},
@@ -98,10 +163,19 @@ def test_what_is_usual_is_not_held_against_it(given):
     assert verdict(**given).level is Level.GOOD
 
 
-def test_worst_reason_comes_first_and_gives_the_title():
+def test_impact_comes_before_its_causes_and_gives_the_title():
     told = verdict(
         phase=Phase.DRAINING, breaker=State.OPEN, breaker_wait=4.0, outcomes={"circuit_open": 9.0}
     )
-    assert told.title == "Upstream circuit open"
-    assert [reason.level for reason in told.reasons] == [Level.BAD, Level.WARN, Level.WARN]
-    assert "a probe follows in 4 s" in told.reasons[0].text
+    assert told.title == "No documents delivered"
+    assert [concern.level for concern in told.concerns] == [Level.BAD, Level.WARN, Level.BAD]
+    assert told.level is Level.BAD
+    assert "the next probe is in 4 s" in told.concerns[-1].text
+
+
+def test_failing_attempts_are_named_by_their_results():
+    told = verdict(attempts={"connect-failed": 30.0, "connection-lost": 2.0, "intact": 8.0})
+    assert (
+        "32 of 40 attempts in the last minute brought no usable answer:"
+        " connect-failed x 30, connection-lost x 2."
+    ) in told.concerns[0].text

@@ -1,0 +1,38 @@
+"""What the operator's pages have in common, be they of one process or of several workers."""
+
+import math
+import platform
+from typing import Any, Final
+
+import orjson
+
+from docwarden import __version__
+from docwarden.core import responses
+from docwarden.core.errors import Cause, Failure
+from docwarden.core.request import Request
+from docwarden.core.responses import Response
+
+JSON: Final = b"application/json"
+
+
+def refusal(request: Request, failure: Failure) -> Response:
+    """Return the problem for `failure`."""
+    return responses.problem(
+        failure,
+        instance=request.instance,
+        request_id=request.request_id,
+        attempts=0,
+        retry_after=None if failure.retry_after is None else math.ceil(failure.retry_after),
+        extra=b"Allow: GET, HEAD\r\n" if failure.cause is Cause.METHOD else b"",
+    )
+
+
+def health(body: dict[str, Any], *, well: bool) -> Response:
+    """Return a health page: 200 when `well`, else 503."""
+    return responses.page(orjson.dumps(body), JSON, status=200 if well else 503)
+
+
+def version(revision: str) -> Response:
+    """Return the page that says which build this is."""
+    body = {"version": __version__, "revision": revision, "python": platform.python_version()}
+    return responses.page(orjson.dumps(body), JSON)
