@@ -5,7 +5,6 @@ import re
 import pytest
 
 from docwarden.cli.main import COMMANDS
-from docwarden.process.workers.site import _NO_CONSOLE
 from docwarden.settings.settings import variables
 from docwarden.telemetry.catalog import DECLARED
 from docwarden.telemetry.metrics import Metrics, registry_of
@@ -78,14 +77,6 @@ def test_kubectl_is_told_the_namespace_that_the_pages_install_into(page, code):
     assert astray == []
 
 
-def test_the_console_s_page_says_when_there_is_none(read):
-    assert b"DOCWARDEN_WORKERS=1" in _NO_CONSOLE
-    page = " ".join(read("how-to/read-the-console.md").split())
-    assert "`DOCWARDEN_WORKERS` above 1" in page
-    assert "no console" in page
-
-
-@pytest.mark.parametrize("command", ["make demo", "make test"])
 def test_readme_names_the_two_commands(command, root, code):
     lines = code((root / "README.md").read_text(encoding="utf-8"))
     assert any(re.match(rf"{command}\b", line) for line in lines)

@@ -222,7 +222,7 @@ async def test_defect_met_by_one_reading_is_logged_and_the_next_is_taken(gateway
 
 
 def fails_once(read):
-    failed = []
+    failed: list[bool] = []
 
     async def reading():
         if not failed:
