@@ -77,6 +77,7 @@ def test_kubectl_is_told_the_namespace_that_the_pages_install_into(page, code):
     assert astray == []
 
 
+@pytest.mark.parametrize("command", ["make demo", "make test"])
 def test_readme_names_the_two_commands(command, root, code):
     lines = code((root / "README.md").read_text(encoding="utf-8"))
     assert any(re.match(rf"{command}\b", line) for line in lines)
