@@ -47,7 +47,8 @@ def test_webp_of_a_large_canvas_is_not_opened(saved, monkeypatch, kind):
     data = _large(6_000, 4_001, kind, saved)
     assert data[12:16].decode() == kind
     assert canvas_pixels(data) == 6_000 * 4_001 > MAX_WEBP_PIXELS
-    monkeypatch.setattr(module, "_decode", lambda *_: pytest.fail("opened"))
+    opener = "WebPImagePlugin.WebPImageFile"
+    monkeypatch.setattr(f"{module.__name__}.{opener}", lambda _: pytest.fail("opened"))
     assert reasons(data) == []
 
 
