@@ -84,6 +84,53 @@ class Job:
             self.finish(findings)
 
 
+class _Lane:
+    """Jobs in the order of their turns, and what they cost together."""
+
+    __slots__ = ("_heap", "_numbers", "cost")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Job]] = []
+        self._numbers = itertools.count()
+        self.cost = 0.0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    @property
+    def turn(self) -> float:
+        """When the next job has its turn, among all; infinite without one."""
+        return self._heap[0][0] if self._heap else math.inf
+
+    def push(self, job: Job, turn: float) -> None:
+        """Add a job."""
+        heapq.heappush(self._heap, (turn, next(self._numbers), job))
+        self.cost += job.cost
+
+    def pop(self, max_cost: float) -> Job | None:
+        """Return the next job and forget it, if it costs no more than `max_cost`."""
+        if not self._heap or self._heap[0][2].cost > max_cost:
+            return None
+        job = heapq.heappop(self._heap)[2]
+        self.cost = self.cost - job.cost if self._heap else 0.0
+        return job
+
+    def discard(self, job: Job) -> None:
+        """Forget a job, if it is there."""
+        kept = [entry for entry in self._heap if entry[2] is not job]
+        if len(kept) < len(self._heap):
+            heapq.heapify(kept)
+            self._heap = kept
+            self.cost = self.cost - job.cost if kept else 0.0
+
+    def clear(self) -> list[Job]:
+        """Forget all jobs, and return them."""
+        jobs = [entry[2] for entry in self._heap]
+        self._heap.clear()
+        self.cost = 0.0
+        return jobs
+
+
 class Schedule:
     """The jobs that wait, for `workers` workers and one more for small jobs.
 
@@ -91,13 +138,12 @@ class Schedule:
         refused: jobs refused since the start.
     """
 
-    __slots__ = ("_large", "_numbers", "_pace", "_small", "_workers", "refused")
+    __slots__ = ("_large", "_pace", "_small", "_workers", "refused")
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._small: list[tuple[float, int, Job]] = []
-        self._large: list[tuple[float, int, Job]] = []
-        self._numbers = itertools.count()
+        self._small = _Lane()
+        self._large = _Lane()
         self._pace = 1.0
         self.refused = 0
 
@@ -117,30 +163,20 @@ class Schedule:
 
     def put_back(self, job: Job, now: float) -> None:
         """Let a job wait that was accepted before."""
-        lane = self._small if job.small else self._large
-        heapq.heappush(lane, (now + AGING * job.cost, next(self._numbers), job))
+        self._lane(job).push(job, now + AGING * job.cost)
 
     def next(self, *, small_only: bool = False, max_cost: float = math.inf) -> Job | None:
         """Return the job that is next, of no more than `max_cost`, and forget it."""
-        lane = self._small
-        if self._large and not small_only and (not lane or self._large[0] < lane[0]):
-            lane = self._large
-        if not lane or lane[0][2].cost > max_cost:
-            return None
-        return heapq.heappop(lane)[2]
+        large_is_next = not small_only and self._large.turn < self._small.turn
+        return (self._large if large_is_next else self._small).pop(max_cost)
 
     def discard(self, job: Job) -> None:
         """Forget a job that nobody waits for any more."""
-        lane = self._small if job.small else self._large
-        lane[:] = [entry for entry in lane if entry[2] is not job]
-        heapq.heapify(lane)
+        self._lane(job).discard(job)
 
     def clear(self) -> list[Job]:
         """Forget all jobs, and return them."""
-        jobs = [entry[2] for entry in (*self._small, *self._large)]
-        self._small.clear()
-        self._large.clear()
-        return jobs
+        return self._small.clear() + self._large.clear()
 
     def observe(self, cost: float, seconds: float) -> None:
         """Learn how long a job took that was expected to cost so much."""
@@ -149,8 +185,9 @@ class Schedule:
 
     def expected_wait(self, job: Job) -> float:
         """Return the seconds until a worker would begin with `job`, at the pace of late."""
-        ahead = sum(entry[2].cost for entry in self._small)
         if job.small:
-            return ahead * self._pace / (self._workers + 1)
-        ahead += sum(entry[2].cost for entry in self._large)
-        return ahead * self._pace / self._workers
+            return self._small.cost * self._pace / (self._workers + 1)
+        return (self._small.cost + self._large.cost) * self._pace / self._workers
+
+    def _lane(self, job: Job) -> _Lane:
+        return self._small if job.small else self._large
