@@ -187,7 +187,7 @@ async def test_an_upstream_whose_name_nobody_knows_keeps_nobody_from_starting(st
 async def test_an_installation_that_refuses_intact_documents_does_not_start(
     monkeypatch, start_gateway, upstream
 ):
-    broken = (("image/png", next(specimens())[1][:-7]),)
+    broken = (("image/png", next(specimens())[1][:60]),)
     monkeypatch.setattr(lifecycle, "specimens", lambda: broken)
     with pytest.raises(StartError, match=r"an intact image/png is refused as .*: the installation"):
         await start_gateway(upstream)
@@ -210,7 +210,7 @@ async def test_a_host_too_slow_for_the_deep_checks_starts_and_says_so(
 async def test_deep_checks_that_do_not_start_are_said_in_one_line(
     monkeypatch, start_gateway, upstream
 ):
-    command = "docwarden.integrity.deep.supervisor.worker_command"
+    command = "docwarden.integrity.deep.supervisor.server_command"
     monkeypatch.setattr(command, lambda: ("/bin/false",))
     with pytest.raises(StartError, match=r"the process of the deep checks: .*status 1"):
         await start_gateway(upstream)
@@ -279,7 +279,7 @@ async def test_nothing_is_left_of_the_process(serve, upstream):
     await gateway.stop(signal.SIGINT)
     for pid in left:
         with contextlib.suppress(FileNotFoundError):
-            assert "deep.worker" not in Path(f"/proc/{pid}/cmdline").read_text()
+            assert "fork_server" not in Path(f"/proc/{pid}/cmdline").read_text()
 
 
 async def test_peak_memory_stays_bounded_under_endless_bodies_and_headers(serve, upstream, ask):

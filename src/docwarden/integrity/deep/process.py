@@ -121,7 +121,10 @@ class ForkServer:
         except TimeoutError as error:
             raise WorkerFailedError(Reason.DEEP_CHECK_TIMEOUT, "does not start") from error
         if not ready:
-            raise WorkerFailedError(Reason.DEEP_CHECK_CRASHED, "does not start as it should")
+            await self.stop()
+            status = self._process.returncode
+            detail = f"does not start: ended with status {status}"
+            raise WorkerFailedError(Reason.DEEP_CHECK_CRASHED, detail)
 
     def fork(self, number: int) -> socket.socket:
         """Have a worker forked, and return the socket that it takes its jobs from.
