@@ -29,6 +29,11 @@ test-corpus: $(READY) ## Prove on 1,300 valid files of many producers that none 
 	$(BIN)/python -m tests.corpus.assemble .cache/corpus
 	$(BIN)/pytest tests/corpus
 
+.PHONY: test-mutants
+test-mutants: $(READY) ## Prove that what djpeg, tiffinfo and gifsicle complain about is refused
+	@command -v djpeg tiffinfo gifsicle >/dev/null || { apt-get update -qq && apt-get install -y -qq libjpeg-turbo-progs libtiff-tools gifsicle >/dev/null; }
+	$(BIN)/python -m pytest -s tests/mutants
+
 .PHONY: test-producers
 test-producers: $(READY) ## Serve documents of Chromium, LibreOffice, qpdf and others, intact and broken
 	@tests/producers/install_tools.sh

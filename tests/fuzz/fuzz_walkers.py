@@ -1,4 +1,4 @@
-"""Fuzz tiers 1 and 2 for a bounded time, guided by coverage.
+"""Fuzz tiers 1 and 2, and what decoders ask of the walks, for a bounded time, guided by coverage.
 
     python tests/fuzz/fuzz_walkers.py --seconds 60
 
@@ -12,6 +12,8 @@ import io
 import random
 import sys
 import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,6 +21,12 @@ from typing import Any
 import pikepdf
 from PIL import Image
 
+from docwarden.integrity.broken import BrokenError
+from docwarden.integrity.deep.mend_pdf import mend
+from docwarden.integrity.formats.gif import frames_of
+from docwarden.integrity.formats.jpeg import Picture
+from docwarden.integrity.formats.pdf import find_ending
+from docwarden.integrity.formats.tiff import pages_of
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.registry import MEDIA_TYPES
 from docwarden.integrity.tiers import inspect_bytes
@@ -41,6 +49,12 @@ WORDS = (
     b"\xff\xda",
     b"\xff\xc2\0\x0b\x08\0\0\0\1\1\1\x11\0",
     b"\xff\xdc\0\4\0\1",
+    b"\xff\xc4\0\x14\0" + bytes(15) + b"\1\0",
+    b"\xff\xdb\0\x43\0" + bytes(64),
+    b"\xff\xdd\0\4\0\1",
+    b"\xff\xda\0\x08\1\1\0\0\x3f\0",
+    b"startxref\n9\n%",
+    b"!\xff\x0bNETSCAPE2.0\3\1\0\0\0",
     b"\xff\xd9",
     b"ftyp",
     b"!\xf9\4",
@@ -50,6 +64,14 @@ WORDS = (
     b"\xff\xff\xff\xff",
     b"\0\0\0\0",
 )
+
+
+CLOSER: Mapping[str, Callable[[bytes], object]] = {
+    "application/pdf": lambda data: (find_ending(data), mend(data)),
+    "image/jpeg": lambda data: Picture(data).walk(),
+    "image/gif": frames_of,
+    "image/tiff": pages_of,
+}
 
 
 def seeds() -> list[bytes]:
@@ -114,11 +136,20 @@ class Coverage:
         return self.trace
 
 
+def look_closer(data: bytes, media_type: str | None) -> None:
+    """Walk as the decoders do. Raises whatever is no answer."""
+    walk = CLOSER.get(media_type or "")
+    if walk is not None:
+        with suppress(BrokenError):
+            walk(data)
+
+
 def judge(data: bytes, policy: Policy) -> str | None:
     """Return what is wrong with the answer to `data`, or None."""
     began = time.perf_counter()
     try:
         media_type, findings = inspect_bytes(data, policy)
+        look_closer(data, media_type)
     except Exception as error:  # noqa: BLE001 - any exception is the discovery
         return repr(error)
     if time.perf_counter() - began > LIMIT_SECONDS:

@@ -108,11 +108,9 @@ def _plain(data: bytes, picture: Picture) -> bytes:
 
 
 def _decode_by_pillow(plain: bytes, picture: Picture) -> Failures:
-    """Judge by a decoder that tells errors, and no warnings: of one scan it tells a cut as well."""
+    """Judge by a decoder that tells errors, and no warnings: what is missing, it fills up."""
     headers = picture.headers
-    if not _in_several_scans(headers):
-        plain = plain[:-2]  # so that it cannot fill up at the mark what is missing before it
-    elif not picture.closed:
+    if not picture.closed:
         return [_unproven()]
     try:
         with JpegImagePlugin.JpegImageFile(BytesIO(plain)) as image:
