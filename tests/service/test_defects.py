@@ -14,6 +14,8 @@ from docwarden.fetching.stale_copies import Copies
 from docwarden.gateway.public_site import PublicSite
 from docwarden.gateway.request_log import RequestLog
 from docwarden.integrity.verifier import Verifier
+from docwarden.server.client_connection import ClientConnection
+from docwarden.server.request_parser import RequestReader
 from docwarden.telemetry.metrics import Histogram
 from docwarden.upstream.connection import Connection
 from docwarden.upstream.origin import Origin
@@ -30,6 +32,10 @@ ON_THE_WAY: list[tuple[Any, str]] = [
     (Attempts, "_note"),
     (Breaker, "succeeded"),
     (Breaker, "try_acquire"),
+    (ClientConnection, "_head"),
+    (ClientConnection, "_note_end"),
+    (ClientConnection, "_written"),
+    (ClientConnection, "data_received"),
     (Connection, "buffer_updated"),
     (Connection, "get_buffer"),
     (Connection, "send"),
@@ -41,8 +47,10 @@ ON_THE_WAY: list[tuple[Any, str]] = [
     (Pool, "_is_usable"),
     (Pool, "_sweep"),
     (Pool, "_take_back"),
+    (PublicSite, "handle"),
     (PublicSite, "on_finished"),
     (RequestLog, "on_finished"),
+    (RequestReader, "feed"),
     (Verifier, "recall"),
     (responses, "document"),
 ]

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docwarden.core.errors import Cause
@@ -173,6 +173,7 @@ PIECES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=8))
 def test_what_is_remembered_changes_nothing_that_is_read(pieces):
     knowing, forgetful = reader(), reader()
