@@ -110,7 +110,9 @@ def namespaces() -> Iterator[dict[str, str]]:
         metadata = {"name": names[role], "labels": labels}
         kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     yield {"release": stem, **names}
-    kube.kubectl(*("delete", "namespace", stem, *names.values(), "--ignore-not-found"), timeout=300)
+    kube.kubectl(
+        *("delete", "namespace", stem, *names.values(), "--ignore-not-found", "--wait=false")
+    )
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from tests.cluster import kube
 
 # Where the definitions of custom resources come from, and which of their files.
 DEFINITIONS = {
-    "sigs.k8s.io/gateway-api@v1.7.0": ("config/crd/standard", ("httproutes", "gateways")),
+    "sigs.k8s.io/gateway-api@v1.6.3": ("config/crd/standard", ("httproutes", "gateways")),
     "github.com/prometheus-operator/prometheus-operator@v0.85.0": (
         "example/prometheus-operator-crd",
         ("servicemonitors", "prometheusrules"),
