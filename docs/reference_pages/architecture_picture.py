@@ -52,7 +52,7 @@ class Arrow:
 
 
 BOXES: Final = (
-    Box("processes", 170, 25, 650, 560, "docwarden: one event loop, and a process for deep checks",
+    Box("processes", 170, 25, 650, 560, "docwarden: one event loop, and processes for deep checks",
         kind="frame"),
     Box("client", 20, 105, 120, 70, "Client", ("GET /529852",), kind="outside"),
     Box("server", 195, 80, 150, 120, "Server", ("HTTP/1.1, limits,", "timeouts"), "server"),
@@ -77,7 +77,7 @@ BOXES: Final = (
     Box("service", 860, 315, 120, 70, "Upstream", ("not trusted",), kind="outside"),
     Box("store", 860, 67, 120, 70, "Redis", ("optional",), kind="outside"),
     Box(
-        "deep", 415, 475, 150, 90, "Deep checks", ("strict parsers,", "own process"),
+        "deep", 415, 475, 150, 90, "Deep checks", ("strict parsers,", "own processes"),
         "integrity/deep", kind="apart",
     ),
     Box(

@@ -1,6 +1,7 @@
 """The reference pages say what the code says."""
 
 import argparse
+import re
 
 import pytest
 from prometheus_client import generate_latest
@@ -22,10 +23,19 @@ from docwarden.telemetry.metrics import Metrics, registry_of
         "reference/cli.md",
         "index.md",
         "decisions/index.md",
+        "images/architecture.svg",
     ],
 )
 def test_page_is_what_the_generator_makes(name, generator, read):
     assert read(name) == generator.PAGES[name](), "run `make reference`"
+
+
+def test_the_picture_shows_the_folders_that_there_are(generator, root):
+    shown = re.findall(
+        r'class="folder"[^>]*>([^<]+)/<', generator.PAGES["images/architecture.svg"]()
+    )
+    assert len(shown) > 6
+    assert [each for each in shown if not (root / "src/docwarden" / each).is_dir()] == []
 
 
 def test_arguments_that_are_not_for_people_are_left_out(generator):
