@@ -45,8 +45,10 @@ def python_packages() -> Iterator[str]:
 def debian_packages() -> Iterator[str]:
     """Return a line for each Debian package, by name."""
     for record in sorted(Path("/var/lib/dpkg/status.d").iterdir()):
-        copyright_ = Path("/usr/share/doc", record.name, "copyright")
-        names = set(re.findall(r"(?m)^License: *(\S.*)$", copyright_.read_text(errors="replace")))
+        text = Path("/usr/share/doc", record.name, "copyright").read_text(errors="replace")
+        # https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+        exact = re.findall(r"(?m)^License: *(\S.*)$", text) if text.startswith("Format:") else []
+        names = set(exact)
         yield f"{record.name}: {', '.join(sorted(names)) or 'see its copyright file'}"
 
 
