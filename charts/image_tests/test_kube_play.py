@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,8 @@ SIGNATURES = {"application/pdf": b"%PDF-", "image/png": b"\x89PNG\r\n\x1a\n"}
 START_DEADLINE = 60.0
 
 
-def podman(*arguments, given="", check=True):
-    done = subprocess.run(
+def run(*arguments, given=""):
+    return subprocess.run(
         ["podman", *arguments],
         input=given,
         capture_output=True,
@@ -38,6 +39,10 @@ def podman(*arguments, given="", check=True):
         check=False,
         timeout=120,
     )
+
+
+def podman(*arguments, given="", check=True):
+    done = run(*arguments, given=given)
     assert not check or done.returncode == 0, done.stderr
     return done.stdout
 
@@ -69,9 +74,13 @@ def find_pod(workload):
     return found[0] if isinstance(found, list) else found
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
+def free_ports(count):
+    """Return ports of the host that nobody has, all taken at once so that they differ."""
+    with ExitStack() as taken:
+        sockets = [
+            taken.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
+        return [each.getsockname()[1] for each in sockets]
 
 
 def address(pod):
@@ -104,6 +113,7 @@ class Played:
 
     def __init__(self, workload, *others):
         self.workload = workload
+        workload["spec"]["replicas"] = 1  # a port of the host is published once
         self.spec = only_container(workload)
         self.probes = {
             kind: self.spec.pop(kind)
@@ -113,16 +123,27 @@ class Played:
         # The host does not reach a pod by its address where podman runs without root, so the ports
         # are published: https://docs.podman.io/en/latest/markdown/podman-kube-play.1.html
         self.ports = {each["name"]: each["containerPort"] for each in self.spec["ports"]}
-        self.published = {name: free_port() for name in self.ports}
-        for each in self.spec["ports"]:
-            each |= {"hostIP": "127.0.0.1", "hostPort": self.published[each["name"]]}
-        podman("kube", "play", "-", given=yaml.safe_dump_all((workload, *others)))
+        self._play(workload, others)
         pod = find_pod(workload)
         self.pod = pod["Name"]
         self.address = address(pod)
         (self.container,) = (
             each["Name"] for each in pod["Containers"] if each["Id"] != pod["InfraContainerID"]
         )
+
+    def _play(self, workload, others):
+        """Start it; anew with other ports where somebody was quicker to take one."""
+        for attempts_left in reversed(range(3)):
+            self.published = dict(zip(self.ports, free_ports(len(self.ports)), strict=True))
+            for each in self.spec["ports"]:
+                each |= {"hostIP": "127.0.0.1", "hostPort": self.published[each["name"]]}
+            given = yaml.safe_dump_all((workload, *others))
+            done = run("kube", "play", "-", given=given)
+            if done.returncode == 0:
+                return
+            assert attempts_left, done.stderr
+            assert "address already in use" in done.stderr, done.stderr
+            run("kube", "down", "-", given=given)
 
     def url(self, port, path):
         """Where the host reaches it."""
