@@ -16,7 +16,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 
 .PHONY: test-infra
 test-infra: $(INFRA_READY) $(CHECKOV_READY) $(CDK) ## Synthesise the AWS environments, check them, deploy them into moto
-	@command -v prometheus >/dev/null || monitoring/install_tools.sh
+	@command -v prometheus >/dev/null || $(if $(filter 0,$(shell id -u)),,sudo) monitoring/install_tools.sh
 	cd infra && $(INFRA_BIN)/pytest
 
 .PHONY: infra-synth
@@ -38,7 +38,7 @@ infra-types: $(INFRA_READY) ## Check the types of infra/, strictly
 	cd infra && $(INFRA_BIN)/mypy
 
 # What people and workflows give is read by the shell as one word, whatever stands in it.
-INFRA_GIVEN := ENV ACCESS MAIL ONLY REGION OUTPUTS UPSTREAM_URL UPSTREAM_IMAGE WATCH
+INFRA_GIVEN := ENV ACCESS NOTIFY ONLY REGION OUTPUTS UPSTREAM_URL UPSTREAM_IMAGE WATCH
 $(foreach name,$(INFRA_GIVEN),$(if $(filter undefined,$(origin $(name))),,$(eval override $(name) := $$(value $(name)))))
 export $(INFRA_GIVEN)
 GIVEN = $${$(1):+--$(2)="$$$(1)"}
@@ -55,7 +55,7 @@ infra-up: $(INFRA_READY) $(CDK) $(HELM) ## Build an environment, from an empty a
 infra-down: $(INFRA_READY) $(CDK) $(HELM) ## Take down an environment that keeps no data (ENV=)
 	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.teardown "$$ENV" --helm='$(abspath $(HELM))'
 
-INFRA_UP = $(call GIVEN,ACCESS,access) $(call GIVEN,MAIL,mail) $(call GIVEN,ONLY,only) $(call GIVEN,DIGEST,digest) $(INFRA_UPSTREAM) $(call GIVEN,WATCH,watch)
+INFRA_UP = $(call GIVEN,ACCESS,access) $(call GIVEN,NOTIFY,notify) $(call GIVEN,ONLY,only) $(call GIVEN,DIGEST,digest) $(INFRA_UPSTREAM) $(call GIVEN,WATCH,watch)
 INFRA_UPSTREAM = $(call GIVEN,UPSTREAM_URL,upstream-url) $(call GIVEN,UPSTREAM_IMAGE,upstream-image)
 INFRA_OUTPUTS = $(if $(OUTPUTS),--outputs='$(abspath $(OUTPUTS))') $(call GIVEN,REGION,region)
 

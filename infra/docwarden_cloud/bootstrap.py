@@ -1,6 +1,6 @@
 """From an account to an environment that answers: one command, which can be run again and again.
 
-``python -m docwarden_cloud.bootstrap demo --access 203.0.113.7/32 --mail me@example.com``
+``python -m docwarden_cloud.bootstrap demo --access 203.0.113.7/32 --notify me@example.com``
 
 With ``--dry-run`` it looks at rights, quotas and tools, says what each step does and costs, and
 changes nothing. Exit status: 0 done, 1 a step failed, 2 something is wrong, 3 a person is wanted.
@@ -93,7 +93,7 @@ class Bootstrap:
     def _cdk_run(self, *arguments: str) -> None:
         context = [
             f"--context={key}={value}"
-            for key, value in (("access", self._given.access), ("mail", self._given.mail))
+            for key, value in (("access", self._given.access), ("notify", self._given.notify))
             if value
         ]
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -188,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="look, say, change nothing")
     parser.add_argument("--only", default="", help="one step, by its name")
     parser.add_argument("--access", default="", help="demo: networks that may reach it")
-    parser.add_argument("--mail", default="", help="demo: where alarms go")
+    parser.add_argument("--notify", default="", help="demo: where alarms go")
     parser.add_argument("--digest", default="", help="an image that is in the registry already")
     parser.add_argument("--upstream-url", default="", help="DOCWARDEN_UPSTREAM_URL, or `own`")
     parser.add_argument("--upstream-image", default="", help="own document service, by digest")
@@ -204,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
-        given_by_key = {"access": given.access, "mail": given.mail}
+        given_by_key = {"access": given.access, "notify": given.notify}
         environment = personal(named(given.environment), given_by_key.get)
     except ValueError as problem:
         parser.exit(WRONG, f"{problem}\n")

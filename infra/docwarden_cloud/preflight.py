@@ -54,7 +54,7 @@ def _values(environment: Environment) -> Iterator[Finding]:
         yield Finding("wrong", f"domain is {environment.domain}; say yours {where}")
     for address in environment.alert_emails:
         if address.endswith(_PLACEHOLDER):
-            yield Finding("wrong", f"alarms go to {address}; say MAIL=... or yours {where}")
+            yield Finding("wrong", f"alarms go to {address}; say NOTIFY=... or yours {where}")
     for cidr in environment.api_access_cidrs:
         if cidr.startswith(_TEST_NETWORK):
             yield Finding("wrong", "nobody may reach the cluster; say ACCESS=<your address>/32")

@@ -25,7 +25,7 @@ DEMO = Environment(
             name="x86", architecture="amd64", instance_type="t3a.medium", size=1, disk_gib=20
         ),
     ),
-    # `make infra-up ENV=demo ACCESS=... MAIL=...` says whose they are.
+    # `make infra-up ENV=demo ACCESS=... NOTIFY=...` says whose they are.
     api_access_cidrs=("203.0.113.7/32",),
     identity_center=False,
     domain=None,
@@ -110,11 +110,11 @@ def personal(environment: Environment, given: Callable[[str], str | None]) -> En
     """
     if environment.name != DEMO.name:
         return environment
-    access, mail = given("access"), given("mail")
+    access, notify = given("access"), given("notify")
     return replace(
         environment,
         api_access_cidrs=tuple(access.split(",")) if access else environment.api_access_cidrs,
-        alert_emails=(mail,) if mail else environment.alert_emails,
+        alert_emails=(notify,) if notify else environment.alert_emails,
     )
 
 

@@ -191,7 +191,7 @@ def test_quotas_are_compared_with_what_is_used(aws):
     assert "request-service-quota-increase --service-code vpc --quota-code L-F678F1CE" in told
 
 
-MINE = ["--access=198.51.100.4/32", "--mail=me@example.org", "--engine=docker"]
+MINE = ["--access=198.51.100.4/32", "--notify=me@example.org", "--engine=docker"]
 
 
 def test_dry_run_says_what_each_step_does_and_costs_and_changes_nothing(aws, tools, capfd):
@@ -227,7 +227,7 @@ def test_one_command_leads_to_a_release(aws, tools, capfd, monkeypatch):
     assert bootstrap.main(["demo", *MINE]) == 0, capfd.readouterr().err
     told = capfd.readouterr().out
     noted = tools.noted()
-    personal = "--context=access=198.51.100.4/32 --context=mail=me@example.org"
+    personal = "--context=access=198.51.100.4/32 --context=notify=me@example.org"
     assert noted[0] == f"cdk bootstrap aws://123456789012/us-east-2 {personal}"
     assert noted[1].startswith("cdk deploy docwarden-demo/* --require-approval=never")
     assert noted[1].endswith(personal)

@@ -123,7 +123,7 @@ def test_runner_may_use_its_connection_before_the_project_is_made(delivered: Ass
 
 
 def test_whoever_runs_the_demo_says_where_from_and_who_is_told():
-    mine = {"access": "198.51.100.4/32,198.51.100.9/32", "mail": "me@example.org"}
+    mine = {"access": "198.51.100.4/32,198.51.100.9/32", "notify": "me@example.org"}
     demo = personal(DEMO, mine.get)
     assert demo.api_access_cidrs == ("198.51.100.4/32", "198.51.100.9/32")
     assert demo.alert_emails == ("me@example.org",)
