@@ -341,7 +341,12 @@ def test_an_image_is_pushed_once_under_a_tag_of_what_it_is(aws, tools):
     with pytest.raises(LookupError, match="does not have what was pushed"):
         push_image(ecr, repository, engine="docker")  # the stand-in pushes nothing
     assert f"docker push {repository}:{tag}" in tools.noted()
-    ecr.put_image(repositoryName="docwarden", imageManifest=manifest, imageTag=tag)
+    ecr.put_image(
+        repositoryName="docwarden",
+        imageManifest=manifest,
+        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
+        imageTag=tag,
+    )
     before = len(tools.noted())
     digest = push_image(ecr, repository, engine="docker")
     assert re.fullmatch("sha256:[0-9a-f]{64}", digest)
