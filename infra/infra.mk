@@ -15,7 +15,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 ##@ Cloud
 
 .PHONY: test-infra
-test-infra: $(INFRA_READY) $(CHECKOV_READY) $(CDK) ## Synthesise the AWS environments, check them, deploy them into moto
+test-infra: $(INFRA_READY) $(CHECKOV_READY) $(CDK) $(HELM) ## Synthesise the AWS environments, check them, deploy them into moto
 	@command -v prometheus >/dev/null || $(if $(filter 0,$(shell id -u)),,sudo) monitoring/install_tools.sh
 	cd infra && $(INFRA_BIN)/pytest
 

@@ -4,6 +4,7 @@ The values themselves stand in ``values.py``; nothing else in the tree knows whi
 exist.
 """
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -150,6 +151,8 @@ class Environment:
             raise ValueError(
                 f"nat_gateways is {self.nat_gateways}; 0, 1 or {len(self.zones)} make sense"
             )
+        for cidr in self.api_access_cidrs:
+            ipaddress.IPv4Network(cidr)
         if self.grafana and not (self.prometheus and self.identity_center):
             raise ValueError("managed Grafana shows Prometheus to users of IAM Identity Center")
 

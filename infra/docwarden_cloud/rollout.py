@@ -23,6 +23,7 @@ from typing import Any
 import boto3
 import botocore.session
 import yaml
+from botocore.exceptions import BotoCoreError, ClientError
 
 from docwarden_cloud import document_service
 from docwarden_cloud.cluster_access import use_cluster
@@ -40,27 +41,34 @@ class UnsoundError(Exception):
     """The release does not hold; the text says why."""
 
 
+_NOT_ANSWERED = (
+    BotoCoreError,
+    ClientError,
+    OSError,
+    UnsoundError,
+    ValueError,
+    subprocess.CalledProcessError,
+)
+"""How a check fails: by its verdict, or as it could not be asked, which is no good news either."""
+
+
 class Rollout:
     """One release of one environment."""
 
-    def __init__(
-        self, *, prefix: str, outputs: Outputs, helm: str, region: str, every: float
-    ) -> None:
-        self._prefix = prefix
+    def __init__(self, *, outputs: Outputs, helm: str, every: float) -> None:
         self._outputs = outputs
         self._helm = helm
-        self._region = region
         self._every = every
         self._began = datetime.now(UTC)
+        self._before: int | None = None
 
     def deploy(self, values: dict[str, Any], objects: list[dict[str, Any]]) -> None:
-        """Install or upgrade, and judge.
+        """Install or upgrade, and wait until the pods are up.
 
         Raises:
-            UnsoundError: Something did not agree; the release before is back, where there was one.
-            CalledProcessError: Helm refused or went back by itself.
+            CalledProcessError: Helm refused, or went back by itself.
         """
-        before = self._revision()
+        self._before = self._revision()
         _kubectl("apply", "--filename", "-", given=yaml.safe_dump_all(objects))
         self._began = datetime.now(UTC)
         self._run_helm(
@@ -68,7 +76,6 @@ class Rollout:
             *("--wait", "--rollback-on-failure", "--timeout", "10m"),
             given=yaml.safe_dump(values),
         )
-        self._before = before
 
     def judge(self, checks: dict[str, Callable[[], None]]) -> None:
         """Ask each check; go back to the release before at the first that fails.
@@ -80,7 +87,7 @@ class Rollout:
             say(f"{name} ...")
             try:
                 check()
-            except (UnsoundError, OSError, subprocess.CalledProcessError) as problem:
+            except _NOT_ANSWERED as problem:
                 self._go_back()
                 raise UnsoundError(f"{name}: {problem}") from problem
 
@@ -224,9 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as problem:
         parser.exit(2, f"{problem}\n")
     use_cluster(prefix, given.region, as_administrator=given.as_administrator)
-    rollout = Rollout(
-        prefix=prefix, outputs=outputs, helm=given.helm, region=given.region, every=given.every
-    )
+    rollout = Rollout(outputs=outputs, helm=given.helm, every=given.every)
     elb = boto3.client("elbv2", region_name=given.region)
     budget = _counted_by(given, outputs, prefix)
     try:

@@ -77,6 +77,8 @@ def test_networks_of_environments_do_not_overlap():
     [
         ({"nat_gateways": 2}, "0, 1 or 3"),
         ({"zones": ("a",)}, "two or three"),
+        ({"api_access_cidrs": ("everybody",)}, "everybody"),
+        ({"api_access_cidrs": ("198.51.100.4/24",)}, "host bits"),
         ({"grafana": True, "prometheus": False}, "shows Prometheus"),
         ({"grafana": True, "identity_center": False}, "IAM Identity Center"),
     ],
