@@ -1,5 +1,6 @@
 """The two ways in which the event of a request is written come to the same."""
 
+import itertools
 import json
 import os
 import random
@@ -57,7 +58,7 @@ def test_plain_line_is_the_one_that_a_dictionary_of_fields_gives(
     request = delivered(x_request_id=b"a.B-1_2")
     request.result.fetched.attempts[:0] = [("corrupt", 0.01 * n) for n in range(1, attempts)]
     plain = written(request, **given)
-    monkeypatch.setattr(request_log, "_plain", lambda _: None)
+    monkeypatch.setattr(request_log, "_is_plain", lambda _: False)
     built = written(request, **given)
     assert list(json.loads(plain).items()) == list(json.loads(built).items())
 
@@ -102,6 +103,20 @@ def test_what_else_there_is_to_tell_is_told(change, field, written):
     assert field not in json.loads(written(request))
     change(request)
     assert field in json.loads(written(request))
+
+
+CHANGES = (_failed, _traced, _tried_twice, _shared, _queued, _stale)
+
+
+@pytest.mark.parametrize("chosen", [*itertools.product((False, True), repeat=len(CHANGES))])
+def test_both_ways_come_to_the_same_for_every_combination(chosen, written, monkeypatch):
+    request = delivered()
+    for change, applies in zip(CHANGES, chosen, strict=True):
+        if applies:
+            change(request)
+    as_it_is = written(request)
+    monkeypatch.setattr(request_log, "_is_plain", lambda _: False)
+    assert list(json.loads(as_it_is).items()) == list(json.loads(written(request)).items())
 
 
 def test_each_attempt_is_told(written):
