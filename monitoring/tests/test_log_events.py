@@ -34,7 +34,7 @@ NOT_PROVOKED = {
     "worker.not_started",
 }
 NEEDS_TRACING = {"span_id"}
-TYPES = {"string": str, "number": (int, float), "boolean": bool, "array": list}
+TYPES = {"string": str, "number": (int, float), "boolean": bool, "array": list, "integer": int}
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -44,7 +44,9 @@ def documented() -> dict[str, dict[str, str]]:
     for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
         name = part.splitlines()[0]
         if name != "Volume":
-            events[name] = dict(re.findall(r"^\| `([^`]+)` \| (\w+) \|", part, re.MULTILINE))
+            events[name] = dict(
+                re.findall(r"^\| `([^`]+)` \| (\w+)(?:, optional)? \|", part, re.MULTILINE)
+            )
     return events
 
 
@@ -124,8 +126,12 @@ def test_every_field_documented_was_written(written: list[dict[str, Any]], event
 
 def test_fields_of_a_defect_are_those_that_the_code_hands_over():
     routes = (REPOSITORY / "src/docwarden/gateway/public_site.py").read_text()
-    report = routes[routes.index("def _report_defect") :].partition("\ndef ")[0]
+    report = re.split(
+        r"\n(?:    )?(?:@|(?:async )?def |class )", routes.partition("def _report_defect")[2]
+    )[0]
     given = set(re.findall(r'"([\w.]+)":', report)) | set(re.findall(r"(\w+)=", report))
+    log = (REPOSITORY / "src/docwarden/process/defect_log.py").read_text()
+    given |= set(re.findall(r'fields\["([\w.]+)"\]', log)) | set(re.findall(r"(logger)=", log))
     assert given == set(EVENTS["defect"])
 
 
