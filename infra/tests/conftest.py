@@ -44,7 +44,7 @@ def synthesis(tmp_path_factory) -> Synthesis:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     # A finding of cdk-nag fails the run after the templates are written; its own test says so.

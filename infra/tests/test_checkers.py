@@ -41,7 +41,7 @@ def test_checkov_accepts_every_template(synthesis):
         ],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     report = json.loads(scan.stdout)
@@ -71,7 +71,7 @@ def test_cfn_lint_accepts_every_template(synthesis):
         ],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     assert lint.stdout == ""
