@@ -52,7 +52,7 @@ class Check(CheckSet):
     """The checks that no single format owns, cheapest tier first."""
 
     STATUS = ("status", 0, Mode.ENFORCE, "The upstream's answer has a usable status.")
-    LENGTH = ("length", 0, Mode.ENFORCE, "As many bytes came as were declared.")
+    LENGTH = ("length", 0, Mode.ENFORCE, "As many bytes arrived as were declared.")
     CONTENT_CODING = ("content-coding", 0, Mode.ENFORCE, "The body is not compressed.")
     SIZE = ("size", 0, Mode.ENFORCE, "The body keeps within the size cap.")
     EMPTY = ("empty", 0, Mode.ENFORCE, "The body has bytes.")

@@ -28,9 +28,13 @@ class ReasonSet(StrEnum):
 class Reason(ReasonSet):
     """The reasons that no single format owns."""
 
-    BODY_TRUNCATED = ("body-truncated", Check.LENGTH, "Fewer bytes came than were declared.")
-    BYTES_AFTER_BODY = ("bytes-after-body", Check.LENGTH, "More bytes came than were declared.")
-    CONTENT_CODED = ("content-coded", Check.CONTENT_CODING, "The body is compressed, unasked.")
+    BODY_TRUNCATED = ("body-truncated", Check.LENGTH, "Fewer bytes arrived than were declared.")
+    BYTES_AFTER_BODY = ("bytes-after-body", Check.LENGTH, "More bytes arrived than were declared.")
+    CONTENT_CODED = (
+        "content-coded",
+        Check.CONTENT_CODING,
+        "The body is compressed although that was not requested.",
+    )
     BODY_TOO_LARGE = ("body-too-large", Check.SIZE, "The body is larger than the cap.")
     EMPTY_BODY = ("empty-body", Check.EMPTY, "The body has no bytes.")
     TYPE_UNKNOWN = ("type-unknown", Check.MEDIA_TYPE, "The bytes are of none of the types.")
@@ -51,7 +55,7 @@ class Reason(ReasonSet):
     CLOSING_MARK_MISSING = (
         "closing-mark-missing",
         Check.CLOSING_MARK,
-        "The document is whole but for its closing mark.",
+        "The document is complete except for its end marker.",
     )
     TRAILING_BYTES = ("trailing-bytes", Check.TRAILING_BYTES, "Bytes stand after the end.")
     IMAGE_UNDECODABLE = (

@@ -150,7 +150,7 @@ class Settings:
         64,
     )
     drain_delay: float = time_setting(
-        "10s", "After SIGTERM: how long to serve on while not ready.", "0s", "10m"
+        "10s", "After SIGTERM: how long to keep serving while not ready.", "0s", "10m"
     )
     drain_timeout: float = time_setting(
         "20s", "After the drain delay: how long requests in flight may take to end.", "0s", "10m"
@@ -178,7 +178,7 @@ class Settings:
     )
     log_level: str = setting(
         "info",
-        "Least severe events that are written.",
+        "Lowest severity that is logged.",
         parse=one_of("debug", "info", "warning", "error"),
     )
     log_success_share: float = setting(

@@ -89,7 +89,7 @@ DECLARED: Final[tuple[Declared, ...]] = (
         "docwarden_upstream_stale_connections",
         "counter",
         (),
-        "Kept-alive connections that the upstream had closed, replaced at once.",
+        "Keep-alive connections that the upstream had closed, replaced at once.",
     ),
     Declared("docwarden_upstream_connections", "gauge", ("state",), "Connections to the upstream."),
     Declared(
@@ -99,7 +99,7 @@ DECLARED: Final[tuple[Declared, ...]] = (
     Declared("docwarden_concurrency_limit", "gauge", (), "Requests that may be in flight now."),
     Declared("docwarden_retry_budget_remaining", "gauge", (), "Retries that may start now."),
     Declared(
-        "docwarden_breaker_state", "gauge", ("state",), "1 for the circuit breaker's present state."
+        "docwarden_breaker_state", "gauge", ("state",), "1 for the circuit breaker's current state."
     ),
     Declared("docwarden_breaker_openings", "counter", (), "Times the circuit breaker opened."),
     Declared("docwarden_buffered_bytes", "gauge", (), "Memory that documents in progress hold."),
@@ -115,13 +115,13 @@ DECLARED: Final[tuple[Declared, ...]] = (
         "docwarden_hedges",
         "counter",
         ("result",),
-        "Second attempts that were started, and that won.",
+        "Hedged attempts, by whether they were started or won.",
     ),
     Declared(
         "docwarden_single_flight_shared", "counter", (), "Requests that shared another's fetch."
     ),
-    Declared("docwarden_store_errors", "counter", ("operation",), "Failed uses of the store."),
-    Declared("docwarden_store_lookups", "counter", ("result",), "Look-ups of a verified copy."),
+    Declared("docwarden_store_errors", "counter", ("operation",), "Failed store operations."),
+    Declared("docwarden_store_lookups", "counter", ("result",), "Lookups of last verified copies."),
     Declared(
         "docwarden_deep_check_failures",
         "counter",
@@ -144,18 +144,21 @@ DECLARED: Final[tuple[Declared, ...]] = (
         "docwarden_trace_export_failures",
         "counter",
         (),
-        "Batches of spans that the trace collector did not take.",
+        "Batches of spans that the trace collector did not accept.",
     ),
     Declared(
         "docwarden_trace_spans_lost",
         "counter",
         (),
-        "Spans in such batches, or that found the queue to the collector full.",
+        "Spans lost in such batches, or dropped because the queue was full.",
     ),
-    Declared("docwarden_workers", "gauge", (), "Processes that serve."),
+    Declared("docwarden_workers", "gauge", (), "Processes that are serving."),
     Declared("docwarden_worker_restarts", "counter", (), "Workers that died and were replaced."),
     Declared("docwarden_draining", "gauge", (), "1 while the process is shutting down."),
     Declared(
-        "docwarden_build_info", "gauge", ("version", "revision", "python"), "What is running."
+        "docwarden_build_info",
+        "gauge",
+        ("version", "revision", "python"),
+        "The build that is running.",
     ),
 )
