@@ -25,4 +25,7 @@ grep -qE "^## \[${version//./\\.}\]( - [0-9]{4}-[0-9]{2}-[0-9]{2})?$" CHANGELOG.
 [[ -n $(image/release_notes.sh "$version") ]] || refuse "CHANGELOG.md says nothing of version $version"
 [[ $base =~ ^[^[:space:]]+@sha256:[0-9a-f]{64}$ ]] ||
     refuse "image/base/Dockerfile names '$base', which may be another image tomorrow: make pin-base"
+if [[ -n $(image/release_notes.sh Unreleased) ]]; then
+    echo "note: what CHANGELOG.md has under Unreleased is not in v$version's notes: make release-files VERSION=$version" >&2
+fi
 echo "v$version can be released"

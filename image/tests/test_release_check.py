@@ -75,8 +75,19 @@ def test_one_command_prepares_the_next_release(tree):
     assert done.returncode == 0, done.stderr
     done = run(tree, "image/release_check.sh", "v1.2.3")
     assert done.returncode == 0, done.stderr
-    assert run(tree, "image/release_notes.sh", "1.2.3").stdout.strip() == "### Fixed\n\n- A thing."
+    notes = run(tree, "image/release_notes.sh", "1.2.3").stdout
+    assert notes.startswith("### Fixed\n\n- A thing.\n")
     assert run(tree, "image/release_notes.sh", "Unreleased").stdout == ""
+
+
+def test_lines_that_the_release_would_not_tell_of_are_named(tree):
+    replace(tree / "CHANGELOG.md", "## [Unreleased]\n", "## [Unreleased]\n\n- A thing.\n")
+    done = run(tree, "image/release_check.sh", "")
+    assert done.returncode == 0
+    assert "make release-files VERSION=" in done.stderr
+    version = done.stderr.strip().rpartition("=")[2]
+    run(tree, "python3", "image/release_files.py", version)
+    assert run(tree, "image/release_check.sh", "").stderr == ""
 
 
 def test_preparing_twice_loses_nothing(tree):
