@@ -12,7 +12,12 @@ from moto.cloudformation.parsing import get_model_list, get_model_map, get_name_
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
-from testkit import moto_eks, moto_identity, moto_metrics  # noqa: F401  being imported makes moto know them
+from testkit import (  # noqa: F401  being imported makes moto know them
+    moto_balancing,
+    moto_eks,
+    moto_identity,
+    moto_metrics,
+)
 from testkit.assembly import Assembly, Json, StackTemplate
 
 if TYPE_CHECKING:
