@@ -31,7 +31,7 @@ _MANAGED_POLICIES = "MOTO_IAM_LOAD_MANAGED_POLICIES"
 
 BEYOND_MOTO = {
     "AWS::APS::Scraper": "moto has no collectors",
-    "AWS::CloudWatch::Dashboard": "moto's CloudFormation makes no dashboards",
+    "AWS::CloudWatch::Alarm": "moto's CloudFormation makes no alarms",
     "AWS::Logs::MetricFilter": "moto's CloudFormation makes no metric filters",
     "AWS::Logs::QueryDefinition": "moto's CloudFormation makes no saved queries",
     "AWS::Budgets::Budget": "moto's CloudFormation makes no budgets",
