@@ -33,6 +33,11 @@ COMMANDS: Final = {
         "verify files with the service's own checks",
         "docwarden inspect --json invoices/ scan.png",
     ),
+    "explain": (
+        "docwarden.cli.explain",
+        "tell what the gateway makes of one document, attempt by attempt",
+        "docwarden explain 529852 --upstream-url 'http://documents.internal:3000/{id}'",
+    ),
     "probe": (
         "docwarden.cli.probe",
         "ask a running gateway for its health",

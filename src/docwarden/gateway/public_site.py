@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from docwarden.tracing.tracer import Tracing
 
 # Decimal digits without leading zeros, 1 to 19 of them: what fits a signed 64-bit integer.
-_DOCUMENT_PATH: Final = re.compile(r"/(0|[1-9][0-9]{0,18})")
+DOCUMENT_PATH: Final = re.compile(r"/(0|[1-9][0-9]{0,18})")
 _READ_METHODS: Final = ("GET", "HEAD")
 # SHA-2 of a larger body would hold up the event loop for milliseconds.
 _DIGEST_IN_PLACE: Final = 256 * 1024
@@ -144,7 +144,7 @@ class PublicSite:
             Failure: when there is nothing of that path, or not for that method.
         """
         path = request.path
-        match = _DOCUMENT_PATH.fullmatch(path)
+        match = DOCUMENT_PATH.fullmatch(path)
         if match is None and path not in _PAGES:
             raise Failure(Cause.INVALID_ID)
         request.result.route = "/{id}" if match else path
