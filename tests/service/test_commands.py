@@ -1,5 +1,6 @@
 """The commands as a person runs them."""
 
+import importlib
 import json
 import os
 import shlex
@@ -138,6 +139,15 @@ def test_usage_errors_end_with_2_and_help_with_0():
         result = docwarden(command, "--help")
         assert result.returncode == 0
         assert example in " ".join(result.stdout.split())
+
+
+def test_ctrl_c_while_a_command_is_loaded_ends_with_130_and_no_traceback(monkeypatch, capsys):
+    def interrupt(_name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib, "import_module", interrupt)
+    assert main(["config"]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

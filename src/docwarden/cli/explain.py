@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from docwarden.cli.main import complain, put
-from docwarden.cli.serve import overrides
 from docwarden.gateway.public_site import DOCUMENT_PATH
 from docwarden.settings.settings import SettingError, Settings, load
 
@@ -50,8 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Explain one document; return 0 when a client would get it, 1 when not, 2 for wrong usage."""
     from docwarden.integrity.deep.process import WorkerFailedError  # noqa: PLC0415 - see below
 
+    url = arguments.upstream_url
     try:
-        settings = load(overrides(arguments))
+        settings = load({} if url is None else {"upstream_url": url})
     except SettingError as error:
         return complain(str(error))
     if sys.stdout is None:

@@ -64,12 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_standard()
     words = list(sys.argv[1:] if arguments is None else arguments)
     asked = next((word for word in words if word in COMMANDS), None)
-    parser = build_parser(() if asked is None else (asked,))
-    parsed = parser.parse_args(words)
-    if parsed.command is None:
-        parser.print_help()
-        return 0
     try:
+        # Within, as it imports the command's module, which takes long enough for a Ctrl-C.
+        parser = build_parser(() if asked is None else (asked,))
+        parsed = parser.parse_args(words)
+        if parsed.command is None:
+            parser.print_help()
+            return 0
         status: int = importlib.import_module(COMMANDS[parsed.command][0]).run(parsed)
         if sys.stdout is not None:
             sys.stdout.flush()  # Python's own, at exit, would tell of its failure and return 120
