@@ -74,10 +74,12 @@ class Attempts:
         try:
             request = self._request(fetch, record, timeout)
             status, body = await self._pool.exchange(request, lease, started, timeout, fresh=fresh)
-            record.answered(self._clock(), status)
+            record.received = self._clock()
+            if record.span is not None:
+                record.span.status = status
             if status not in DOCUMENT_STATUSES or not body:
                 raise _unusable(status)
-            verdict = self._recall(body, record, fetch.deadline.at)
+            verdict = self._recall(body, record, fetch)
             if not isinstance(verdict, Verdict):
                 self._leave_limit(fetched, record)
                 verdict = await _in_time(verdict, fetch, record.received)
@@ -105,13 +107,13 @@ class Attempts:
         return self._pool.origin.request(fetch.document_id, fields, told)
 
     def _recall(
-        self, body: bytes | bytearray, record: "_Record", deadline: float
+        self, body: bytes | bytearray, record: "_Record", fetch: Fetch
     ) -> Verdict | Coroutine[Any, Any, Verdict]:
         """Return the verdict that is remembered or quickly found, else what finds it."""
         record.verifying = True
         key, verdict = self._verifier.recall(body)
         if verdict is None:
-            return self._verifier.begin(key, body, deadline)
+            return self._verifier.begin(key, body, fetch.deadline.at)
         record.recalled = True
         return verdict
 
@@ -187,12 +189,6 @@ class _Record:
         self.verifying = False
         self.recalled = False
         self.result = _ABANDONED
-
-    def answered(self, at: float, status: int) -> None:
-        """Note that an answer has come."""
-        self.received = at
-        if self.span is not None:
-            self.span.status = status
 
 
 def _unusable(status: int) -> Failure:

@@ -159,6 +159,8 @@ class Connection:
             return
         if failure is not None:
             self._fail(failure)
+        elif self._reader.finished is not None:
+            self._conclude(self._reader.finished)
         else:
             self._go_on(count)
 
@@ -185,11 +187,9 @@ class Connection:
     # --- reading at a pace
 
     def _go_on(self, count: int) -> None:
-        reader = self._reader
-        if reader.finished is not None:
-            self._conclude(reader.finished)
-        elif reader.bytes_needed:
-            self._wait_for_memory(reader.bytes_needed)
+        bytes_needed = self._reader.bytes_needed
+        if bytes_needed:
+            self._wait_for_memory(bytes_needed)
         elif count >= _FLOOD:
             self._let_others_read()
 
