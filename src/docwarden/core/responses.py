@@ -34,7 +34,7 @@ _DOCUMENT_HEADERS: Final = (
 _TIMING_AND_ID: Final = b"Server-Timing: upstream;dur=%.2f, verify;dur=%.2f\r\nX-Request-ID: %b\r\n"
 _DOCUMENT: Final = (
     b"Content-Type: %b\r\nContent-Length: %d\r\nETag: %b\r\n"
-    b'Content-Disposition: inline; filename="%b.%b"\r\n' + _TIMING_AND_ID
+    b'Content-Disposition: inline; filename="%b.%b"\r\n' + _TIMING_AND_ID + _DOCUMENT_HEADERS
 )
 _NOT_MODIFIED: Final = b"ETag: %b\r\n" + _TIMING_AND_ID
 _PAGE: Final = (
@@ -108,7 +108,6 @@ def document(
         fetched.verify_seconds * 1e3,
         request_id.encode(),
     )
-    fields += _DOCUMENT_HEADERS
     if document.age is not None:
         fields += _age(document.age)
     if span is None:
