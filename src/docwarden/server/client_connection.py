@@ -205,7 +205,9 @@ class ClientConnection:
             if self._state is State.CLOSED:
                 self._finish(-1)
             elif response.stream is None:
-                self._send(pending, response)
+                self._change(State.SENDING)
+                pieces = self._head(pending, response), response.body
+                self._acceptor.outbox.put(self._transport, pieces, self._written)
             else:
                 self._finish(await self._send_stream(pending, response, response.stream))
         except Exception as error:  # noqa: BLE001 - a defect costs this connection, and no other
@@ -240,11 +242,6 @@ class ClientConnection:
                 failure = Failure(Cause.INTERNAL)
         refusal = site.refuse(request, failure)
         return without_body(refusal) if request.method == "HEAD" else refusal
-
-    def _send(self, pending: Pending, response: Response) -> None:
-        self._change(State.SENDING)
-        head = self._head(pending, response)
-        self._acceptor.outbox.put(self._transport, (head, response.body), self._written)
 
     def _head(self, pending: Pending, response: Response) -> bytes:
         acceptor = self._acceptor
