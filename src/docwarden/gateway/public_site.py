@@ -81,7 +81,11 @@ class PublicSite:
             if document_id is None:
                 response = self._page(request.path)
             else:
-                response = await self._document(request, document_id)
+                fetch, fetched = self._begin_fetch(request, document_id)
+                document = await self._fetching.fetch(fetch, fetched)
+                response = self._delivery(request, fetched, document)
+                if b"want-repr-digest" in request.headers:
+                    await self._add_digest(request, document, response)
         except Failure as failure:
             # Its frames may hold a document, and the request, which keeps it, is in them.
             failure.__traceback__ = None
@@ -164,24 +168,6 @@ class PublicSite:
         body = orjson.dumps({"status": "ok" if well else phase})
         return responses.page(body, b"application/json", status=200 if well else 503)
 
-    async def _document(self, request: Request, document_id: str) -> Response:
-        """Return the answer that delivers the document."""
-        fetch, fetched = self._begin_fetch(request, document_id)
-        document = await self._fetching.fetch(fetch, fetched)
-        response = None
-        try:
-            response = self._delivery(request, fetched, document)
-            if b"want-repr-digest" in request.headers:
-                await self._add_digest(request, document, response)
-        except BaseException:
-            # Once there is an answer, the memory is the answer's.
-            if response is None:
-                release(document)
-            else:
-                responses.drop(response)
-            raise
-        return response
-
     def _begin_fetch(self, request: Request, document_id: str) -> tuple[Fetch, FetchResult]:
         if self._health.phase is Phase.CLOSING:
             raise Failure(Cause.DRAINING)
@@ -198,31 +184,43 @@ class PublicSite:
         return fetch, fetched
 
     def _delivery(self, request: Request, fetched: FetchResult, document: Document) -> Response:
-        """Return the answer that delivers `document`, or a part of it, or says that it is known."""
+        """Return the answer that delivers `document`, or a part of it, or says that it is known.
+
+        The memory that the document holds is the answer's then; without one it is released.
+        """
         result = request.result
         result.media_type = document.media_type
         result.outcome = _DELIVERED if document.age is None else _STALE
         headers = request.headers
-        if b"if-match" in headers and not conditional.is_wanted(
-            headers[b"if-match"], document.etag
-        ):
-            raise Failure(Cause.PRECONDITION)
-        if b"if-none-match" in headers and conditional.matches(
-            headers[b"if-none-match"], document.etag
-        ):
-            if document.age is None:
-                result.outcome = Outcome.NOT_MODIFIED
-            return responses.not_modified(document, fetched, request.request_id)
-        span = _span(request, document) if b"range" in headers else None
-        fetch: Any = result.fetch  # is set: cast() would be one more call for each answer
-        return responses.document(document, fetch.document_id, fetched, request.request_id, span)
+        try:
+            if b"if-match" in headers:
+                _require_match(headers[b"if-match"], document)
+            if b"if-none-match" in headers and conditional.matches(
+                headers[b"if-none-match"], document.etag
+            ):
+                if document.age is None:
+                    result.outcome = Outcome.NOT_MODIFIED
+                return responses.not_modified(document, fetched, request.request_id)
+            span = _span(request, document) if b"range" in headers else None
+            fetch: Any = result.fetch  # is set: cast() would be one more call for each answer
+            return responses.document(
+                document, fetch.document_id, fetched, request.request_id, span
+            )
+        except BaseException:
+            release(document)
+            raise
 
     async def _add_digest(self, request: Request, document: Document, response: Response) -> None:
         """Add the digest that the client asks for, if it can be had."""
-        algorithm = conditional.wanted_digest(request.headers[b"want-repr-digest"])
-        if algorithm is None or response.status == 304:
-            return
-        response.fields += await _digest_line(document, algorithm)
+        try:
+            algorithm = conditional.wanted_digest(request.headers[b"want-repr-digest"])
+            if algorithm is None or response.status == 304:
+                return
+            response.fields += await _digest_line(document, algorithm)
+        except BaseException:
+            # The client has gone, say: nobody sends the answer, whose the memory is.
+            responses.drop(response)
+            raise
 
     def _report_defect(self, request: Request, error: Exception) -> None:
         self._log.event(
@@ -234,6 +232,12 @@ class PublicSite:
                 "exception.stacktrace": "".join(traceback.format_exception(error)),
             },
         )
+
+
+def _require_match(value: bytes, document: Document) -> None:
+    """Raise a `Failure` unless an If-Match value names the document."""
+    if not conditional.is_wanted(value, document.etag):
+        raise Failure(Cause.PRECONDITION)
 
 
 def _span(request: Request, document: Document) -> conditional.Span | None:
