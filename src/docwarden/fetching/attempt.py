@@ -72,7 +72,9 @@ class Attempts:
         lease = Lease(self._memory)
         record = _Record(fetch, started)
         try:
-            request = self._request(fetch, record, timeout)
+            fields = fetch.forward if record.span is None else fetch.forward + record.span.header
+            told = timeout if self._forward_deadline else None
+            request = self._pool.origin.request(fetch.document_id, fields, told)
             status, body = await self._pool.exchange(request, lease, started, timeout, fresh=fresh)
             record.received = self._clock()
             if record.span is not None:
@@ -98,13 +100,6 @@ class Attempts:
             if record.result is not INTACT:
                 lease.release()
             self._note(record, fetch, fetched)
-
-    def _request(self, fetch: Fetch, record: "_Record", timeout: float) -> bytes:
-        """Return the bytes to send."""
-        span = record.span
-        fields = fetch.forward if span is None else fetch.forward + span.header
-        told = timeout if self._forward_deadline else None
-        return self._pool.origin.request(fetch.document_id, fields, told)
 
     def _recall(
         self, body: bytes | bytearray, record: "_Record", fetch: Fetch
