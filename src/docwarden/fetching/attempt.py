@@ -132,8 +132,9 @@ class Attempts:
     def _note(self, record: "_Record", fetch: Fetch, fetched: FetchResult) -> None:
         """Note an attempt that has ended, whichever way."""
         started, ended = record.started, self._clock()
-        received = record.received if record.verifying else ended
+        received = ended
         if record.verifying:
+            received = record.received
             self._metrics.verdicts_recalled += record.recalled
         fetched.add_attempt(record.result, received - started, ended - received)
         self._metrics.attempts[record.result].observe(ended - started, fetch.exemplar)
