@@ -90,7 +90,7 @@ class Fault:
 
 FAULTS = {
     "dead": ({}, Fault("DocwardenUpstreamDown", OUTAGE, r"conn\w+-\w+ [\d.]+%")),
-    "slow": ({}, Fault("DocwardenUpstreamSlow", SLOW, r"^[\d.]+% of .* median attempt took")),
+    "slow": ({}, Fault("DocwardenUpstreamSlow", SLOW, r"^[\d.]+% of .* median attempt took", 8)),
     "hanging": ({}, Fault("DocwardenUpstreamSlow", HANGING, r"^[\d.]+% of .* or hangs")),
     "corrupt": ({}, Fault("DocwardenCorruptionHigh", CORRUPTION, r"startxref-wrong [\d.]+%")),
     "overload": (

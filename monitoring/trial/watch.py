@@ -93,9 +93,9 @@ def _start_prometheus(
     rules = folder / "rules.later"
     configuration = {
         "global": {
-            # Twice as long as in production, scaled: a busy host answers late, and is not down.
-            "scrape_interval": SCALE("60s"),
-            "scrape_timeout": SCALE("60s"),
+            # As in production, scaled: windows of two minutes need more than two samples.
+            "scrape_interval": SCALE("30s"),
+            "scrape_timeout": SCALE("30s"),
             "evaluation_interval": SCALE("15s"),
         },
         "rule_files": [f"{folder}/rules*.yaml"],
