@@ -57,7 +57,8 @@ def burn_cases(objective: Objective, burn: Burn) -> Iterator[Case]:
     yield case("before its wait", broken, long + reached + wait - 1, fires=False)
     yield case("after its wait", broken, long + reached + wait + 2, fires=True)
     yield case("just mended", broken, long + 60, fires=True)
-    yield case("mended for 3 m", broken, long + 60 + 3, fires=False)
+    # Two minutes of window, and up to one more each for the samples and the evaluation.
+    yield case("mended for 4 m", broken, long + 60 + 4, fires=False)
     # One minute that loses less than the long window allows, however bad it looks in the short.
     brief = failing(objective, (long, 0), (1, min(1, threshold * long * 0.9)), (60, 0))
     for minutes in (2, 4):
