@@ -102,6 +102,7 @@ def test_every_event_of_the_source_is_documented_and_no_other():
     named = re.findall(r'\.event\(\s*"\w+",\s*"([\w.]+)"', source)
     named += re.findall(r'\.write\(level, "([\w.]+)"', source)
     named += re.findall(r'\._line\("\w+", "([\w.]+)"', source)
+    named += re.findall(r'\bEVENT: Final = "([\w.]+)"', source)
     assert set(named) == set(EVENTS)
 
 
