@@ -1,8 +1,9 @@
 """One client connection: HTTP/1.1 with keep-alive and pipelining, answered in order.
 
-Each request is one task: it asks the site and hands the answer to the transport. The request ends
-when the kernel has all of its answer, and the next begins then, so a client that does not read
-holds one answer and no more. Whatever goes wrong with one request costs that request.
+A task of the connection serves one request after the other: it asks the site and hands the answer
+to the transport. The request ends when the kernel has all of its answer, and the next begins then,
+so a client that does not read holds one answer and no more. Whatever goes wrong with one request
+costs that request.
 """
 
 import asyncio
@@ -10,7 +11,6 @@ import math
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from random import Random
 from typing import Final, Protocol, cast
@@ -85,7 +85,8 @@ class ClientConnection:
 
     __slots__ = (
         "_acceptor", "_current", "_drained", "_ended", "_keep", "_paused", "_paused_at",
-        "_progress", "_reader", "_reading", "_response", "_since", "_state", "_transport", "task",
+        "_progress", "_reader", "_reading", "_response", "_since", "_state", "_transport", "_wake",
+        "task",
     )  # fmt: skip
 
     def __init__(self, acceptor: Acceptor) -> None:
@@ -102,7 +103,9 @@ class ClientConnection:
         self._drained: asyncio.Future[None] | None = None
         self._progress = (0, 0.0)
         self._since = time.monotonic()
+        # Serves the requests, from the first on; waits on `_wake` for the next.
         self.task: asyncio.Task[None] | None = None
+        self._wake: asyncio.Future[None] | None = None
 
     # --- what the event loop calls
 
@@ -139,7 +142,6 @@ class ClientConnection:
         return busy
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it went is no news
-        sending = self._state is State.SENDING
         if self._state is not State.CLOSED:
             self._change(State.CLOSED)
         self._acceptor.forget(self)
@@ -147,8 +149,6 @@ class ClientConnection:
         if self.task is not None:
             # Behind its first step: cancelled before that, it would not even note its end.
             self._acceptor.loop.call_soon(self.task.cancel)
-        elif sending:
-            self._finish(-1)
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -181,7 +181,10 @@ class ClientConnection:
         if pending and self._state is State.READING:
             self._change(State.ANSWERING)
             self._current = pending.popleft()
-            self.task = self._acceptor.loop.create_task(self._serve(self._current))
+            if self._wake is None:
+                self.task = self._acceptor.loop.create_task(self._serve_all(self._current))
+            else:
+                self._wake.set_result(None)
         if self._reading == bool(pending) and self._state is not State.CLOSED and not self._ended:
             self._reading = not pending
             if self._reading:
@@ -198,50 +201,61 @@ class ClientConnection:
         if self._reading and self._state is not State.CLOSED and not self._ended:
             self._transport.resume_reading()
 
-    async def _serve(self, pending: Pending) -> None:
-        """Answer one request; the transport's callbacks note the end of what is written at once."""
+    async def _serve_all(self, pending: Pending | None) -> None:
+        """Serve each request in its turn, `pending` first, until the connection is lost."""
+        acceptor = self._acceptor
         try:
-            response = self._response = await self._answer(pending)
-            if self._state is State.CLOSED:
-                self._finish(-1)
-            elif response.stream is None:
-                self._change(State.SENDING)
-                pieces = self._head(pending, response), response.body
-                self._acceptor.outbox.put(self._transport, pieces, self._written)
-            else:
-                self._finish(await self._send_stream(pending, response, response.stream))
+            while pending is not None:
+                self._wake = acceptor.loop.create_future()
+                # Not in this frame: it lasts while the connection idles, and would keep the answer.
+                try:
+                    self._response = self._refusal(pending) or await acceptor.site.handle(
+                        pending[0]
+                    )
+                except Exception as error:  # noqa: BLE001 - sites answer their defects; this is one of theirs
+                    acceptor.report("a request was not answered", error)
+                    self._response = self._refused(pending[0], Failure(Cause.INTERNAL))
+                if self._response.stream is None:
+                    self._send(pending, self._response)
+                else:
+                    self._finish(await self._send_stream(pending, self._response))
+                pending = None
+                await self._wake
+                pending = self._current
         except Exception as error:  # noqa: BLE001 - a defect costs this connection, and no other
-            self._acceptor.report("a request could not be served", error)
-            self.abort()
-            self._finish(-1)
-        except asyncio.CancelledError:
-            self._finish(-1)
-            raise
+            acceptor.report("a request could not be served", error)
         finally:
             self.task = None
+            self._finish(-1)
 
-    async def _answer(self, pending: Pending) -> Response:
+    def _refusal(self, pending: Pending) -> Response | None:
+        """Return the answer to a request that the site is not asked for; None for all others."""
         request, failure, _, _ = pending
         if request.started < self._since:
             # It came while another was answered: its time begins now.
             request.wall += self._since - request.started
             request.started = self._since
-        acceptor = self._acceptor
-        site = acceptor.site
-        if acceptor.hosts is not None and not acceptor.hosts.allow(request.headers.get(b"host")):
+        hosts = self._acceptor.hosts
+        if hosts is not None and not hosts.allow(request.headers.get(b"host")):
             failure = failure or Failure(Cause.MISDIRECTED)
         if request.method in _OF_NO_RESOURCE:
             failure = failure or Failure(Cause.METHOD)
-        if failure is None:
-            if request.method == "OPTIONS":
-                return options()
-            try:
-                return await site.handle(request)
-            except Exception as error:  # noqa: BLE001 - sites answer their defects; this is one of theirs
-                self._acceptor.report("a request was not answered", error)
-                failure = Failure(Cause.INTERNAL)
-        refusal = site.refuse(request, failure)
-        return without_body(refusal) if request.method == "HEAD" else refusal
+        if failure is not None:
+            return self._refused(request, failure)
+        return options() if request.method == "OPTIONS" else None
+
+    def _refused(self, request: Request, failure: Failure) -> Response:
+        response = self._acceptor.site.refuse(request, failure)
+        return without_body(response) if request.method == "HEAD" else response
+
+    def _send(self, pending: Pending, response: Response) -> None:
+        """Write an answer at the end of the loop's turn; `_written` notes the request's end."""
+        if self._state is State.CLOSED:
+            self._finish(-1)
+            return
+        self._change(State.SENDING)
+        pieces = self._head(pending, response), response.body
+        self._acceptor.outbox.put(self._transport, pieces, self._written)
 
     def _head(self, pending: Pending, response: Response) -> bytes:
         acceptor = self._acceptor
@@ -257,15 +271,15 @@ class ClientConnection:
         if response is not None and not self._paused:
             self._finish(len(response.body))
 
-    async def _send_stream(
-        self, pending: Pending, response: Response, stream: AsyncIterator[bytes]
-    ) -> int:
+    async def _send_stream(self, pending: Pending, response: Response) -> int:
         """Write pieces as they come; return how many bytes, -1 when the client was lost."""
+        if self._state is State.CLOSED or response.stream is None:
+            return -1
         self._change(State.SENDING)
         self._acceptor.outbox.flush()
         self._transport.write(self._head(pending, response))
         sent = 0
-        async for piece in stream:
+        async for piece in response.stream:
             self._transport.write(piece)
             sent += len(piece)
             if self._paused:

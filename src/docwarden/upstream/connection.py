@@ -8,7 +8,6 @@ from typing import Final, cast
 
 from docwarden.core.document import Lease
 from docwarden.core.errors import Cause, Detail, Failure
-from docwarden.net.write_batch import Outbox
 from docwarden.upstream.response_parser import Answer, AnswerReader
 
 # A read this long means that more is waiting.
@@ -16,6 +15,8 @@ _FLOOD: Final = 128 * 1024
 # The share of an exchange's time that the process may have stood still before that is to blame.
 _STALLED_SHARE: Final = 0.25
 _NOTHING: Final = bytes(4)
+# What an ioctl writes to; half as dear as one that returns bytes (timeit, 3.11: 1.0 and 1.7 us).
+_UNREAD: Final = bytearray(4)
 
 
 class StaleConnectionError(Exception):
@@ -38,7 +39,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_answer", "_descriptor", "_lease", "_loop", "_on_finished", "_outbox", "_reader",
+        "_answer", "_descriptor", "_lease", "_loop", "_on_finished", "_reader",
         "_stalled", "_transport", "began", "closed", "expires", "idle_since", "retires",
         "reusable", "used",
     )  # fmt: skip
@@ -46,12 +47,10 @@ class Connection:
     def __init__(
         self,
         reader: AnswerReader,
-        outbox: Outbox,
         loop: asyncio.AbstractEventLoop,
         on_finished: Callable[["Connection"], None],
     ) -> None:
         self._on_finished = on_finished
-        self._outbox = outbox
         self._loop = loop
         self._reader = reader
         self._transport: asyncio.Transport | None = None
@@ -90,7 +89,8 @@ class Connection:
         if self.closed or self._transport is None:
             self._end(self._broken_off())
         else:
-            self._outbox.put(self._transport, (request,))
+            # Not by an outbox: uvloop gathers a turn's single writes itself.
+            self._transport.write(request)
         return answer
 
     def abandon(self, answer: asyncio.Future[Answer]) -> None:
@@ -119,7 +119,8 @@ class Connection:
         """Whether bytes have come that belong to no request and that nobody has read yet."""
         if self.closed or self._descriptor < 0:
             return False
-        return fcntl.ioctl(self._descriptor, termios.FIONREAD, _NOTHING) != _NOTHING
+        fcntl.ioctl(self._descriptor, termios.FIONREAD, _UNREAD)
+        return _UNREAD != _NOTHING
 
     @property
     def silent(self) -> bool:

@@ -19,7 +19,6 @@ from typing import Final, cast
 
 from docwarden.core.document import Lease
 from docwarden.core.errors import Cause, Detail, Failure
-from docwarden.net.write_batch import Outbox
 from docwarden.upstream.connection import Connection, StaleConnectionError
 from docwarden.upstream.dialing import Dialer, failure_of
 from docwarden.upstream.origin import Origin
@@ -74,7 +73,6 @@ class Pool:
         self._random = random
         self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(origin, self._loop, lookup_timeout=connect_timeout / 2)
-        self._outbox = Outbox(self._loop)
         self._arrivals = Arrivals()
         self._plain = PlainHeads()
         # As of the last exchange's beginning or the last sweep: no clock is read for each return.
@@ -272,5 +270,5 @@ class Pool:
 
     def _protocol(self) -> asyncio.BaseProtocol:
         reader = AnswerReader(self._max_body, self._arrivals, self._plain)
-        connection = Connection(reader, self._outbox, self._loop, self._take_back)
+        connection = Connection(reader, self._loop, self._take_back)
         return cast("asyncio.BaseProtocol", connection)

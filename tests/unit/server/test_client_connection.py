@@ -141,7 +141,7 @@ async def test_memory_is_held_until_the_kernel_has_the_answer():
     assert memory.held == 0
 
 
-async def test_memory_is_given_back_when_the_reader_leaves():
+async def test_memory_is_given_back_when_the_reader_leaves(until):
     memory = Memory(100)
     lease = Lease(memory)
     lease.grow(8)
@@ -149,6 +149,7 @@ async def test_memory_is_given_back_when_the_reader_leaves():
     seen.transport.unread = 100
     await seen.ask()
     seen.connection.connection_lost(None)
+    await until(lambda: seen.site.ends, "the end")
     assert memory.held == 0
     assert [sent for _, _, sent in seen.site.ends] == [-1]
 

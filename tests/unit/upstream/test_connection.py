@@ -28,6 +28,9 @@ class Transport(asyncio.Transport):
     def is_closing(self):
         return self.aborted
 
+    def write(self, data):
+        self.written.append(data)
+
     def writelines(self, pieces):
         self.written.append(b"".join(pieces))
 
@@ -49,9 +52,8 @@ class Exchange:
         self.ends = 0
         self.transport = Transport()
         loop = asyncio.get_running_loop()
-        self.outbox = Outbox(loop)
         reader = AnswerReader(64 << 20, Arrivals(), plain or PlainHeads())
-        self.connection = Connection(reader, self.outbox, loop, self.ended)
+        self.connection = Connection(reader, loop, self.ended)
         self.connection.connection_made(self.transport)
         self.largest_read = 0
         self.ask()
@@ -402,18 +404,13 @@ async def test_memory_that_comes_too_late_ends_nothing_twice(exchange):
         await exchange.answer
 
 
-async def test_request_is_written_at_the_end_of_the_turn():
-    exchange = Exchange(Memory(1))
-    assert exchange.transport.written == []
-    await asyncio.sleep(0)
-    assert exchange.transport.written == [b"GET / HTTP/1.1\r\n\r\n"]
-
-
-async def test_request_that_was_given_up_is_not_written():
+async def test_request_on_a_connection_that_was_closed_is_not_written():
     exchange = Exchange(Memory(1))
     exchange.connection.abort()
-    await asyncio.sleep(0)
-    assert exchange.transport.written == []
+    exchange.ask()
+    assert exchange.transport.written == [b"GET / HTTP/1.1\r\n\r\n"], "only the first"
+    with pytest.raises(Failure, match="connection-lost"):
+        await exchange.answer
 
 
 async def test_writes_of_one_turn_keep_their_order_and_can_be_hurried():
