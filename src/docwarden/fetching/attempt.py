@@ -81,7 +81,9 @@ class Attempts:
                 record.span.status = status
             if status not in DOCUMENT_STATUSES or not body:
                 raise _unusable(status)
-            verdict = self._recall(body, record, fetch)
+            key, recalled = self._verifier.recall(body)
+            record.recalled = recalled is not None
+            verdict = recalled or self._verifier.begin(key, body, fetch.deadline.at)
             if not isinstance(verdict, Verdict):
                 self._leave_limit(fetched, record)
                 verdict = await _in_time(verdict, fetch, record.received)
@@ -100,17 +102,6 @@ class Attempts:
             if record.result is not INTACT:
                 lease.release()
             self._note(record, fetch, fetched)
-
-    def _recall(
-        self, body: bytes | bytearray, record: "_Record", fetch: Fetch
-    ) -> Verdict | Coroutine[Any, Any, Verdict]:
-        """Return the verdict that is remembered or quickly found, else what finds it."""
-        record.verifying = True
-        key, verdict = self._verifier.recall(body)
-        if verdict is None:
-            return self._verifier.begin(key, body, fetch.deadline.at)
-        record.recalled = True
-        return verdict
 
     def _leave_limit(self, fetched: FetchResult, record: "_Record") -> None:
         """Release the place: the upstream has done its part, and deep checks have their queue."""
@@ -133,7 +124,7 @@ class Attempts:
         """Note an attempt that has ended, whichever way."""
         started, ended = record.started, self._clock()
         received = ended
-        if record.verifying:
+        if record.recalled is not None:
             received = record.received
             self._metrics.verdicts_recalled += record.recalled
         fetched.add_attempt(record.result, received - started, ended - received)
@@ -143,7 +134,7 @@ class Attempts:
                 started,
                 received,
                 ended,
-                recalled=record.recalled if record.verifying else None,
+                recalled=record.recalled,
                 intact=record.result is INTACT,
             )
 
@@ -176,14 +167,14 @@ class Attempts:
 class _Record:
     """What is known of one attempt while it lasts."""
 
-    __slots__ = ("recalled", "received", "result", "span", "started", "verifying")
+    __slots__ = ("recalled", "received", "result", "span", "started")
 
     def __init__(self, fetch: Fetch, started: float) -> None:
         self.span = None if fetch.trace is None else fetch.trace.attempt(fetch.document_id)
         self.started = started
         self.received = 0.0
-        self.verifying = False
-        self.recalled = False
+        # Whether the verdict was remembered; None before there is a document to judge.
+        self.recalled: bool | None = None
         self.result = _ABANDONED
 
 

@@ -20,7 +20,7 @@ from docwarden.core.request import Handler, Request, address_of
 from docwarden.core.responses import Response, options, without_body
 from docwarden.net.write_batch import Outbox
 from docwarden.server.allowed_hosts import AllowedHosts
-from docwarden.server.connection_state import CHANGES, State, StateError
+from docwarden.server.connection_state import CHANGES, State
 from docwarden.server.limits import ClientLimits
 from docwarden.server.request_parser import CLOSE, Pending, RequestReader
 
@@ -117,7 +117,7 @@ class ClientConnection:
         # Whatever the kernel does not take at once pauses: a request ends when it has everything.
         self._transport.set_write_buffer_limits(high=0)
         if not acceptor.admit(self):
-            self._change(State.CLOSED)
+            self._state = CHANGES[self._state][State.CLOSED]
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -143,7 +143,7 @@ class ClientConnection:
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it went is no news
         if self._state is not State.CLOSED:
-            self._change(State.CLOSED)
+            self._state = CHANGES[self._state][State.CLOSED]
         self._acceptor.forget(self)
         self._reader.pending.clear()
         if self.task is not None:
@@ -167,11 +167,6 @@ class ClientConnection:
 
     # --- requests in order
 
-    def _change(self, state: State) -> None:
-        if state not in CHANGES[self._state]:
-            raise StateError(f"{self._state.value} -> {state.value}")
-        self._state = state
-
     def _serve_next(self) -> None:
         """Begin with the next request, if one has been read and none is under way.
 
@@ -179,7 +174,7 @@ class ClientConnection:
         """
         pending = self._reader.pending
         if pending and self._state is State.READING:
-            self._change(State.ANSWERING)
+            self._state = CHANGES[self._state][State.ANSWERING]
             self._current = pending.popleft()
             if self._wake is None:
                 self.task = self._acceptor.loop.create_task(self._serve_all(self._current))
@@ -253,7 +248,7 @@ class ClientConnection:
         if self._state is State.CLOSED:
             self._finish(-1)
             return
-        self._change(State.SENDING)
+        self._state = CHANGES[self._state][State.SENDING]
         pieces = self._head(pending, response), response.body
         self._acceptor.outbox.put(self._transport, pieces, self._written)
 
@@ -275,7 +270,7 @@ class ClientConnection:
         """Write pieces as they come; return how many bytes, -1 when the client was lost."""
         if self._state is State.CLOSED or response.stream is None:
             return -1
-        self._change(State.SENDING)
+        self._state = CHANGES[self._state][State.SENDING]
         self._acceptor.outbox.flush()
         self._transport.write(self._head(pending, response))
         sent = 0
@@ -302,7 +297,10 @@ class ClientConnection:
         if response is not None and response.lease is not None:
             response.lease.release()
         request, failure, _, _ = pending
-        self._note_end(request, response, sent)
+        try:
+            self._acceptor.site.on_finished(request, response, sent)
+        except Exception as error:  # noqa: BLE001 - the answer is sent: only its note is lost
+            self._acceptor.report("the end of a request was not noted", error)
         if self._state is State.CLOSED:
             return
         if sent < 0:
@@ -310,17 +308,11 @@ class ClientConnection:
             return
         self._since = time.monotonic()
         if self._keep and (self._reader.pending or not self._ended):
-            self._change(State.READING)
+            self._state = CHANGES[self._state][State.READING]
             if self._reader.pending or not self._reading:
                 self._serve_next()
         else:
             self._end(failure)
-
-    def _note_end(self, request: Request, response: Response | None, sent: int) -> None:
-        try:
-            self._acceptor.site.on_finished(request, response, sent)
-        except Exception as error:  # noqa: BLE001 - the answer is sent: only its note is lost
-            self._acceptor.report("the end of a request was not noted", error)
 
     def _end(self, failure: Failure | None) -> None:
         """End the connection after its last answer."""
@@ -329,12 +321,12 @@ class ClientConnection:
         reader.last = True
         reader.pending.clear()
         if quiet or self._ended:
-            self._change(State.CLOSED)
+            self._state = CHANGES[self._state][State.CLOSED]
             self._transport.close()
             return
         # Closing while the client still sends would reset the connection, and the reset may
         # overtake the answer (RFC 9112 section 9.6): read on, and throw away, for a moment.
-        self._change(State.LINGERING)
+        self._state = CHANGES[self._state][State.LINGERING]
         self._transport.write_eof()
         if not self._reading:
             self._reading = True
@@ -404,7 +396,7 @@ class ClientConnection:
         if self._state is State.LINGERING:
             self._transport.close()
         elif self.idle:
-            self._change(State.CLOSED)
+            self._state = CHANGES[self._state][State.CLOSED]
             self._transport.close()
 
     def abort(self) -> None:

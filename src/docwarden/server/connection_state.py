@@ -22,15 +22,29 @@ class State(enum.Enum):
     """Nothing is read or written any more."""
 
 
-CHANGES: Final = {
-    State.READING: (State.ANSWERING, State.CLOSED),
-    State.ANSWERING: (State.SENDING, State.CLOSED),
-    State.SENDING: (State.READING, State.LINGERING, State.CLOSED),
-    State.LINGERING: (State.CLOSED,),
-    State.CLOSED: (),
-}
-"""The states that may follow each state."""
-
-
 class StateError(Exception):
     """A change that the table does not allow: a defect of the connection."""
+
+
+class _Following(dict[State, State]):
+    """The states that may follow one, each under itself: asking for another is a defect."""
+
+    def __init__(self, state: State, *following: State) -> None:
+        super().__init__((each, each) for each in following)
+        self._state = state
+
+    def __missing__(self, state: State) -> State:
+        raise StateError(f"{self._state.value} -> {state.value}")
+
+
+CHANGES: Final = {
+    each[0]: _Following(*each)
+    for each in (
+        (State.READING, State.ANSWERING, State.CLOSED),
+        (State.ANSWERING, State.SENDING, State.CLOSED),
+        (State.SENDING, State.READING, State.LINGERING, State.CLOSED),
+        (State.LINGERING, State.CLOSED),
+        (State.CLOSED,),
+    )
+}
+"""The states that may follow each state; a change is `CHANGES[before][after]`."""
