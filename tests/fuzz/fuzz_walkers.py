@@ -22,10 +22,12 @@ import pikepdf
 from PIL import Image
 
 from docwarden.integrity.broken import BrokenError
+from docwarden.integrity.deep.decode_pdf import decode_pdf
 from docwarden.integrity.deep.mend_pdf import mend
 from docwarden.integrity.formats.gif import frames_of
 from docwarden.integrity.formats.jpeg import Picture
 from docwarden.integrity.formats.pdf import find_ending
+from docwarden.integrity.formats.pdf_plain import decode_small_pdf
 from docwarden.integrity.formats.tiff import pages_of
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.registry import MEDIA_TYPES
@@ -64,6 +66,11 @@ WORDS = (
     b"\xff\xff\xff\xff",
     b"\0\0\0\0",
 )
+
+
+def agree(data: bytes) -> bool:
+    """Return False where a PDF is proven whole that the strict parser takes offence at."""
+    return decode_small_pdf(data, 3) is None or not decode_pdf(data, 3)
 
 
 CLOSER: Mapping[str, Callable[[bytes], object]] = {
@@ -152,6 +159,8 @@ def judge(data: bytes, policy: Policy) -> str | None:
         look_closer(data, media_type)
     except Exception as error:  # noqa: BLE001 - any exception is the discovery
         return repr(error)
+    if media_type == "application/pdf" and not agree(data):
+        return "proven whole, and refused by the strict parser"
     if time.perf_counter() - began > LIMIT_SECONDS:
         return "took too long"
     if media_type is None and not findings:

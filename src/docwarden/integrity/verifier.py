@@ -112,7 +112,7 @@ class Verifier:
             return self._wait(key, data, deadline, None)
         media_type, findings = inspect_bytes(data, self._policy)
         if media_type is not None and self._needs_deep(media_type, findings):
-            failures = MEDIA_TYPES[media_type].decode_small(data)
+            failures = MEDIA_TYPES[media_type].decode_small(data, self._policy.tier)
             if failures is None:
                 return self._wait(key, data, deadline, (media_type, findings))
             findings += tuple(Finding.of(*failure) for failure in failures)

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.checks import CheckSet, Mode
+from docwarden.integrity.formats.pdf_plain import decode_small_pdf
 from docwarden.integrity.reasons import Reason, ReasonSet
 from docwarden.integrity.record import Format, Walked
 from docwarden.integrity.verdict import Data, Finding
@@ -346,6 +347,7 @@ FORMAT: Final = Format(
     end_mark=b"%%EOF",
     walk=walk_pdf,
     decoder="docwarden.integrity.deep.decode_pdf:decode_pdf",
+    decode_small=decode_small_pdf,
     decode_check=PdfCheck.PARSE,
     checks=PdfCheck,
     reasons=PdfReason,

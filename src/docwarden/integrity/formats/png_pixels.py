@@ -70,7 +70,7 @@ def decode_png(data: Data | Source, _tier: int = 3) -> Failures:
         return []
 
 
-def decode_small(data: Data) -> Failures | None:
+def decode_small(data: Data, _tier: int = 3) -> Failures | None:
     """Return the same for a PNG that takes little time, None for any other."""
     if len(data) > _SMALL or pixel_bytes(data) > _SMALL_PIXEL_BYTES:
         return None

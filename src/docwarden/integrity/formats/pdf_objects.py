@@ -1,0 +1,129 @@
+"""Objects of a PDF, as far as they are written in the plain way that most writers have.
+
+Source: ISO 32000-1, 7.2 (lexical conventions) and 7.3 (objects). Comments, escapes in names,
+parentheses within parentheses, deep nesting and whatever readers read although it is wrong are not
+plain. They say nothing about the file, and are left to the strict parser of tier 3.
+
+One pattern sees that an object is plain in all its depth; what is inside an array or a dictionary
+is told apart when somebody asks for it.
+"""
+
+import re
+from typing import Final
+
+Value = bytes | int | tuple[int, int] | None
+"""A name, an array or a dictionary as it is written; an integer; a reference; None for others."""
+Dictionary = dict[bytes, Value]
+
+MAX_DEPTH: Final = 4
+"""How deep arrays and dictionaries may lie inside each other."""
+SPACE: Final = rb"[\0\t\n\f\r ]"
+_ENDS: Final = rb"(?=[\0\t\n\f\r /<>\[\]()]|\Z)"
+# Every printable character but delimiters and the number sign, which begins an escape.
+_NAME: Final = rb"/[!\"$&'*-.0-;=?-Z\\^-z|~]++"
+_INTEGER: Final = rb"[-+]?\d{1,9}" + _ENDS
+_REFERENCE: Final = rb"\d{1,9}" + SPACE + rb"++\d{1,5}" + SPACE + rb"++R" + _ENDS
+_OTHER: Final = (
+    rb"(?:[-+]?(?:\d{1,9}\.\d{0,9}|\.\d{1,9})|true|false)"
+    + _ENDS
+    + rb"|\((?:[^()\\]|\\[^\r])*+\)|<[0-9A-Fa-f]*+>"
+)
+
+
+class NotPlainError(Exception):
+    """Something is not written in the plain way; whether it is right is not said."""
+
+
+def _container(depth: int) -> bytes:
+    """Return the pattern of arrays and dictionaries that lie `depth` deep at most."""
+    one = b"|".join((_NAME, _REFERENCE, _INTEGER, _OTHER))
+    if depth > 1:
+        one += rb"|" + _container(depth - 1)
+    values = {b"space": SPACE, b"name": _NAME, b"one": one}
+    array = rb"\[(?:%(space)b*+(?:%(one)b))*+%(space)b*+\]" % values
+    entry = rb"%(space)b*+%(name)b%(space)b*+(?:%(one)b)" % values
+    return array + rb"|<<(?:" + entry + rb")*+" + SPACE + rb"*+>>"
+
+
+_OBJECT: Final = re.compile(
+    rb"%b*+(?:(%b)|(\d{1,9})%b++(\d{1,5})%b++R%b|(%b)|(%b)|%b)"
+    % (
+        *(SPACE, _NAME, SPACE, SPACE, _ENDS, _INTEGER),
+        *(_container(MAX_DEPTH), _OTHER),
+    ),
+    re.DOTALL,
+)
+_OF_REFERENCE: Final = 3
+_OF_INTEGER: Final = 4
+_LAST: Final = re.compile(SPACE + rb"*+\]\Z")
+_KEY: Final = re.compile(SPACE + rb"*+(?:(" + _NAME + rb")|>>)")
+
+
+def parse(data: bytes, at: int) -> tuple[Value, int]:
+    """Return the object at `at` and where it ends.
+
+    Raises:
+        NotPlainError: It is not plain, or none.
+    """
+    match = _OBJECT.match(data, at)
+    if match is None:
+        raise NotPlainError
+    kind = match.lastindex
+    if kind is None:
+        return None, match.end()
+    if kind == _OF_REFERENCE:
+        return (int(match[2]), int(match[3])), match.end()
+    return int(match[4]) if kind == _OF_INTEGER else match[kind], match.end()
+
+
+def matched(pattern: re.Pattern[bytes], data: bytes, at: int) -> re.Match[bytes]:
+    """Return the match of `pattern` at `at`. Raises `NotPlainError` where there is none."""
+    match = pattern.match(data, at)
+    if match is None:
+        raise NotPlainError
+    return match
+
+
+def dictionary(value: object) -> Dictionary:
+    """Return the entries of a dictionary.
+
+    Raises:
+        NotPlainError: `value` is none, or a key comes twice.
+    """
+    if not isinstance(value, bytes) or not value.startswith(b"<<"):
+        raise NotPlainError
+    entries: Dictionary = {}
+    at = len(b"<<")
+    count = 0
+    while (key := matched(_KEY, value, at))[1] is not None:
+        entries[key[1]], at = parse(value, key.end())
+        count += 1
+    if len(entries) != count:
+        raise NotPlainError
+    return entries
+
+
+def array(value: object) -> list[Value]:
+    """Return the items of an array. Raises `NotPlainError` where `value` is none."""
+    if not isinstance(value, bytes) or not value.startswith(b"["):
+        raise NotPlainError
+    items: list[Value] = []
+    at = len(b"[")
+    while not _LAST.match(value, at):
+        item, at = parse(value, at)
+        items.append(item)
+    return items
+
+
+def integer(value: object) -> int:
+    """Return `value`, which has to be an integer. Raises `NotPlainError`."""
+    if not isinstance(value, int):
+        raise NotPlainError
+    return value
+
+
+def reference(value: object) -> tuple[int, int]:
+    """Return `value`, which has to be a reference. Raises `NotPlainError`."""
+    if not isinstance(value, tuple):
+        raise NotPlainError
+    return value

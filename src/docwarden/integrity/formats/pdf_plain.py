@@ -1,0 +1,233 @@
+"""Proof that a plain PDF is whole, without the strict parser and the way to its process.
+
+What is proven is what tier 3 asks of a file: every page with its contents, fonts and images is
+where the file says, and the data of the contents inflate to their end. A file that is large, or
+has anything unusual in it, is not judged here. "Whole" here has to mean "intact" there, and never
+the other way round: tests/unit/integrity/test_pdf_plain.py holds the two together.
+
+Source: ISO 32000-1, 7.3.8 (streams), 7.5.7 (object streams), 7.7.3 (page tree).
+"""
+
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from docwarden.integrity.formats.pdf_objects import (
+    SPACE,
+    Dictionary,
+    NotPlainError,
+    Value,
+    array,
+    dictionary,
+    integer,
+    matched,
+    parse,
+    reference,
+)
+from docwarden.integrity.formats.pdf_sections import AT_OFFSET, IN_STREAM, locate
+from docwarden.integrity.inflate import inflate
+from docwarden.integrity.record import Failures
+from docwarden.integrity.verdict import Data
+
+MAX_BYTES: Final = 64 << 10
+MAX_PAGES: Final = 64
+MAX_INFLATED: Final = 256 << 10
+"""Bytes that the streams of one file may inflate to."""
+_PER_STREAM: Final = 1 << 10
+"""What each of them costs besides, in bytes."""
+TIER: Final = 3
+
+_HEADER: Final = re.compile(
+    rb"(\d{1,4}) (\d{1,5}) obj(?:" + SPACE + rb"{1,4}(?=\d)|" + SPACE + rb"{0,4}(?=[<\[]))"
+)
+_AFTER: Final = re.compile(SPACE + rb"{0,4}(?:endobj" + SPACE + rb"|(stream)\r?\n)")
+_AFTER_STREAM: Final = re.compile(rb"\r?\n?endstream" + SPACE + rb"{1,4}endobj" + SPACE)
+_PAIR: Final = re.compile(rb"(\d{1,4}) (\d{1,6})" + SPACE)
+_FLATE: Final = b"/FlateDecode"
+_OF_OBJECT_STREAM: Final = frozenset((b"/Type", b"/N", b"/First", b"/Length", b"/Filter"))
+
+_Unpacked = tuple[bytes, dict[tuple[int, int], int]]
+"""Of an object stream: what it inflates to, and where objects begin, by number and place."""
+
+
+class _Stream(NamedTuple):
+    dictionary: Dictionary
+    raw: bytes
+
+
+def decode_small_pdf(data: Data, tier: int) -> Failures | None:
+    """Return that nothing is wrong with a small PDF where that is sure, None where it is not."""
+    if len(data) > MAX_BYTES or tier != TIER:
+        return None
+    try:
+        _Document(bytes(data)).prove()
+    except (NotPlainError, zlib.error):
+        return None
+    return []
+
+
+class _Document:
+    """One file: where its objects are, and those that were read.
+
+    Raises:
+        NotPlainError: Something is not plain, or not right.
+        zlib.error: A stream does not inflate.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._left = MAX_INFLATED
+        # None for one that is being read, so that none leads back to itself.
+        self._known: dict[int, Value | _Stream] = {}
+        self._unpacked: dict[int, _Unpacked] = {}
+        self._proven: set[Value] = set()
+        self._rows, self._trailer = locate(data, self._inflated_at)
+
+    def prove(self) -> None:
+        """Read all that tier 3 reads."""
+        catalog = dictionary(self._get(self._trailer.get(b"/Root")))
+        if catalog.get(b"/Type") != b"/Catalog":
+            raise NotPlainError
+        waiting: list[Value] = [catalog.get(b"/Pages")]
+        seen: set[Value] = set()
+        pages = 0
+        while waiting:
+            node_at = reference(waiting.pop())
+            node = dictionary(self._get(node_at))
+            kids = node.get(b"/Kids")
+            pages += kids is None
+            if node_at in seen or pages > MAX_PAGES or len(seen) > 2 * MAX_PAGES:
+                raise NotPlainError
+            seen.add(node_at)
+            if node.get(b"/Type") != (b"/Page" if kids is None else b"/Pages"):
+                raise NotPlainError
+            self._prove_resources(node)
+            self._prove_contents(node)
+            if kids is not None:
+                waiting += array(self._resolved(kids))
+        if not pages:
+            raise NotPlainError
+
+    def _prove_resources(self, node: Dictionary) -> None:
+        for resources in self._once(node.get(b"/Resources")):
+            for kind in (b"/Font", b"/XObject"):
+                for named in self._once(resources.get(kind)):
+                    for each in named.values():
+                        self._get(each)
+
+    def _once(self, value: Value) -> Iterator[Dictionary]:
+        """Yield a dictionary that is there, and that no page before has named."""
+        if value is None or value in self._proven:
+            return
+        if isinstance(value, tuple):
+            self._proven.add(value)
+        yield dictionary(self._resolved(value))
+
+    def _prove_contents(self, node: Dictionary) -> None:
+        if b"/Contents" not in node:
+            return
+        contents = node[b"/Contents"]
+        for part in [contents] if isinstance(contents, tuple) else array(contents):
+            stream = self._get(part)
+            if not isinstance(stream, _Stream):
+                raise NotPlainError
+            if b"/Filter" in stream.dictionary:
+                named = stream.dictionary[b"/Filter"]
+                if named != _FLATE and array(named) != [_FLATE]:
+                    raise NotPlainError
+                self._spend(_PER_STREAM + inflate(stream.raw, self._left, with_checksum=False))
+
+    def _spend(self, inflated: int) -> None:
+        self._left -= inflated
+        if self._left <= 0:
+            raise NotPlainError
+
+    # --- objects
+
+    def _get(self, value: object) -> Value | _Stream:
+        """Return the object that a reference names."""
+        number, generation = reference(value)
+        if number not in self._known:
+            self._known[number] = None
+            self._known[number] = self._read(number, generation)
+        found = self._known[number]
+        if found is None:
+            raise NotPlainError
+        return found
+
+    def _resolved(self, value: Value) -> Value | _Stream:
+        return self._get(value) if isinstance(value, tuple) else value
+
+    def _read(self, number: int, generation: int) -> Value | _Stream:
+        if not 0 < number < len(self._rows):
+            raise NotPlainError
+        kind, where, more = self._rows[number]
+        if kind == AT_OFFSET and more == generation:
+            return self._read_at(where, (number, generation))
+        if kind != IN_STREAM or generation:
+            raise NotPlainError
+        if where not in self._unpacked:
+            self._unpacked[where] = self._unpack(where)
+        data, starts = self._unpacked[where]
+        if (number, more) not in starts:
+            raise NotPlainError
+        return parse(data, starts[number, more])[0]
+
+    def _read_at(self, offset: int, expected: tuple[int, int] | None = None) -> Value | _Stream:
+        data = self._data
+        header = matched(_HEADER, data, offset)
+        if expected is not None and (int(header[1]), int(header[2])) != expected:
+            raise NotPlainError
+        value, end = parse(data, header.end())
+        after = matched(_AFTER, data, end)
+        if after[1] is None:
+            return value
+        about = dictionary(value)
+        length = about.get(b"/Length")
+        size = integer(self._get(length) if isinstance(length, tuple) else length)
+        start = after.end()
+        if size < 0 or b"/F" in about:
+            raise NotPlainError
+        matched(_AFTER_STREAM, data, start + size)
+        return _Stream(about, data[start : start + size])
+
+    def _inflated_at(self, offset: int) -> tuple[Dictionary, bytes]:
+        return self._inflated(self._read_at(offset))
+
+    def _inflated(self, stream: Value | _Stream) -> tuple[Dictionary, bytes]:
+        """Return the dictionary of a stream and what it inflates to, its checksum right."""
+        if not isinstance(stream, _Stream):
+            raise NotPlainError
+        data = stream.raw
+        if b"/Filter" in stream.dictionary:
+            if stream.dictionary[b"/Filter"] != _FLATE:
+                raise NotPlainError
+            inflater = zlib.decompressobj()
+            data = inflater.decompress(data, self._left)
+            if not inflater.eof or inflater.unused_data:
+                raise NotPlainError
+        self._spend(len(data))
+        return stream.dictionary, data
+
+    def _unpack(self, number: int) -> _Unpacked:
+        """Unpack an object stream, in which everything has to be plain."""
+        if not 0 < number < len(self._rows) or self._rows[number][0] != AT_OFFSET:
+            raise NotPlainError
+        about, data = self._inflated(self._get((number, 0)))
+        count, first = integer(about.get(b"/N")), integer(about.get(b"/First"))
+        if about.get(b"/Type") != b"/ObjStm" or not about.keys() <= _OF_OBJECT_STREAM:
+            raise NotPlainError
+        starts: dict[tuple[int, int], int] = {}
+        at = end = 0
+        for place in range(count):
+            pair = matched(_PAIR, data, at)
+            at = pair.end()
+            start = first + int(pair[2])
+            if start < end:
+                raise NotPlainError
+            _, end = parse(data, start)
+            starts[int(pair[1]), place] = start
+        if at > first:
+            raise NotPlainError
+        return data, starts
