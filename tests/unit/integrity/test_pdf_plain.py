@@ -64,9 +64,19 @@ def assembled(*, trailer=b"", entry=b"%010d 00000 n \n", **changed):
         assembled(),
         assembled(_3=b"<</Type/Page/Parent 2 0 R/Contents[4 0 R 4 0 R]>>"),
         assembled(_3=b"<</Type/Page/Parent 2 0 R>>"),
+        assembled(_4=b"<< /Length 0 /Filter /FlateDecode >>\nstream\n\nendstream"),
         assembled(_2=b"<</Type/Pages/Kids 7 0 R/Count 1>>", _7=b"[3 0 R]"),
     ],
-    ids=["table", "streams", "simulator", "assembled", "two-contents", "blank", "kids-apart"],
+    ids=[
+        "table",
+        "streams",
+        "simulator",
+        "assembled",
+        "two-contents",
+        "blank",
+        "empty",
+        "kids-apart",
+    ],
 )
 def test_what_writers_write_is_proven(data):
     assert decode_small_pdf(data, 3) == []
@@ -92,6 +102,7 @@ def test_what_writers_write_is_proven(data):
         assembled(_4=b"<< /Length 4 >>\nstream\n0 0 m\nendstream"),
         assembled(_4=b"<< /Length 5 /Filter /LZWDecode >>\nstream\n0 0 m\nendstream"),
         assembled(_4=b"<< /Length 5 /Filter /FlateDecode >>\nstream\n0 0 m\nendstream"),
+        assembled(_4=b"<< /Length 1 /Filter /FlateDecode >>\nstream\nx\nendstream"),
         assembled(_4=b"<< /Length 5 /F (elsewhere) >>\nstream\n0 0 m\nendstream"),
         assembled(_4=b"<< /Length 5 >>"),
         assembled(_3=b"<< /Type /Page /Type /Page /Parent 2 0 R >>"),
@@ -128,6 +139,14 @@ def test_section_that_is_read_from_the_middle_of_its_number_is_none():
     moved = data[:9] + data[10:]
     assert decode_small_pdf(moved, 3) is None
     assert decode_pdf(moved, 3) != []
+
+
+def test_section_whose_length_stands_elsewhere_is_left_to_the_parser():
+    at = STREAMS.rindex(b"/Length ")
+    digits = STREAMS[at + 8 : STREAMS.index(b" ", at + 8)]
+    data = STREAMS.replace(b"/Length " + digits + b" ", b"/Length 1 0 R ")
+    assert data != STREAMS
+    assert decode_small_pdf(data, 3) is None
 
 
 KEYWORDS = (

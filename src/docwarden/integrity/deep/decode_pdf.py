@@ -16,7 +16,6 @@ from docwarden.integrity.checks import Mode
 from docwarden.integrity.deep.decoders import guarded
 from docwarden.integrity.deep.mend_pdf import mend
 from docwarden.integrity.formats.pdf import PdfReason, distance, find_ending, pdf_header
-from docwarden.integrity.inflate import inflate
 from docwarden.integrity.reasons import ReasonSet
 from docwarden.integrity.record import Failures
 
@@ -27,6 +26,8 @@ MAX_INFLATED: Final = 64 << 20
 """Bytes that tier 4 inflates in one document."""
 
 _HEADER_LENGTH: Final = len(b"%PDF-1.7")
+_PIECE: Final = 1 << 20
+_ZLIB_HEADER: Final = 2
 # Filters whose data qpdf proves when it decodes it.
 _TEXT_FILTERS: Final = frozenset(
     {"/LZWDecode", "/LZW", "/ASCII85Decode", "/A85", "/ASCIIHexDecode", "/AHx"}
@@ -315,3 +316,28 @@ class _Contents:
         except (zlib.error, pikepdf.PdfError) as error:
             return _words(error)
         return ""
+
+
+def inflate(raw: bytes, limit: int, *, with_checksum: bool = True) -> int:
+    """Return how many bytes `raw` inflates to, at least `limit` when it is more than that.
+
+    No bytes at all are no bytes: so qpdf writes the contents of a blank page.
+
+    Raises:
+        zlib.error: The data or its checksum is wrong, or the data ends too early.
+    """
+    if not raw:
+        return 0
+    if with_checksum:
+        inflater = zlib.decompressobj()
+    else:
+        # Readers never look at the checksum, which four bytes after the data are.
+        inflater, raw = zlib.decompressobj(-zlib.MAX_WBITS), raw[_ZLIB_HEADER:]
+    length = 0
+    while not inflater.eof and length < limit:
+        piece = inflater.decompress(raw, _PIECE)
+        length += len(piece)
+        raw = inflater.unconsumed_tail
+        if not piece and not raw and not inflater.eof:
+            raise zlib.error("the data ends before its end mark")
+    return length

@@ -45,18 +45,20 @@ def _container(depth: int) -> bytes:
     return array + rb"|<<(?:" + entry + rb")*+" + SPACE + rb"*+>>"
 
 
-_OBJECT: Final = re.compile(
-    rb"%b*+(?:(%b)|(\d{1,9})%b++(\d{1,5})%b++R%b|(%b)|(%b)|%b)"
-    % (
+def _object(depth: int) -> bytes:
+    return rb"%b*+(?:(%b)|(\d{1,9})%b++(\d{1,5})%b++R%b|(%b)|(%b)|%b)" % (
         *(SPACE, _NAME, SPACE, SPACE, _ENDS, _INTEGER),
-        *(_container(MAX_DEPTH), _OTHER),
-    ),
-    re.DOTALL,
+        *(_container(depth), _OTHER),
+    )
+
+
+_OBJECT: Final = re.compile(_object(MAX_DEPTH), re.DOTALL)
+_ENTRY: Final = re.compile(
+    SPACE + rb"*+(?:(?P<key>" + _NAME + rb")" + _object(MAX_DEPTH - 1) + rb"|>>\Z)", re.DOTALL
 )
+_LAST: Final = re.compile(SPACE + rb"*+\]\Z")
 _OF_REFERENCE: Final = 3
 _OF_INTEGER: Final = 4
-_LAST: Final = re.compile(SPACE + rb"*+\]\Z")
-_KEY: Final = re.compile(SPACE + rb"*+(?:(" + _NAME + rb")|>>)")
 
 
 def parse(data: bytes, at: int) -> tuple[Value, int]:
@@ -94,13 +96,18 @@ def dictionary(value: object) -> Dictionary:
         raise NotPlainError
     entries: Dictionary = {}
     at = len(b"<<")
-    count = 0
-    while (key := matched(_KEY, value, at))[1] is not None:
-        entries[key[1]], at = parse(value, key.end())
-        count += 1
-    if len(entries) != count:
-        raise NotPlainError
-    return entries
+    while (entry := _ENTRY.match(value, at)) is not None:
+        at = entry.end()
+        key, name, number, generation, digits, container = entry.groups()
+        if key is None:
+            return entries
+        if key in entries:
+            break
+        if number is not None:
+            entries[key] = int(number), int(generation)
+        else:
+            entries[key] = name or container or (None if digits is None else int(digits))
+    raise NotPlainError
 
 
 def array(value: object) -> list[Value]:

@@ -9,9 +9,10 @@ Source: ISO 32000-1, 7.3.8 (streams), 7.5.7 (object streams), 7.7.3 (page tree).
 """
 
 import re
-import zlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
+
+from zlib_ng import zlib_ng
 
 from docwarden.integrity.formats.pdf_objects import (
     SPACE,
@@ -25,8 +26,7 @@ from docwarden.integrity.formats.pdf_objects import (
     parse,
     reference,
 )
-from docwarden.integrity.formats.pdf_sections import AT_OFFSET, IN_STREAM, locate
-from docwarden.integrity.inflate import inflate
+from docwarden.integrity.formats.pdf_sections import AT_OFFSET, IN_STREAM, Row, locate
 from docwarden.integrity.record import Failures
 from docwarden.integrity.verdict import Data
 
@@ -44,6 +44,8 @@ _HEADER: Final = re.compile(
 _AFTER: Final = re.compile(SPACE + rb"{0,4}(?:endobj" + SPACE + rb"|(stream)\r?\n)")
 _AFTER_STREAM: Final = re.compile(rb"\r?\n?endstream" + SPACE + rb"{1,4}endobj" + SPACE)
 _PAIR: Final = re.compile(rb"(\d{1,4}) (\d{1,6})" + SPACE)
+_ZLIB_HEADER: Final = 2
+_INFLATE_ERROR: Final[type[Exception]] = zlib_ng.error  # type: ignore[assignment]
 _FLATE: Final = b"/FlateDecode"
 _OF_OBJECT_STREAM: Final = frozenset((b"/Type", b"/N", b"/First", b"/Length", b"/Filter"))
 
@@ -62,7 +64,7 @@ def decode_small_pdf(data: Data, tier: int) -> Failures | None:
         return None
     try:
         _Document(bytes(data)).prove()
-    except (NotPlainError, zlib.error):
+    except (NotPlainError, _INFLATE_ERROR):
         return None
     return []
 
@@ -72,7 +74,7 @@ class _Document:
 
     Raises:
         NotPlainError: Something is not plain, or not right.
-        zlib.error: A stream does not inflate.
+        zlib_ng.error: A stream does not inflate.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -82,6 +84,7 @@ class _Document:
         self._known: dict[int, Value | _Stream] = {}
         self._unpacked: dict[int, _Unpacked] = {}
         self._proven: set[Value] = set()
+        self._rows: list[Row] = []  # none is known while the section is read
         self._rows, self._trailer = locate(data, self._inflated_at)
 
     def prove(self) -> None:
@@ -117,12 +120,10 @@ class _Document:
                         self._get(each)
 
     def _once(self, value: Value) -> Iterator[Dictionary]:
-        """Yield a dictionary that is there, and that no page before has named."""
-        if value is None or value in self._proven:
-            return
-        if isinstance(value, tuple):
+        """Yield a dictionary that is there, unless a page before had the same."""
+        if value is not None and value not in self._proven:
             self._proven.add(value)
-        yield dictionary(self._resolved(value))
+            yield dictionary(self._resolved(value))
 
     def _prove_contents(self, node: Dictionary) -> None:
         if b"/Contents" not in node:
@@ -136,12 +137,19 @@ class _Document:
                 named = stream.dictionary[b"/Filter"]
                 if named != _FLATE and array(named) != [_FLATE]:
                     raise NotPlainError
-                self._spend(_PER_STREAM + inflate(stream.raw, self._left, with_checksum=False))
+                if not stream.raw:
+                    continue  # so qpdf writes the contents of a blank page
+                # Readers never look at the checksum, which four bytes after the data are.
+                self._inflate(stream.raw[_ZLIB_HEADER:], -zlib_ng.MAX_WBITS)
 
-    def _spend(self, inflated: int) -> None:
-        self._left -= inflated
-        if self._left <= 0:
+    def _inflate(self, raw: bytes, window: int) -> bytes:
+        """Return what data inflate to, all of them, within what is left of the budget."""
+        inflater = zlib_ng.decompressobj(window)
+        data: bytes = inflater.decompress(raw, self._left)
+        self._left -= _PER_STREAM + len(data)
+        if not inflater.eof or self._left <= 0:
             raise NotPlainError
+        return data
 
     # --- objects
 
@@ -176,8 +184,8 @@ class _Document:
 
     def _read_at(self, offset: int, expected: tuple[int, int] | None = None) -> Value | _Stream:
         data = self._data
-        header = matched(_HEADER, data, offset)
-        if expected is not None and (int(header[1]), int(header[2])) != expected:
+        header = _HEADER.match(data, offset)
+        if header is None or (expected and (int(header[1]), int(header[2])) != expected):
             raise NotPlainError
         value, end = parse(data, header.end())
         after = matched(_AFTER, data, end)
@@ -203,11 +211,7 @@ class _Document:
         if b"/Filter" in stream.dictionary:
             if stream.dictionary[b"/Filter"] != _FLATE:
                 raise NotPlainError
-            inflater = zlib.decompressobj()
-            data = inflater.decompress(data, self._left)
-            if not inflater.eof or inflater.unused_data:
-                raise NotPlainError
-        self._spend(len(data))
+            data = self._inflate(data, zlib_ng.MAX_WBITS)
         return stream.dictionary, data
 
     def _unpack(self, number: int) -> _Unpacked:
