@@ -22,6 +22,8 @@ from docwarden.upstream.origin import Origin
 from docwarden.upstream.pool import Pool
 from docwarden.upstream.response_parser import AnswerReader
 
+# Seconds; less than the request's own time, which ends everything.
+PATIENCE = 15.0
 ON_THE_WAY: list[tuple[Any, str]] = [
     (AdaptiveLimiter, "release"),
     (AdaptiveLimiter, "try_acquire"),
@@ -82,7 +84,10 @@ async def test_hundred_requests_after_a_defect_are_answered(
     # Some are met by the first request, some by one that finds a kept connection, or by a timer.
     for _ in range(20):
         if not met:
-            await asyncio.wait((asyncio.ensure_future(gateway.get("/1")),))
+            _, waiting = await asyncio.wait(
+                (asyncio.ensure_future(gateway.get("/1")),), timeout=PATIENCE
+            )
+            assert not waiting, "whoever meets the defect is told, or cut off"
             await asyncio.sleep(0.05)
     assert met, "it is on the way"
     answers = []

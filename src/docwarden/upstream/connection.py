@@ -244,10 +244,15 @@ class Connection:
         """Hand over how the exchange ended, then the connection to the pool."""
         answer = self._answer
         self._answer = None
-        self._reader.forget()
         if answer is not None and not answer.done():
             if isinstance(end, Exception):
                 answer.set_exception(end)
             else:
                 answer.set_result(end)
-        self._on_finished(self)
+        try:
+            self._reader.forget()
+        except BaseException:
+            self.abort()  # what it still holds must not become part of the next answer
+            raise
+        finally:
+            self._on_finished(self)
