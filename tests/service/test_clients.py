@@ -244,7 +244,7 @@ async def test_patient_reader_of_a_large_body_gets_all_of_it(
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
 async def test_client_that_leaves_cancels_its_upstream_work(reset, start_gateway, simulator, until):
     gateway = await start_gateway(
-        simulator.url + "/fault/drip/100/{id}",
+        simulator.url + "/fault/drip/1000/{id}",
         request_timeout="30s",
         attempt_timeout="30s",
     )

@@ -196,10 +196,11 @@ async def test_secrets_are_masked(start_gateway, simulator, watch):
 
 
 async def test_readings_are_taken_while_nobody_looks_and_oftener_while_somebody_does(
-    gateway, watch, monkeypatch
+    start_gateway, simulator, watch, monkeypatch
 ):
-    feed = gateway.app.observability.feed
     monkeypatch.setattr("docwarden.admin.console.feed.IDLE_PERIOD", 0.01)
+    gateway = await start_gateway(simulator.url)
+    feed = gateway.app.observability.feed
     taken = len(feed._points)
     await until(lambda: len(feed._points) >= taken + 3)
     monkeypatch.setattr("docwarden.admin.console.feed.IDLE_PERIOD", 3600.0)

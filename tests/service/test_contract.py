@@ -15,7 +15,10 @@ async def pdf_gateway(start_gateway, simulator):
     return await start_gateway(simulator.url + PDF)
 
 
-async def test_document_is_delivered_byte_for_byte_with_the_type_of_its_bytes(gateway, simulator):
+async def test_document_is_delivered_byte_for_byte_with_the_type_of_its_bytes(
+    start_gateway, simulator
+):
+    gateway = await start_gateway(simulator.url, integrity_tier="3")
     answer = await gateway.get("/529852")
     assert answer.status == 200
     assert hashlib.sha256(answer.body).hexdigest() in simulator.held

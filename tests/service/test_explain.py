@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from docwarden.cli.main import main
 from docwarden.core.errors import Cause
 from docwarden.integrity.registry import REASONS
 from docwarden.simulator.documents import make
@@ -50,6 +51,7 @@ async def start(*words, **env):
 
 
 async def explain(upstream, *words, **env):
+    """Run the command in a process of its own, as people do."""
     process = await start("7", "--upstream-url", upstream, *words, **env)
     try:
         out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
@@ -57,6 +59,21 @@ async def explain(upstream, *words, **env):
         process.kill()
         raise
     return Run(process.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture
+def explain_here(monkeypatch, capsys):
+    """Runs the command in a thread of this process, which saves the start of another."""
+
+    async def run(upstream, *words, **env):
+        for name, value in (SETTINGS | env).items():
+            monkeypatch.setenv(name, value)
+        status = await asyncio.wait_for(
+            asyncio.to_thread(main, ("explain", "7", "--upstream-url", upstream, *words)), PATIENCE
+        )
+        return Run(status, *capsys.readouterr())
+
+    return run
 
 
 # Each path with what the explanation calls it.
@@ -125,13 +142,13 @@ def test_every_fault_of_the_simulator_is_asked_about():
 
 
 @pytest.mark.parametrize("path", FAULTY)
-async def test_fault_is_named_with_status_1(path, simulator):
+async def test_fault_is_named_with_status_1(path, simulator, explain_here):
     suffix = ".png" if path == "flip" else ""
     # None of them needs a deep check to be found.
     env = {"DOCWARDEN_INTEGRITY_TIER": "2"}
     if path.split("/")[0] in QUIET:
         env["DOCWARDEN_ATTEMPT_TIMEOUT"] = "300ms"
-    run = await explain(f"{simulator.url}/fault/{path}/{{id}}{suffix}", "--json", **env)
+    run = await explain_here(f"{simulator.url}/fault/{path}/{{id}}{suffix}", "--json", **env)
     assert (run.status, run.err) == (REFUSED, "")
     assert [each["reason"] for each in run.told["attempts"]][-1] == FAULTY[path]
     client = run.told["client"]
@@ -146,8 +163,8 @@ async def test_fault_is_named_with_status_1(path, simulator):
 
 
 @pytest.mark.parametrize("path", HARMLESS)
-async def test_harmless_fault_is_observed_with_status_0(path, simulator):
-    run = await explain(f"{simulator.url}/fault/{path}/{{id}}", "--json")
+async def test_harmless_fault_is_observed_with_status_0(path, simulator, explain_here):
+    run = await explain_here(f"{simulator.url}/fault/{path}/{{id}}", "--json")
     assert (run.status, run.err) == (DELIVERED, "")
     (attempt,) = run.told["attempts"]
     assert attempt["result"] == "intact"

@@ -213,7 +213,7 @@ async def test_deep_checks_that_do_not_start_are_said_in_one_line(
     command = "docwarden.integrity.deep.supervisor.server_command"
     monkeypatch.setattr(command, lambda: ("/bin/false",))
     with pytest.raises(StartError, match=r"the process of the deep checks: .*status 1"):
-        await start_gateway(upstream)
+        await start_gateway(upstream, integrity_tier="3")
 
 
 async def test_ctrl_c_skips_the_drain_delay(serve, upstream):

@@ -22,7 +22,10 @@ PDF = "document/pdf/{id}"
 @pytest.fixture
 async def team(serve, simulator_process):
     return await serve(
-        f"http://127.0.0.1:{simulator_process.port}/{PDF}", workers="3", drain_delay="300ms"
+        f"http://127.0.0.1:{simulator_process.port}/{PDF}",
+        workers="3",
+        drain_delay="300ms",
+        integrity_tier="2",  # no process of deep checks for each of them
     )
 
 
@@ -30,7 +33,10 @@ async def team(serve, simulator_process):
 async def two_workers(output, until):
     """Two workers under a supervisor in this process, ended by SIGTERM."""
     given = {"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0", "workers": "2"}
-    with output.open("wb") as file:
+    with output.open("wb") as file, pytest.MonkeyPatch.context() as environment:
+        # What the workers go by: no drain and no processes of deep checks.
+        environment.setenv("DOCWARDEN_DRAIN_DELAY", "0s")
+        environment.setenv("DOCWARDEN_INTEGRITY_TIER", "2")
         log = open_log(format_name="json", level="info", descriptor=file.fileno())
         team = supervisor.Supervisor(load(given, environ={}), log)
         running = asyncio.ensure_future(team.run())
@@ -167,7 +173,6 @@ async def test_place_of_a_worker_that_could_not_start_again_is_kept(monkeypatch,
         return await start((*words, *wrong))
 
     monkeypatch.setattr(Worker, "start", third_fails)
-    monkeypatch.setenv("DOCWARDEN_DRAIN_DELAY", "0s")
     async with two_workers(tmp_path / "log", until) as team:
         os.kill(team.workers[0].process.pid, signal.SIGKILL)
         await until(lambda: len(starts) == 4, "the place is tried again")
