@@ -20,7 +20,7 @@ _LINK: Final = re.compile(r"https?://[\x21-\x7e]+")
 
 
 def parse_upstream_url(text: str) -> str:
-    """Return an http or https URL whose path may hold `{id}`.
+    """Return an http or https URL whose path may hold `{id}` once.
 
     Raises:
         ValueError: for anything else, credentials, queries and fragments among them.
@@ -38,6 +38,10 @@ def parse_upstream_url(text: str) -> str:
         raise ValueError(problem)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError(f"{problem}, without credentials, query or fragment")
+    if text.count("{id}") > 1:
+        raise ValueError(f"{problem}, with {{id}} once or not at all")
+    if "{id}" in text and "{id}" not in parts.path:
+        raise ValueError(f"{problem}, with {{id}} in its path only")
     return text
 
 
