@@ -45,8 +45,10 @@ test-bare: ## Prove demo and tests in an empty Debian 12 that has Python, make a
 	tests/bare/run.sh
 
 .PHONY: fuzz
-fuzz: $(READY) ## Fuzz the structure walks for a minute (SECONDS=n)
+fuzz: $(READY) ## Fuzz structure walks, requests and answers for a minute each (SECONDS=n)
 	$(BIN)/python tests/fuzz/fuzz_walkers.py --seconds $(or $(SECONDS),60)
+	$(BIN)/python tests/fuzz/fuzz_readers.py requests --seconds $(or $(SECONDS),60)
+	$(BIN)/python tests/fuzz/fuzz_readers.py answers --seconds $(or $(SECONDS),60)
 
 .PHONY: test-redis
 test-redis: $(READY) ## Test the store in Redis against a real server
