@@ -252,10 +252,10 @@ def bystander(ask: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
 
     @contextlib.asynccontextmanager
     async def watch(port: int, path: str, *, pause: float = 0.05) -> AsyncIterator[Seen]:
-        seen = Seen()
+        seen, over = Seen(), asyncio.Event()
 
         async def go_on() -> None:
-            while True:
+            while not over.is_set():
                 started = time.monotonic()
                 try:
                     status = (await asyncio.wait_for(ask(port, path), 5.0)).status
@@ -269,9 +269,10 @@ def bystander(ask: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
         try:
             yield seen
         finally:
-            asking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asking
+            # Not cancelled: up to Python 3.11, `wait_for` forgets a cancellation that comes with
+            # its result, and the asking would never end.
+            over.set()
+            await asking
 
     return watch
 
