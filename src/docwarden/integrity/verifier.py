@@ -180,6 +180,7 @@ class Verifier:
 
     def _settle(self, check: _Check, outcome: Verdict | BaseException) -> None:
         self._forget(check)
+        check.job = None  # which knows the check: a cycle that would keep the document
         check.finish(outcome)
 
     def _forget(self, check: _Check) -> None:
@@ -190,8 +191,9 @@ class Verifier:
     def _abandon(self, check: _Check) -> None:
         """End a check that nobody waits for any more."""
         self._forget(check)
-        if check.job is not None and self._deep is not None:
-            self._deep.cancel(check.job)
+        job, check.job = check.job, None
+        if job is not None and self._deep is not None:
+            self._deep.cancel(job)
 
     def _needs_deep(self, media_type: str | None, findings: tuple[Finding, ...]) -> bool:
         return (

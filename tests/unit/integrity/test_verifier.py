@@ -1,6 +1,8 @@
 import asyncio
+import gc
 import math
 import threading
+import weakref
 import zlib
 from typing import Any
 
@@ -249,3 +251,40 @@ async def test_nothing_is_pending_after_all_verifications(documents):
     verifier = Verifier(policy=Policy(), deep=Deep())
     await asyncio.gather(*(verifier.verify(document) for document in documents.values()))
     assert not verifier._pending
+
+
+class Body(bytearray):
+    """A document that can be watched, as bytes cannot."""
+
+
+@pytest.fixture
+def no_collection():
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collection")
+async def test_document_goes_with_its_verdict_and_not_with_the_next_collection(documents):
+    deep = Deep()
+    body = Body(documents["jpeg"])
+    gone = weakref.ref(body)
+    await Verifier(policy=Policy(), deep=deep).verify(body)
+    assert deep.calls == 1
+    del body
+    assert gone() is None
+
+
+@pytest.mark.usefixtures("no_collection")
+async def test_document_goes_with_the_last_who_waits_for_it(documents):
+    deep = DeepChecker()
+    deep._running, deep._loop = True, asyncio.get_running_loop()  # and no worker ever
+    verifier = Verifier(policy=Policy(), deep=deep)
+    body = Body(documents["jpeg"])
+    gone = weakref.ref(body)
+    waiting = asyncio.create_task(verifier.verify(body))
+    await _until(lambda: deep.waiting)
+    waiting.cancel()
+    await asyncio.wait((waiting,))
+    del body, waiting
+    assert gone() is None

@@ -143,6 +143,7 @@ class DeepChecker:
         """Forget a job whose answer nobody needs; a worker that is at it goes on."""
         if not job.done:
             job.done = True
+            job.data = b""  # nobody's memory any more; what is on its way has a view of its own
             self._schedule.discard(job)
 
     async def close(self) -> None:
