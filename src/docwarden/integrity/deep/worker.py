@@ -20,6 +20,7 @@ from docwarden.integrity.registry import MEDIA_TYPES
 
 _BUFFER: Final = 192 << 10  # most documents come with one system call
 _LARGE: Final = 1 << 20
+"""Bytes from which a document is received in one piece."""
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
@@ -84,8 +85,10 @@ class _Inbox:
             return self._buffer[at : self._at]
         parts = [self._buffer[at:]]
         lacking = size - len(parts[0])
+        if lacking >= _LARGE:
+            return self._read_large(size, parts[0])
         while lacking > 0:
-            self._buffer = self._receive(max(lacking, _BUFFER) if lacking < _LARGE else _LARGE)
+            self._buffer = self._receive(max(lacking, _BUFFER))
             self._at = min(lacking, len(self._buffer))
             if not self._buffer:
                 break
@@ -93,12 +96,39 @@ class _Inbox:
             lacking -= self._at
         return b"".join(parts)
 
+    def _read_large(self, size: int, begun: bytes) -> bytes:
+        """Receive straight to where it stays: pieces to be joined would take its memory twice."""
+        self._buffer, self._at = b"", 0
+        self._before_waiting()
+        data, place = _unfilled_bytes(size)
+        at = len(begun)
+        place[:at] = begun
+        while at < size:
+            received = self._socket.recv_into(place[at:], 0, socket.MSG_WAITALL)
+            if not received:
+                return data[:at]
+            at += received
+        return data
+
     def _receive(self, size: int) -> bytes:
         try:
             return self._socket.recv(size, socket.MSG_DONTWAIT)
         except BlockingIOError:
             self._before_waiting()
             return self._socket.recv(size)
+
+
+def _unfilled_bytes(size: int) -> tuple[bytes, memoryview]:
+    """Return bytes that the caller fills by the view before anybody reads them.
+
+    The Python/C API lets only its caller write to a bytes object, and as long as it is new
+    (PyBytes_FromStringAndSize); decoders take no other kind without a copy.
+    """
+    make, address = ctypes.pythonapi.PyBytes_FromStringAndSize, ctypes.pythonapi.PyBytes_AsString
+    make.argtypes, make.restype = (ctypes.c_char_p, ctypes.c_ssize_t), ctypes.py_object
+    address.argtypes, address.restype = (ctypes.py_object,), ctypes.c_void_p
+    data: bytes = make(None, size)
+    return data, memoryview((ctypes.c_char * size).from_address(address(data))).cast("B")
 
 
 def _decode(head: bytes, source: Source, decoders: Mapping[str, Decode]) -> Failures | None:
