@@ -282,7 +282,7 @@ async def test_failures_in_a_row_do_not_stop_the_checker(hostile):
 
 async def test_cancelled_check_does_not_put_the_socket_out_of_step(hostile, gate):
     slow = [asyncio.create_task(look(hostile, size + b"wait")) for size in (LARGE, b"")]
-    await until(lambda: all(channel.under_way for channel in hostile._channels.values()))
+    await until(lambda: all(channel.under_way for channel in hostile._workers.channels.values()))
     waiting = asyncio.create_task(look(hostile, LARGE + b"crash"))
     await asyncio.sleep(0)
     assert hostile.waiting == 1
@@ -299,11 +299,11 @@ async def test_cancelled_check_does_not_put_the_socket_out_of_step(hostile, gate
 
 async def test_documents_that_share_a_worker_with_one_that_ends_it_are_not_blamed(hostile, gate):
     gates = [asyncio.create_task(look(hostile, size + b"wait")) for size in (LARGE, b"")]
-    await until(lambda: all(channel.under_way for channel in hostile._channels.values()))
+    await until(lambda: all(channel.under_way for channel in hostile._workers.channels.values()))
     bad = asyncio.create_task(look(hostile, b"crash"))
     behind = [asyncio.create_task(look(hostile, b"fine")) for _ in range(8)]
     await asyncio.sleep(0)
-    assert max(len(channel.under_way) for channel in hostile._channels.values()) > 1
+    assert max(len(channel.under_way) for channel in hostile._workers.channels.values()) > 1
     gate.touch()
     assert await bad == [Reason.DEEP_CHECK_CRASHED]
     assert await asyncio.gather(*behind, *gates) == [[]] * 10
@@ -421,8 +421,10 @@ async def test_worker_inherits_neither_environment_nor_descriptors(hostile_comma
 
 async def test_worker_that_is_killed_at_work_is_replaced(hostile):
     asked = asyncio.create_task(look(hostile, b"hang"))
-    await until(lambda: any(each.under_way and each.pid for each in hostile._channels.values()))
-    (busy,) = [channel for channel in hostile._channels.values() if channel.under_way]
+    await until(
+        lambda: any(each.under_way and each.pid for each in hostile._workers.channels.values())
+    )
+    (busy,) = [channel for channel in hostile._workers.channels.values() if channel.under_way]
     os.kill(busy.pid, signal.SIGKILL)
     assert await asked == [Reason.DEEP_CHECK_CRASHED]
     assert await look(hostile, b"fine") == []
@@ -440,7 +442,7 @@ async def test_worker_that_is_killed_while_idle_costs_no_document(hostile):
 async def test_fork_server_that_is_killed_is_replaced_with_its_workers(hostile):
     await until(lambda: len(workers()) == 2)
     asked = asyncio.create_task(look(hostile, b"hang"))
-    await until(lambda: any(channel.under_way for channel in hostile._channels.values()))
+    await until(lambda: any(channel.under_way for channel in hostile._workers.channels.values()))
     old, before = servers(), workers()
     os.kill(old[0], signal.SIGKILL)
     assert await asked == [Reason.DEEP_CHECK_CRASHED]
@@ -454,7 +456,7 @@ async def test_close_answers_what_waits_and_ends_every_process(hostile_command):
     await deep.start()
     await until(lambda: len(workers()) == 3)
     tasks = [asyncio.create_task(look(deep, b"hang")) for _ in range(6)]
-    await until(lambda: any(channel.under_way for channel in deep._channels.values()))
+    await until(lambda: any(channel.under_way for channel in deep._workers.channels.values()))
     await deep.close()
     assert await asyncio.gather(*tasks) == [[Reason.DEEP_CHECK_CRASHED]] * 6
     assert everybody() == []
@@ -474,7 +476,8 @@ async def test_gateway_that_dies_leaves_no_process(hostile_command):
             await deep.check(b"fine", "image/gif", Policy())
             asyncio.ensure_future(deep.check(b"hang", "image/gif", Policy()))
             await asyncio.sleep(0.1)
-            print(deep._server._process.pid, *(each.pid for each in deep._channels.values()))
+            workers = deep._workers
+            print(workers._server._process.pid, *(each.pid for each in workers.channels.values()))
             os.kill(os.getpid(), signal.SIGKILL)
         asyncio.run(main())
     """

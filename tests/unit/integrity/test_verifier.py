@@ -276,9 +276,10 @@ async def test_document_goes_with_its_verdict_and_not_with_the_next_collection(d
 
 
 @pytest.mark.usefixtures("no_collection")
-async def test_document_goes_with_the_last_who_waits_for_it(documents):
+async def test_document_goes_with_the_last_who_waits_for_it(documents, monkeypatch):
     deep = DeepChecker()
-    deep._running, deep._loop = True, asyncio.get_running_loop()  # and no worker ever
+    deep._running, deep._loop = True, asyncio.get_running_loop()
+    monkeypatch.setattr(deep, "_dispatch", lambda: None)  # there is no worker ever
     verifier = Verifier(policy=Policy(), deep=deep)
     body = Body(documents["jpeg"])
     gone = weakref.ref(body)
