@@ -326,6 +326,23 @@ async def test_small_documents_do_not_wait_behind_large_ones(hostile, gate):
     assert await asyncio.gather(*large) == [[]] * 6
 
 
+async def test_documents_of_much_memory_are_looked_at_one_after_the_other(hostile_command, gate):
+    deep = DeepChecker(workers=2, command=hostile_command)
+    await deep.start()
+    try:
+        # A screen of 512 million pixels, each a byte to the decoder.
+        giants = [
+            asyncio.create_task(look(deep, b"GIF89a\xff\x7f\x00\x40" + b"wait")) for _ in range(3)
+        ]
+        await until(lambda: deep.waiting == 2)
+        assert await look(deep, b"fine") == []
+        assert deep.waiting == 2
+        gate.touch()
+        assert await asyncio.gather(*giants) == [[]] * 3
+    finally:
+        await deep.close()
+
+
 async def test_document_that_would_wait_in_vain_is_refused_at_once(hostile, gate):
     loop = asyncio.get_running_loop()
     large = [asyncio.create_task(look(hostile, bytes(8 << 20) + b"wait")) for _ in range(4)]

@@ -54,6 +54,8 @@ class Format:
         streams: Whether the decoder reads a `Source` and needs no document held whole.
         decode_cost: How many seconds of CPU time the decoder will take, roughly; decides about
             the order of documents, and about nothing else.
+        decode_memory: How many bytes the decoder's process will take for the document, roughly;
+            decides about which are looked at together, and about nothing else.
         decode_small: What the decoder would return of a document and a tier, where that takes a
             fraction of a millisecond without any library that the gateway does not have; None for
             any other document.
@@ -78,6 +80,7 @@ class Format:
     open_ended: bool = False
     streams: bool = False
     decode_cost: Callable[[Data], float] = lambda data: 0.0003 + len(data) * 50e-9  # 20 MB/s
+    decode_memory: Callable[[Data], int] = lambda data: 3 * len(data)
     decode_small: Callable[[Data, int], Failures | None] = lambda _data, _tier: None
     decode_check: CheckSet = Check.IMAGE_DECODE
     checks: type[CheckSet] | None = None

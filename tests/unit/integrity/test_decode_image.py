@@ -6,9 +6,8 @@ from struct import pack
 import pytest
 from PIL import Image
 
-from docwarden.integrity.deep.decode_image import MAX_WEBP_PIXELS
 from docwarden.integrity.deep.decoders import load_decoder
-from docwarden.integrity.formats.webp import canvas_pixels
+from docwarden.integrity.formats.webp import MAX_DECODED_PIXELS, canvas_pixels
 from docwarden.integrity.policy import Policy
 from docwarden.integrity.reasons import Reason
 from docwarden.integrity.sniff import sniff
@@ -43,10 +42,10 @@ def _large(width, height, kind, saved):
 
 @pytest.mark.parametrize("kind", ["VP8X", "VP8L", "VP8 "])
 def test_webp_of_a_large_canvas_is_not_opened(saved, monkeypatch, kind):
-    data = _large(6_000, 4_001, kind, saved)
+    data = _large(5_000, 4_001, kind, saved)
     assert data[12:16].decode() == kind
-    assert canvas_pixels(data) == 6_000 * 4_001 > MAX_WEBP_PIXELS
-    monkeypatch.setattr("PIL.WebPImagePlugin.WebPImageFile", lambda _: pytest.fail("opened"))
+    assert canvas_pixels(data) == 5_000 * 4_001 > MAX_DECODED_PIXELS
+    monkeypatch.setattr("PIL._webp.WebPAnimDecoder", lambda _: pytest.fail("opened"))
     assert reasons(data) == []
 
 

@@ -28,6 +28,7 @@ class Channel:
         small_only: whether it takes small jobs only.
         pid: its process id, 0 until it is told.
         under_way: jobs that have no answer yet; it answers several together.
+        held: bytes that its large jobs are expected to take.
         watch: follows the job that it is at.
         blamed: whether its failure has been told and counted.
         gone: whether it takes no more jobs.
@@ -35,7 +36,7 @@ class Channel:
 
     __slots__ = (
         "_answered", "_began", "_inbox", "_load", "_loop", "_outbox", "_sending", "_socket",
-        "blamed", "gone", "number", "pid", "small_only", "under_way", "watch",
+        "blamed", "gone", "held", "number", "pid", "small_only", "under_way", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +46,7 @@ class Channel:
         self.small_only = small_only
         self.pid = 0
         self.under_way: deque[Job] = deque()
+        self.held = 0
         self.watch = JobWatch()
         self.blamed = False
         self.gone = False
@@ -76,6 +78,7 @@ class Channel:
             self._began = time.monotonic()
         self.under_way.append(job)
         self._load += job.cost
+        self.held += 0 if job.small else job.memory
         head = protocol.encode_job(job.data, job.media_type, job.tier)
         self._outbox += (memoryview(head), memoryview(job.data))
         if not self._sending:
@@ -156,5 +159,6 @@ class Channel:
                 self._inbox = self._inbox[end:]
                 job = self.under_way.popleft()
                 self._load = self._load - job.cost if self.under_way else 0.0
+                self.held -= 0 if job.small else job.memory
                 began, self._began = self._began, time.monotonic()
                 self._answered(self, job, findings, self._began - began)

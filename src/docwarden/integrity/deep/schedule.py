@@ -1,10 +1,12 @@
 """Which document is looked at next: what waits for a worker, in which order, and who is refused.
 
 Rules of this file
-    - A job's cost is CPU time as estimated from its size. Up to `SMALL` it is small, else large.
+    - A job's cost is CPU time as estimated from its size. Up to `SMALL` it is small, unless it
+      takes more than `LIGHT` bytes of memory; else it is large.
     - Small jobs never wait behind large ones: one worker takes small ones only.
     - Cheap ones come first, but nobody waits for ever: a job is overtaken by those only that come
       within `AGING` times its cost.
+    - Large jobs under way take no more memory than `MEMORY` together, or there is but one.
     - A worker is handed further small jobs before it has answered, up to `AHEAD`, so that it need
       not sleep in between.
     - A job is refused at once when the queue is full, or what is ahead of it will most likely not
@@ -27,6 +29,11 @@ from docwarden.integrity.verdict import Data, Finding
 
 SMALL: Final = 0.010
 """Seconds of CPU time: several page scans, or a PDF of some hundred kilobytes."""
+LIGHT: Final = 16 << 20
+"""Bytes of memory beside what the process has loaded."""
+MEMORY: Final = 160 << 20
+"""Bytes likewise. A container of 512 MiB has them to spare beside `DOCWARDEN_MAX_BUFFERED_BYTES`,
+and as many again for a WebP of the most pixels, which has to be alone."""
 AHEAD: Final = 0.003
 """Seconds of CPU time that a worker is handed beyond the job that it is at."""
 AGING: Final = 4.0
@@ -54,6 +61,7 @@ class Job:
         deadline: monotonic second by which an answer is of use.
         finish: takes what is found.
         cost: CPU seconds that it is expected to take.
+        memory: bytes that its worker is expected to take for it.
         done: whether it was answered, or nobody waits for it any more.
     """
 
@@ -63,15 +71,18 @@ class Job:
     deadline: float
     finish: Callable[[tuple[Finding, ...]], None]
     cost: float = field(init=False)
+    memory: int = field(init=False)
     done: bool = False
 
     def __post_init__(self) -> None:
-        self.cost = MEDIA_TYPES[self.media_type].decode_cost(self.data)
+        record = MEDIA_TYPES[self.media_type]
+        self.cost = record.decode_cost(self.data)
+        self.memory = record.decode_memory(self.data)
 
     @property
     def small(self) -> bool:
         """Whether it may go to the worker for small ones."""
-        return self.cost <= SMALL
+        return self.cost <= SMALL and self.memory <= LIGHT
 
     def keep_apart(self) -> None:
         """Have it looked at by a worker that has no other job at the same time."""
@@ -106,6 +117,11 @@ class _Lane:
         """Add a job."""
         heapq.heappush(self._heap, (turn, next(self._numbers), job))
         self.cost += job.cost
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the next job is expected to take."""
+        return self._heap[0][2].memory if self._heap else 0
 
     def pop(self, max_cost: float) -> Job | None:
         """Return the next job and forget it, if it costs no more than `max_cost`."""
@@ -165,9 +181,21 @@ class Schedule:
         """Let a job wait that was accepted before."""
         self._lane(job).push(job, now + AGING * job.cost)
 
-    def next(self, *, small_only: bool = False, max_cost: float = math.inf) -> Job | None:
-        """Return the job that is next, of no more than `max_cost`, and forget it."""
-        large_is_next = not small_only and self._large.turn < self._small.turn
+    def next(
+        self, *, small_only: bool = False, max_cost: float = math.inf, held: int = 0
+    ) -> Job | None:
+        """Return the job that is next, of no more than `max_cost`, and forget it.
+
+        Args:
+            small_only: Whether large ones are passed over.
+            max_cost: Seconds of CPU time.
+            held: Bytes that large jobs under way take.
+        """
+        large_is_next = (
+            not small_only
+            and self._large.turn < self._small.turn
+            and (not held or held + self._large.memory <= MEMORY)
+        )
         return (self._large if large_is_next else self._small).pop(max_cost)
 
     def discard(self, job: Job) -> None:

@@ -166,13 +166,19 @@ class DeepChecker:
 
     def _dispatch(self) -> None:
         """Hand jobs to the workers that have room."""
+        channels = self._workers.channels.values()
+        held = sum([channel.held for channel in channels])
         for busy in self._order:
-            for channel in self._workers.channels.values():
+            for channel in channels:
                 while bool(channel.under_way) is busy and (room := channel.room) > 0:
-                    job = self._schedule.next(small_only=channel.small_only, max_cost=room)
+                    job = self._schedule.next(
+                        small_only=channel.small_only, max_cost=room, held=held
+                    )
                     if job is None:
                         break
+                    held -= channel.held
                     channel.send(job)
+                    held += channel.held
         self._workers.keep_watching()
 
     def worker_answered(self, channel: Channel, job: Job, message: bytes, seconds: float) -> None:

@@ -177,6 +177,11 @@ def _table_length(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & _TABLE_FLAG else 0
 
 
+def _canvas_pixels(data: Data) -> int:
+    """Return how many pixels the screen has, each a byte to its decoder (GIF89a, section 18)."""
+    return int.from_bytes(data[6:8], "little") * int.from_bytes(data[8:10], "little")
+
+
 FORMAT: Final = Format(
     name="GIF",
     media_type="image/gif",
@@ -185,6 +190,7 @@ FORMAT: Final = Format(
     end_mark=b";",
     walk=walk_gif,
     decoder="docwarden.integrity.deep.decode_gif:decode_gif",
+    decode_memory=lambda data: 3 * len(data) + _canvas_pixels(data),
     checks=GifCheck,
     reasons=GifReason,
 )

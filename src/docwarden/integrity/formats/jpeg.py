@@ -13,7 +13,7 @@ from typing import Final
 
 from docwarden.integrity.broken import BrokenError
 from docwarden.integrity.checks import CheckSet, Mode
-from docwarden.integrity.formats.jpeg_headers import FRAMES, HeaderError, Headers
+from docwarden.integrity.formats.jpeg_headers import FRAMES, HeaderError, Headers, coefficient_bytes
 from docwarden.integrity.reasons import Reason, ReasonSet
 from docwarden.integrity.record import Format, Walked
 from docwarden.integrity.verdict import Data, Finding
@@ -248,6 +248,7 @@ FORMAT: Final = Format(
     walk=walk_jpeg,
     end_needs_decoder=True,
     decoder="docwarden.integrity.deep.decode_jpeg:decode_jpeg",
+    decode_memory=lambda data: 3 * len(data) + coefficient_bytes(data),
     checks=JpegCheck,
     reasons=JpegReason,
 )

@@ -5,7 +5,10 @@ decides, since a document that every reader shows in silence is whole: tables 0 
 those of annex K when a file defines none (Motion JPEG), a table that no scan uses may be nonsense.
 """
 
+from contextlib import suppress
 from typing import Final, NamedTuple
+
+from docwarden.integrity.verdict import Data
 
 FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of frame headers (table B.1)."""
@@ -18,6 +21,7 @@ _BLOCK: Final = 64
 _MAX_MCU_BLOCKS: Final = 10  # B.2.3
 _MAX_CODES: Final = 256
 _MAX_DC_SYMBOL: Final = 15
+_MAX_SEGMENTS: Final = 256  # before the frame header; a profile takes 255 at most
 _FINEST: Final = 13  # the largest Al that a decoder can work with (G.1.1.1.2)
 
 
@@ -210,3 +214,19 @@ class Headers:
         if direct and max(table[16:], default=0) > _MAX_DC_SYMBOL:
             raise HeaderError(f"the Huffman table {kind:#04x} has impossible symbols")
         self._checked.add(kind)
+
+
+def coefficient_bytes(data: Data) -> int:
+    """Return the bytes of coefficients that a decoder of a progressive picture keeps; else 0."""
+    at = 2
+    for _ in range(_MAX_SEGMENTS):
+        code, length = data[at + 1 : at + 2], int.from_bytes(data[at + 2 : at + 4], "big")
+        if data[at : at + 1] != b"\xff" or length < 2:
+            return 0
+        if code[0] in FRAMES:
+            headers = Headers()
+            with suppress(HeaderError):
+                headers.take(code[0], bytes(data[at + 4 : at + 2 + length]))
+            return 2 * headers.coefficients if code[0] in PROGRESSIVE else 0
+        at += 2 + length
+    return 0

@@ -123,6 +123,7 @@ FORMAT: Final = Format(
     decoder="docwarden.integrity.formats.png_pixels:decode_png",
     streams=True,
     decode_cost=decode_cost,
+    decode_memory=lambda _: 1 << 20,  # pieces
     decode_small=decode_small,
     checks=PngCheck,
     reasons=PngReason,

@@ -52,6 +52,11 @@ class WebpReason(ReasonSet):
 
 
 MAX_CHUNKS: Final = 65_536
+MAX_DECODED_PIXELS: Final = 20_000_000
+"""Pixels of a frame that is decoded; 240 MB, as Pillow decodes stills by libwebp's decoder of
+animations too."""
+BYTES_PER_PIXEL: Final = 12
+"""What that decoder takes: two canvases, and a copy of one."""
 """Each frame of an animation is one chunk."""
 
 _CHUNK: Final = Struct("<4sI")
@@ -95,6 +100,12 @@ def canvas_pixels(data: Data) -> int:
         width = int.from_bytes(body[6:8], "little") & 0x3FFF
         height = int.from_bytes(body[8:10], "little") & 0x3FFF
     return width * height
+
+
+def decode_memory(data: Data) -> int:
+    """Return how many bytes the pixels will take, roughly."""
+    pixels = canvas_pixels(data)
+    return 2 * len(data) + (BYTES_PER_PIXEL * pixels if pixels <= MAX_DECODED_PIXELS else 0)
 
 
 def _walk_chunks(data: Data, end: int) -> None:
@@ -145,6 +156,7 @@ FORMAT: Final = Format(
     end_mark=None,
     walk=walk_webp,
     decoder="docwarden.integrity.deep.decode_image:decode_webp",
+    decode_memory=decode_memory,
     checks=WebpCheck,
     reasons=WebpReason,
 )

@@ -138,3 +138,54 @@ def test_cost_follows_pixels_of_a_png_and_bytes_of_all_others(documents):
 
     assert cost(wide, "image/png") > 10 * cost(png, "image/png")
     assert cost(gif + bytes(1 << 20), "image/gif") > 10 * cost(gif, "image/gif")
+
+
+def heavy(cost, memory):
+    made = job(cost)
+    made.memory = memory
+    return made
+
+
+def test_large_jobs_are_looked_at_together_as_far_as_memory_goes():
+    schedule = Schedule(3)
+    half = module.MEMORY // 2
+    first, second = heavy(1.0, half), heavy(2.0, half + 1)
+    for each in (first, second):
+        schedule.add(each, 0.0)
+    assert schedule.next() is first
+    assert schedule.next(held=half) is None
+    assert schedule.next(held=half - 1) is second
+
+
+def test_job_of_more_memory_than_there_is_has_it_alone():
+    schedule = Schedule(2)
+    giant, small = heavy(1.0, 2 * module.MEMORY), job(0.001)
+    schedule.add(giant, 0.0)
+    schedule.add(small, 50.0)
+    assert schedule.next(held=1) is small
+    assert schedule.next(held=1) is None
+    assert schedule.next() is giant
+
+
+def test_cheap_job_of_much_memory_is_not_for_the_worker_for_small_ones():
+    schedule = Schedule(1)
+    giant = heavy(0.001, module.LIGHT + 1)
+    schedule.add(giant, 0.0)
+    assert schedule.next(small_only=True) is None
+    assert schedule.next() is giant
+
+
+def test_memory_follows_what_the_decoders_keep(saved, picture):
+    def memory(media_type, data):
+        return Job(data, media_type, 3, FOREVER, lambda _: None).memory
+
+    wide = picture(size=(800, 600))
+    progressive, baseline = (saved(wide, "JPEG", progressive=each) for each in (True, False))
+    coefficients = memory("image/jpeg", progressive) - 3 * len(progressive)
+    assert 800 * 600 * 2 <= coefficients <= 816 * 616 * 2 * 3
+    assert memory("image/jpeg", baseline) == 3 * len(baseline)
+    webp = saved(wide, "WEBP")
+    assert memory("image/webp", webp) == 2 * len(webp) + 12 * 800 * 600
+    assert memory("image/gif", b"GIF89a\x20\x03\x58\x02") == 30 + 800 * 600
+    assert memory("image/png", bytes(32 << 20)) < module.LIGHT
+    assert memory("image/jpeg", b"\xff\xd8\xff\xe0\0\0") == 18
