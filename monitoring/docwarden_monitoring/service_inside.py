@@ -61,11 +61,12 @@ def integrity() -> Row:
             ),
             Panel(
                 title="Deep checks", unit="ops",
-                about="Checks that crashed, timed out or ran out of memory, and starts of their"
-                " process.",
+                about="Checks that crashed, timed out or ran out of memory, starts of their"
+                " process, and documents refused as their check would have come too late.",
                 queries=(
                     Query(rate("docwarden_deep_check_failures_total", "kind"), "{{kind}}"),
                     Query(rate("docwarden_deep_check_restarts_total"), "restarts"),
+                    Query(rate("docwarden_deep_checks_refused_total"), "refused"),
                 ),
             ),
             Panel(

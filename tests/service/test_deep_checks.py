@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import io
+import math
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from PIL import Image
 from docwarden.integrity.deep import protocol
 from docwarden.integrity.deep.channel import Channel
 from docwarden.integrity.deep.process import WorkerFailedError, server_command
-from docwarden.integrity.deep.schedule import DeepChecksFullError
+from docwarden.integrity.deep.schedule import DeepChecksFullError, Schedule
 from docwarden.integrity.deep.supervisor import DeepChecker
 from docwarden.integrity.formats.pdf import PdfReason
 from docwarden.integrity.policy import Policy
@@ -552,3 +553,22 @@ async def test_close_right_after_start_leaves_no_process():
     await deep.start()
     await deep.close()
     assert everybody() == []
+
+
+async def test_metrics_tell_what_waits_for_a_deep_check_and_what_is_refused(
+    start_gateway, start_simulator, monkeypatch
+):
+    simulator = await start_simulator(size=1 << 20, distinct=True)
+    simulator.behave(mix="png=1")
+    gateway = await start_gateway(simulator.url)
+    monkeypatch.setattr(DeepChecker, "_dispatch", lambda _: None)  # no worker takes it
+    asked = asyncio.create_task(gateway.get("/1"))
+    async with asyncio.timeout(20):
+        while (await gateway.metrics())["docwarden_deep_checks_waiting"] != 1:
+            await asyncio.sleep(0.01)
+    monkeypatch.setattr(Schedule, "expected_wait", lambda *_: math.inf)
+    assert (await gateway.get("/2")).status == 503
+    metrics = await gateway.metrics()
+    assert metrics["docwarden_deep_checks_waiting"] == 1
+    assert metrics["docwarden_deep_checks_refused_total"] == 1
+    asked.cancel()

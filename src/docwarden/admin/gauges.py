@@ -66,3 +66,5 @@ def _read_integrity(parts: Parts) -> None:
         ],
     )
     parts.metrics.gauge("docwarden_deep_check_restarts", lambda: deep.restarts)
+    parts.metrics.gauge("docwarden_deep_checks_waiting", lambda: deep.waiting)
+    parts.metrics.gauge("docwarden_deep_checks_refused", lambda: deep.refused)

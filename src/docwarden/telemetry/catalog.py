@@ -129,6 +129,13 @@ DECLARED: Final[tuple[Declared, ...]] = (
         "Deep checks that crashed, timed out or ran out of memory.",
     ),
     Declared("docwarden_deep_check_restarts", "counter", (), "Starts of the deep-check process."),
+    Declared("docwarden_deep_checks_waiting", "gauge", (), "Documents that wait for a deep check."),
+    Declared(
+        "docwarden_deep_checks_refused",
+        "counter",
+        (),
+        "Documents refused as their deep check would have come too late.",
+    ),
     Declared(
         "docwarden_verdicts_recalled", "counter", (), "Documents whose verdict was remembered."
     ),
