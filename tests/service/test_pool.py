@@ -346,3 +346,34 @@ async def test_what_the_host_lacks_is_not_held_against_the_upstream(
         await ask(pool)
     assert (told.value.cause, told.value.reason) == (cause, reason)
     assert pool.open == 0
+
+
+async def test_connection_is_ready_before_the_first_request(start_gateway, record_upstream):
+    upstream = await record_upstream()
+    gateway = await start_gateway(upstream.url)
+    pool = gateway.app.parts.pool
+    assert (pool.open, pool.idle, upstream.requests) == (1, 1, [])
+    assert (await gateway.get("/1")).status == 200
+    assert (pool.open, pool.stale, len(upstream.requests)) == (1, 0, 1)
+
+
+async def test_connection_that_is_closed_before_the_first_request_is_replaced(
+    start_gateway, record_upstream
+):
+    upstream = await record_upstream()
+    serve, upstream.serve = upstream.serve, None
+    upstream.server.close()
+
+    async def close_the_first(reader, writer):
+        if upstream.serve is None:
+            upstream.serve = serve
+            writer.close()
+        else:
+            await serve(reader, writer)
+
+    upstream.server = await asyncio.start_server(close_the_first, "127.0.0.1", 0)
+    gateway = await start_gateway(upstream.url)
+    answer = await gateway.get("/1")
+    upstream.server.close()
+    assert answer.status == 200
+    assert len(upstream.requests) == 1

@@ -36,8 +36,8 @@ from docwarden.tracing import TracingError
 ADMIN_CONNECTIONS: Final = 100
 
 
-# A name server that does not answer keeps nobody from being ready.
-LOOK_UP_SECONDS: Final = 1.0
+# A name server or an upstream that does not answer keeps nobody from being ready.
+OPEN_AHEAD_SECONDS: Final = 1.0
 
 
 class StartError(Exception):
@@ -117,7 +117,8 @@ class App:
                 await parts.deep.start()
             except WorkerFailedError as error:
                 raise StartError(f"the process of the deep checks: {error}") from error
-        await asyncio.gather(self._warm_up(), self._look_up())
+        # Whether there is an upstream is no matter here: readiness never asks it.
+        await asyncio.gather(self._warm_up(), parts.pool.open_ahead(OPEN_AHEAD_SECONDS))
         shared = self._channel is not None
         await self.public.start(listen(settings.listen, "LISTEN", shared=shared))
         parts.health.phase = Phase.READY
@@ -142,18 +143,6 @@ class App:
                 )
             # A busy host may be too slow for it; the process of the deep checks was replaced.
             self._log.event("warning", "process.not_warm", media_type=media_type)
-
-    async def _look_up(self) -> None:
-        """Ask for the upstream's address once, so that the first client does not wait for that.
-
-        Whether there is one is no matter here: readiness never asks the upstream.
-        """
-        origin = self.parts.pool.origin
-        asked = asyncio.get_running_loop().getaddrinfo(
-            origin.host, origin.port, type=socket.SOCK_STREAM
-        )
-        with contextlib.suppress(OSError, TimeoutError):
-            await asyncio.wait_for(asked, LOOK_UP_SECONDS)
 
     def _tell_ready(self) -> None:
         settings = self._settings

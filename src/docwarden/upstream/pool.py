@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, cast
 
 from docwarden.core.document import Lease
@@ -125,6 +126,17 @@ class Pool:
             except asyncio.CancelledError:
                 connection.abandon(answer)
                 raise
+
+    async def open_ahead(self, limit: float) -> None:
+        """Keep a connection ready, so that the first request waits for no look-up and no handshake.
+
+        Where none can be made within `limit` seconds there is none; requests will tell.
+        """
+        with suppress(Failure):
+            connection = await self._connect(time.monotonic() + limit)
+            connection.used = True  # like any kept one, it may have been closed meanwhile
+            connection.idle_since = time.monotonic()
+            self._idle.append(connection)
 
     async def close(self) -> None:
         """Close every connection; requests under way on them fail."""
