@@ -36,6 +36,14 @@ ATTEMPT_RESULTS: Final = (
     ),
 )
 """How an attempt can end; counted from zero, since a rate misses the first of a new series."""
+TIMED_RESULTS: Final = (
+    INTACT,
+    Cause.CORRUPT.value,
+    Cause.UNSUPPORTED.value,
+    Cause.ATTEMPT_TIMEOUT.value,
+)
+"""Those whose time tells how late the upstream answers; their histograms begin at zero too. When
+all attempts hang, five of them open the circuit breaker, and for half a minute no more follow."""
 
 
 @dataclass(frozen=True, slots=True)

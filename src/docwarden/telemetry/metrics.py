@@ -28,7 +28,13 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from prometheus_client.samples import Exemplar
 
 from docwarden.core.errors import Outcome
-from docwarden.telemetry.catalog import ATTEMPT_RESULTS, BUCKETS, DECLARED, Declared
+from docwarden.telemetry.catalog import (
+    ATTEMPT_RESULTS,
+    BUCKETS,
+    DECLARED,
+    TIMED_RESULTS,
+    Declared,
+)
 
 _BOUNDS: Final = (*map(str, map(float, BUCKETS)), "+Inf")
 _STEP: Final = 1.1
@@ -112,7 +118,7 @@ class Metrics(Collector):
         self.documents: dict[str, int] = dict.fromkeys(Outcome, 0)
         self.integrity: dict[tuple[str, str, str], int] = {}
         self.observations: dict[tuple[str, str, str], int] = {}
-        self.attempts: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self.attempts = defaultdict(Histogram, {each: Histogram() for each in TIMED_RESULTS})
         self.verdicts_recalled = 0
         self.hedges: dict[str, int] = {"started": 0, "won": 0}
         self.store_lookups: dict[str, int] = {"hit": 0, "miss": 0}
