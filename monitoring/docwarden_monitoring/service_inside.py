@@ -222,21 +222,24 @@ def logs() -> Row:
         (
             Panel(
                 title="Requests that failed", unit="none", kind="logs", width=24, height=10,
-                about="One line a request: the problem, the reason, the document, the attempts."
+                about="One line a request: status, document, outcome, reason, attempts, time, id."
                 " Set *Log stream* above to the labels that your collector gives the gateway.",
                 queries=(
                     Query(
-                        explore.FAILED + " | line_format"
-                        ' "{{.http_response_status_code}} {{.error_type}} {{.reason}}'
-                        ' /{{.document_id}} {{.total_ms}} ms {{.request_id}}"',
+                        explore.FAILED + ' | line_format "{{.message}} {{.request_id}}"',
                         "failures",
                     ),
                 ),
             ),
             Panel(
                 title="Events", unit="none", kind="logs", width=24, height=8,
-                about="Starts, drains, lost workers, defects: everything but requests.",
-                queries=(Query(explore.EVENTS, "events"),),
+                about="Changes of state with their cause and duration, starts, drains, lost"
+                " workers, defects: everything but requests.",
+                queries=(
+                    Query(
+                        explore.EVENTS + ' | line_format "{{.event_name}} {{.message}}"', "events"
+                    ),
+                ),
             ),
         ),
     )  # fmt: skip

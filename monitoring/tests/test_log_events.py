@@ -6,11 +6,16 @@ import os
 import re
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from docwarden.fetching.resilience.breaker import Change, State
+from docwarden.fetching.resilience.limiter import FloorChange
+from docwarden.fetching.transitions import Transitions
+from docwarden.telemetry.logs import open_log
 
 from trial.gateway import Gateway, running_gateway
 from trial.waiting import until
@@ -18,7 +23,7 @@ from trial.waiting import until
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs/reference/log-events.md").read_text()
 QUERIES = (REPOSITORY / "docs/how-to/query-logs.md").read_text()
-COMMON = {"timestamp", "severity", "event.name"}
+COMMON = {"timestamp", "severity", "event.name", "message", "service.name", "service.instance.id"}
 # Written by defects, tracing, further workers and too few descriptors, which none of the requests
 # below brings about.
 NOT_PROVOKED = {
@@ -34,6 +39,8 @@ NOT_PROVOKED = {
     "worker.not_started",
 }
 NEEDS_TRACING = {"span_id"}
+# Stands for each field that the setting names.
+ANY_HEADER = "http.request.header."
 TYPES = {"string": str, "number": (int, float), "boolean": bool, "array": list, "integer": int}
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -43,7 +50,7 @@ def documented() -> dict[str, dict[str, str]]:
     events = {}
     for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
         name = part.splitlines()[0]
-        if name != "Volume":
+        if name not in ("On a terminal", "Volume"):
             events[name] = dict(
                 re.findall(r"^\| `([^`]+)` \| (\w+)(?:, optional)? \|", part, re.MULTILINE)
             )
@@ -63,10 +70,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         "DOCWARDEN_BREAKER_OPEN": "100ms",
         "DOCWARDEN_QUEUE_TIMEOUT": "10s",
         "DOCWARDEN_LOG_SUCCESS_SHARE": "1",
+        "DOCWARDEN_LOG_REQUEST_HEADERS": "X-Tenant",
+        "DOCWARDEN_TRUSTED_PROXIES": "127.0.0.0/8",
     }
     with running_gateway(tmp_path_factory.mktemp("log"), **settings) as gateway:
         gateway.upstream(mix={"png": 1})
         gateway.get("/1", traceparent=TRACE)
+        gateway.get("/8", x_tenant="acme", x_forwarded_for="192.0.2.7", user_agent="curl/8.5.0")
         for path in ("/", "/healthz", "/01", "/nothing"):
             gateway.get(path)
         gateway.upstream(latency="300ms")
@@ -80,9 +90,23 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         gateway.get("/5")  # the fifth failure in a row opens the breaker
         gateway.upstream(listening=True)
         until("a probe that succeeds", lambda: gateway.get("/6")[0] == 200)
-        until("the events", lambda: len(ended(gateway)) >= 24)
+        until("the events", lambda: len(ended(gateway)) >= 25)
         gateway.program.stop()
-        return gateway.events()
+        return gateway.events() + changes_of_state(tmp_path_factory.mktemp("changes") / "log")
+
+
+def changes_of_state(file: Path) -> list[dict[str, Any]]:
+    """Events of changes of state that only load, a store or a crash would bring about."""
+    with file.open("wb") as out:
+        log = open_log(format_name="json", level="info", descriptor=out.fileno())
+        transitions = Transitions(log, time.monotonic)
+        transitions.limiter(FloorChange(True, 4, 0.8, 0.1))
+        transitions.limiter(FloorChange(False, 8, 0.1, 0.1))
+        transitions.store(Change(State.OPEN, "TimeoutError", 1.0, 1))
+        transitions.store(Change(State.CLOSED, "", 21.5, 1))
+        transitions.deep_checker("died of 9, Killed", 0.05)
+        log.close()
+    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 def together(calls: list[Callable[[], Any]]) -> None:
@@ -115,13 +139,15 @@ def test_every_field_written_is_documented_with_its_type(written: list[dict[str,
         fields = EVENTS[event["event.name"]]
         assert set(event) >= COMMON
         for name in set(event) - COMMON:
-            assert name in fields, event
-            assert isinstance(event[name], TYPES[fields[name]]), event  # type: ignore[arg-type]  # classes, and tuples of them
+            known = ANY_HEADER if name.startswith(ANY_HEADER) else name
+            assert known in fields, event
+            assert isinstance(event[name], TYPES[fields[known]]), event  # type: ignore[arg-type]  # classes, and tuples of them
 
 
 @pytest.mark.parametrize("event", sorted(set(EVENTS) - NOT_PROVOKED))
 def test_every_field_documented_was_written(written: list[dict[str, Any]], event: str):
     seen = {name for each in written if each["event.name"] == event for name in each}
+    seen |= {ANY_HEADER} if f"{ANY_HEADER}x-tenant" in seen else set()
     assert set(EVENTS[event]) - NEEDS_TRACING <= seen
 
 

@@ -15,7 +15,7 @@ from docwarden.core.document import Memory, add_holder, release
 from docwarden.core.single_flight import SingleFlight
 from docwarden.fetching.attempt import Attempts
 from docwarden.fetching.pipeline import Fetching
-from docwarden.fetching.resilience.breaker import Breaker, Change, State
+from docwarden.fetching.resilience.breaker import Breaker
 from docwarden.fetching.resilience.gradient_limit import GradientLimit
 from docwarden.fetching.resilience.hedging import Hedge
 from docwarden.fetching.resilience.limiter import AdaptiveLimiter
@@ -23,6 +23,7 @@ from docwarden.fetching.resilience.retry import RetryPolicy
 from docwarden.fetching.resilience.retry_budget import RetryBudget
 from docwarden.fetching.stale_copies import Copies
 from docwarden.fetching.store import open_store
+from docwarden.fetching.transitions import Transitions
 from docwarden.gateway.public_site import PublicSite
 from docwarden.gateway.recent_failures import RecentFailures
 from docwarden.gateway.request_log import RequestLog
@@ -54,6 +55,7 @@ class Parts:
         # Jitter, sampling and request ids: nothing that has to be secret.
         self.random = random.Random()  # noqa: S311
         self.log = log
+        self.transitions = Transitions(log, clock)
         self.metrics = Metrics(version=__version__, revision=settings.revision)
         self.memory = Memory(settings.max_buffered_bytes)
         self.health = Health(clock=clock, longest_request=settings.request_timeout)
@@ -84,30 +86,35 @@ class Parts:
                 success_share=settings.log_success_share,
                 recent=self.failures,
                 random=self.random,
+                headers=settings.log_request_headers,
             ),
             log=log,
             request_timeout=settings.request_timeout,
             clock=clock,
             random=self.random,
             tracing=self.tracing,
+            proxies=settings.proxies(),
         )
 
     def _build_deep(self, settings: Settings) -> DeepChecker | None:
         if settings.integrity_tier < _DEEP_TIER:
             return None
         share = max(1, usable_cores() // settings.workers)
-        return DeepChecker(workers=settings.deep_workers or share)
+        return DeepChecker(
+            workers=settings.deep_workers or share, on_replace=self.transitions.deep_checker
+        )
 
     def _build_policies(self, settings: Settings) -> None:
         most = settings.max_concurrency
         self.limiter = AdaptiveLimiter(
             GradientLimit(start=min(20, most), least=min(4, most), most=most),
             longest_wait=settings.queue_timeout,
+            on_floor=self.transitions.limiter,
         )
         self.breaker = Breaker(
             random=self.random.random,
             opening=settings.breaker_open,
-            on_change=self._log_breaker_change,
+            on_change=self.transitions.breaker,
         )
 
         def in_flight() -> int:
@@ -120,21 +127,6 @@ class Parts:
             SingleFlight(share=add_holder, discard=release) if settings.single_flight else None
         )
 
-    def _log_breaker_change(self, change: Change) -> None:
-        seconds = round(change.seconds, 3)
-        if change.state is State.OPEN:
-            self.log.event(
-                "error",
-                "breaker.opened",
-                cause=change.cause,
-                duration_s=seconds,
-                openings_in_a_row=change.openings,
-            )
-        else:
-            self.log.event(
-                "info", "breaker.closed", duration_s=seconds, openings_in_a_row=change.openings
-            )
-
     def _build_copies(self, settings: Settings) -> Copies | None:
         self.store = open_store(
             settings.store_url,
@@ -143,6 +135,7 @@ class Parts:
             clock=time.monotonic,
             wall_clock=time.time,
             random=self.random.random,
+            on_change=self.transitions.store,
         )
         if self.store is None:
             return None

@@ -121,6 +121,9 @@ async def test_sigterm_under_load_fails_no_request(serve, upstream, connect, ask
     names = [e["event.name"] for e in events(gateway)]
     assert names[0] == "process.ready"
     assert names[-1] == "process.stopped"
+    draining = next(e for e in events(gateway) if e["event.name"] == "process.draining")
+    assert draining["cause"] == "SIGTERM"
+    assert events(gateway)[-1]["duration_s"] >= 0.5
 
 
 async def test_request_under_way_is_finished_while_the_listener_is_closed(

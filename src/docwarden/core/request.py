@@ -25,11 +25,11 @@ _METHODS: Final = frozenset(
 READ_FIELDS: Final = frozenset(
     (
         b"accept", b"expect", b"host", b"if-match", b"if-none-match", b"if-range", b"range",
-        b"traceparent", b"tracestate", b"want-repr-digest", b"x-request-id",
+        b"traceparent", b"tracestate", b"user-agent", b"want-repr-digest", b"x-request-id",
     )
 )  # fmt: skip
-"""Header fields that anybody here reads; servers keep no others, as a queue of requests holds
-them."""
+"""Header fields that anybody here reads; servers keep no others but those that settings add, as a
+queue of requests holds them."""
 
 
 class Trace(AttemptSpans, Protocol):
@@ -85,8 +85,10 @@ class Request:
         method: as sent.
         method_label: the same as a bounded label (OpenTelemetry: unknown ones are `_OTHER`).
         path: the target's path as sent, undecoded, without the query.
-        headers: values of `READ_FIELDS` by lower-case name; repeated ones joined with a comma.
-        client: address of the peer, without its port and zone.
+        headers: values of `READ_FIELDS` and those that settings add by lower-case name; repeated
+            ones joined with a comma.
+        client: address of the client, as far as it is known; that of the peer to begin with.
+        peer: address of the peer, which may be a proxy, without its port and zone.
         started: monotonic seconds of the head's end, or of the end of the answer before it on its
             connection if that is later.
         wall: epoch seconds of the same moment.
@@ -102,7 +104,7 @@ class Request:
 
     __slots__ = (
         "client", "exemplar", "forward", "headers", "method", "method_label", "parent", "path",
-        "request_id", "result", "started", "trace", "trace_id", "wall",
+        "peer", "request_id", "result", "started", "trace", "trace_id", "wall",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - what a request line and its connection tell
@@ -120,7 +122,7 @@ class Request:
         self.method_label = method if method in _METHODS else "_OTHER"
         self.path = path
         self.headers = headers
-        self.client = client
+        self.client = self.peer = client
         self.started = started
         self.wall = wall
         self.result = RequestResult()

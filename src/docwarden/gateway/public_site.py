@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from docwarden.core import conditional, responses
+from docwarden.core.client_address import TrustedProxies
 from docwarden.core.deadline import Deadline
 from docwarden.core.document import Document, release
 from docwarden.core.errors import Cause, Failure, Outcome
@@ -60,6 +61,7 @@ class PublicSite:
         clock: Callable[[], float],
         random: Random,
         tracing: "Tracing | None" = None,
+        proxies: TrustedProxies | None = None,
     ) -> None:
         self._fetching = fetching
         self._health = health
@@ -70,6 +72,7 @@ class PublicSite:
         self._clock = clock
         self._random = random
         self._tracing = tracing
+        self._proxies = proxies
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -124,6 +127,8 @@ class PublicSite:
 
     def on_finished(self, request: Request, response: Response | None, sent: int) -> None:
         """Count and log the request."""
+        if self._proxies is not None:
+            request.client = self._proxies.client_of(request)
         result = request.result
         cut_off = response is None or sent < 0
         if cut_off:
@@ -226,6 +231,7 @@ class PublicSite:
         self._log.event(
             "error",
             "defect",
+            f"a request could not be answered: {type(error).__name__}",
             request_id=request.request_id,
             **{
                 "exception.type": type(error).__name__,

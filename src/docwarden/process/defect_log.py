@@ -45,7 +45,6 @@ class DefectLog:
                 return
             self._left -= 1
             suppressed, self._suppressed = self._suppressed, 0
-        fields["message"] = message[:_LONGEST_TEXT]
         if error is not None:
             fields["exception.type"] = type(error).__name__
             fields["exception.stacktrace"] = "".join(traceback.format_exception(error))[
@@ -53,7 +52,7 @@ class DefectLog:
             ]
         if suppressed:
             fields["suppressed"] = suppressed
-        self._log.event("error", "defect", **fields)
+        self._log.event("error", "defect", message[:_LONGEST_TEXT], **fields)
 
 
 class _Records(logging.Handler):

@@ -16,12 +16,13 @@ from typing import Final
 
 from docwarden import __version__
 from docwarden.composition import Parts
+from docwarden.core.request import READ_FIELDS
 from docwarden.fetching.store.redis import RedisMissingError
 from docwarden.integrity.checks import Check
 from docwarden.integrity.deep.process import WorkerFailedError
 from docwarden.integrity.specimens import specimens
 from docwarden.net.allocator import tune_collector
-from docwarden.net.units import Address
+from docwarden.net.units import Address, format_duration
 from docwarden.process.descriptors import RESERVED, clients_within, raise_limit
 from docwarden.process.observability import Observability
 from docwarden.server.allowed_hosts import AllowedHosts
@@ -76,6 +77,7 @@ class App:
             "docwarden_client_connections", lambda: len(self.public.connections)
         )
         self._hurry = asyncio.Event()
+        self._draining_since: float | None = None
         self.ready = asyncio.Event()
 
     def _shed(self) -> list[tuple[tuple[str, ...], float]]:
@@ -93,8 +95,16 @@ class App:
         room = raise_limit(wanted + others)
         clients = clients_within(room, wanted=wanted, others=others)
         if clients < wanted:
+            message = (
+                f"{clients} clients may be connected instead of {wanted}: {room} files may be open"
+            )
             self._log.event(
-                "warning", "process.few_descriptors", limit=room, clients=clients, wanted=wanted
+                "warning",
+                "process.few_descriptors",
+                message,
+                limit=room,
+                clients=clients,
+                wanted=wanted,
             )
         return clients
 
@@ -142,26 +152,35 @@ class App:
                     " broken"
                 )
             # A busy host may be too slow for it; the process of the deep checks was replaced.
-            self._log.event("warning", "process.not_warm", media_type=media_type)
+            message = f"no intact {media_type} was checked in time"
+            self._log.event("warning", "process.not_warm", message, media_type=media_type)
 
     def _tell_ready(self) -> None:
         settings = self._settings
         if self._channel is not None:
-            self._log.event("info", "worker.ready", pid=os.getpid())
+            pid = os.getpid()
+            self._log.event("info", "worker.ready", f"worker {pid} serves", pid=pid)
             return
+        listen_url = f"http://{Address(settings.listen.host, self.public.port)}"
+        admin_url = f"http://{Address(settings.admin_listen.host, self.admin.port)}"
         self._log.event(
             "info",
             "process.ready",
+            f"serving on {listen_url}, operators on {admin_url}",
             **{
                 "service.version": __version__,
-                "listen": f"http://{Address(settings.listen.host, self.public.port)}",
-                "admin_listen": f"http://{Address(settings.admin_listen.host, self.admin.port)}",
+                "listen": listen_url,
+                "admin_listen": admin_url,
                 "upstream": settings.upstream_url,
             },
         )
 
-    async def drain(self, delay: float) -> bool:
+    async def drain(self, delay: float, *, cause: str) -> bool:
         """Serve on for `delay` seconds while not ready, then end what is under way.
+
+        Args:
+            delay: seconds; 0 where nobody has to take note.
+            cause: what asked for it, such as the name of a signal.
 
         Returns:
             Whether every request ended within the drain timeout.
@@ -169,7 +188,16 @@ class App:
         health = self.parts.health
         health.phase = Phase.DRAINING
         self.public.retire()
-        self._log.event("info", "process.draining", in_flight=len(health.in_flight), delay_s=delay)
+        self._draining_since = self.parts.clock()
+        in_flight = len(health.in_flight)
+        self._log.event(
+            "info",
+            "process.draining",
+            f"{cause}: serving on for {format_duration(delay)}, {in_flight} requests under way",
+            cause=cause,
+            in_flight=in_flight,
+            delay_s=delay,
+        )
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), timeout=delay)
         health.phase = Phase.CLOSING
@@ -196,7 +224,7 @@ class App:
         parts.watch.stop()
         if parts.tracing is not None:
             await parts.tracing.export.close()
-        self._log.event("info", "process.stopped")
+        tell_stopped(self._log, self._draining_since, parts.clock())
 
     async def run(self) -> int:
         """Serve until a signal says otherwise; return the exit status."""
@@ -214,11 +242,20 @@ class App:
             await self.start()
             tune_collector()
             first = await signals.get()
-            interrupted = first is signal.SIGINT
-            in_time = await self.drain(0.0 if interrupted else self._settings.drain_delay)
+            delay = 0.0 if first is signal.SIGINT else self._settings.drain_delay
+            in_time = await self.drain(delay, cause=first.name)
             return 0 if in_time else 1
         finally:
             await self.stop()
+
+
+def tell_stopped(log: Log, since: float | None, now: float) -> None:
+    """Write the last event of a process that has been draining since then, if it was."""
+    fields = {} if since is None else {"duration_s": round(now - since, 3)}
+    took = (
+        "" if since is None else f", {format_duration(round(now - since, 1))} after it was asked to"
+    )
+    log.event("info", "process.stopped", f"everything is closed{took}", **fields)
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:
@@ -256,4 +293,5 @@ def client_limits(settings: Settings, connections: int) -> ClientLimits:
         header_timeout=settings.header_timeout,
         idle_timeout=settings.idle_timeout,
         send_timeout=settings.send_timeout,
+        kept_fields=READ_FIELDS | settings.further_fields(),
     )

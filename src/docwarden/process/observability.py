@@ -45,6 +45,7 @@ def feed_of(source: Source, log: Log) -> Feed:
         log.event(
             "error",
             "defect",
+            f"the console's feed failed: {type(error).__name__}",
             **{
                 "exception.type": type(error).__name__,
                 "exception.stacktrace": "".join(traceback.format_exception(error)),

@@ -113,7 +113,10 @@ class ClientConnection:
         self._transport = cast("asyncio.Transport", transport)
         acceptor = self._acceptor
         client = address_of(transport.get_extra_info("peername"))
-        self._reader = RequestReader(client, acceptor.limits.header_bytes, acceptor.random)
+        limits = acceptor.limits
+        self._reader = RequestReader(
+            client, limits.header_bytes, acceptor.random, limits.kept_fields
+        )
         # Whatever the kernel does not take at once pauses: a request ends when it has everything.
         self._transport.set_write_buffer_limits(high=0)
         if not acceptor.admit(self):

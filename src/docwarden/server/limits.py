@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from docwarden.core.request import READ_FIELDS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientLimits:
@@ -13,6 +15,7 @@ class ClientLimits:
         header_timeout: from a head's first byte to its last.
         idle_timeout: between an answer and the next request.
         send_timeout: without progress in sending an answer.
+        kept_fields: lower-case names of the header fields that are kept of a head.
     """
 
     connections: int
@@ -20,3 +23,4 @@ class ClientLimits:
     header_timeout: float
     idle_timeout: float
     send_timeout: float
+    kept_fields: frozenset[bytes] = READ_FIELDS

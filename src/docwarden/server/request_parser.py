@@ -66,14 +66,21 @@ class RequestReader:
 
     __slots__ = (
         "_body_bytes", "_body_left", "_client", "_complete", "_empty_bytes", "_fields", "_head",
-        "_header_bytes", "_keep", "_knows_method", "_parser", "_random", "_repeated", "_with_body",
-        "began", "last", "pending",
+        "_header_bytes", "_keep", "_kept", "_knows_method", "_parser", "_random", "_repeated",
+        "_with_body", "began", "last", "pending",
     )  # fmt: skip
 
-    def __init__(self, client: str, header_bytes: int, random: Random) -> None:
+    def __init__(
+        self,
+        client: str,
+        header_bytes: int,
+        random: Random,
+        kept_fields: frozenset[bytes] = READ_FIELDS,
+    ) -> None:
         self._client = client
         self._header_bytes = header_bytes
         self._random = random
+        self._kept = kept_fields
         self._parser = httptools.HttpRequestParser(self)
         self._head = bytearray()
         self._complete = False
@@ -219,7 +226,7 @@ class RequestReader:
         lines = head.split(b"\r\n")
         method, _, rest = lines[0].partition(b" ")
         target, _, version = rest.partition(b" ")
-        fields, hosts = _fields_of(lines[1:-2])
+        fields, hosts = _fields_of(lines[1:-2], self._kept)
         request = Request(
             method.decode("latin-1"), _path_of(target), fields,
             client=self._client, started=now, wall=wall, random=self._random,
@@ -278,15 +285,15 @@ class RequestReader:
             self._with_body = None
 
 
-def _fields_of(lines: list[bytes]) -> tuple[dict[bytes, bytes], int]:
-    """Return the fields that anybody reads, and how often Host stands among the lines."""
+def _fields_of(lines: list[bytes], kept: frozenset[bytes]) -> tuple[dict[bytes, bytes], int]:
+    """Return the fields that are kept, and how often Host stands among the lines."""
     fields: dict[bytes, bytes] = {}
     hosts = 0
     for line in lines:
         name, _, value = line.partition(b":")
         name = name.lower()
         hosts += name == b"host"
-        if name in READ_FIELDS:
+        if name in kept:
             value = value.strip(b" \t")
             fields[name] = fields[name] + b", " + value if name in fields else value
     return fields, hosts

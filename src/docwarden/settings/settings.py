@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from docwarden.core.client_address import FORWARDED, X_FORWARDED_FOR, Network, TrustedProxies
 from docwarden.integrity.policy import Policy
 from docwarden.net.units import Address, format_duration, format_size, parse_address
 from docwarden.settings.fields import (
@@ -24,6 +25,12 @@ from docwarden.settings.fields import (
     size_setting,
     switch_setting,
     time_setting,
+)
+from docwarden.settings.lists import (
+    parse_header_names,
+    parse_networks,
+    write_header_names,
+    write_networks,
 )
 
 PREFIX: Final = "DOCWARDEN_"
@@ -184,6 +191,25 @@ class Settings:
     log_success_share: float = setting(
         "1", "Share of successful requests that is logged; failures always are.", parse=share(0, 1)
     )
+    log_request_headers: tuple[str, ...] = setting(
+        "",
+        "Header fields of requests that the log tells, such as `X-Tenant`, with commas between: at"
+        " most eight, the first 128 bytes of each, and none that holds credentials.",
+        parse=parse_header_names,
+        write=write_header_names,
+    )
+    trusted_proxies: tuple[Network, ...] = setting(
+        "",
+        "Networks of the proxies in front, such as `10.0.0.0/8`, with commas between: whom they"
+        " name as their client is `client.address` in the log. Nobody else is believed.",
+        parse=parse_networks,
+        write=write_networks,
+    )
+    trusted_proxy_header: str = setting(
+        X_FORWARDED_FOR,
+        "Where trusted proxies name their client; the other field is the client's own, not read.",
+        parse=one_of(X_FORWARDED_FOR, FORWARDED),
+    )
 
     console_links: str = setting(
         "",
@@ -199,6 +225,18 @@ class Settings:
         """Return the pages that the console links to, by title."""
         pairs = (item.partition("=") for item in filter(None, self.console_links.split(",")))
         return {title.strip(): url for title, _, url in pairs}
+
+    def proxies(self) -> TrustedProxies | None:
+        """Return the proxies whose word is taken, None where there are none."""
+        if not self.trusted_proxies:
+            return None
+        return TrustedProxies(self.trusted_proxies, field=self.trusted_proxy_header)
+
+    def further_fields(self) -> frozenset[bytes]:
+        """Return the lower-case names of header fields that are read because settings say so."""
+        named = self.log_request_headers
+        told = (self.trusted_proxy_header,) if self.trusted_proxies else ()
+        return frozenset(name.encode("ascii") for name in (*named, *told))
 
     def policy(self) -> Policy:
         """Return the integrity policy that the settings describe."""

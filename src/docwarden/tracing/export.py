@@ -85,6 +85,7 @@ class CountedExporter(SpanExporter):
         self._log.event(
             "warning",
             "tracing.export_failed",
+            f"spans were not taken: {reason}",
             reason=reason,
             failures=self.failures,
             spans_lost=self.lost,
@@ -169,7 +170,7 @@ def open_export(environ: Mapping[str, str], log: Log) -> tuple[Sampler, SpanExpo
         library.close()
         raise TracingError(f"OTEL_ variables are not usable: {error}") from error
     for message in library.heard:
-        log.event("warning", "tracing.setting_ignored", reason=message)
+        log.event("warning", "tracing.setting_ignored", f"ignored: {message}", reason=message)
     library.only_exporters()
     sys.setswitchinterval(_SWITCH_SECONDS)
     export = SpanExport(exporter, processor, library, resource=provider.resource, queue=size)

@@ -15,6 +15,10 @@ from docwarden.gateway import request_log
 from docwarden.gateway.recent_failures import RecentFailures
 from docwarden.gateway.request_log import RequestLog
 from docwarden.telemetry.logs import open_log
+from docwarden.telemetry.resource import Resource
+
+# Its marks have a meaning in a format of bytes, and in JSON.
+SOURCE = Resource(service='100 %b "x"', instance="gateway-%d", namespace="", environment="")
 
 
 def delivered(**headers):
@@ -40,8 +44,14 @@ def written(tmp_path):
 
     def write(request, **given):
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        log = open_log(format_name="json", level="info", descriptor=descriptor)
-        own = RequestLog(log, success_share=1.0, recent=RecentFailures(), random=random.Random(1))
+        log = open_log(format_name="json", level="info", descriptor=descriptor, resource=SOURCE)
+        own = RequestLog(
+            log,
+            success_share=1.0,
+            recent=RecentFailures(),
+            random=random.Random(1),
+            headers=("x-tenant",),
+        )
         own.on_finished(request, **({"status": 200, "sent": 47_647, "seconds": 0.0123456} | given))
         log.close()
         os.close(descriptor)
@@ -58,7 +68,7 @@ def test_plain_line_is_the_one_that_a_dictionary_of_fields_gives(
     request = delivered(x_request_id=b"a.B-1_2")
     request.result.fetched.attempts[:0] = [("corrupt", 0.01 * n) for n in range(1, attempts)]
     plain = written(request, **given)
-    monkeypatch.setattr(request_log, "_is_plain", lambda _: False)
+    monkeypatch.setattr(request_log, "is_plain", lambda _: False)
     built = written(request, **given)
     assert list(json.loads(plain).items()) == list(json.loads(built).items())
 
@@ -88,9 +98,24 @@ def _stale(request):
     request.result.fetched.replaced = Failure(Cause.CORRUPT)
 
 
+def _by_head(request):
+    request.method = request.method_label = "HEAD"
+
+
+def _behind_proxy(request):
+    request.client = "192.0.2.7"
+
+
+def _named(request):
+    request.headers |= {b"user-agent": b'"%s"\xff', b"x-tenant": b"acme"}
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
+        (_behind_proxy, "network.peer.address"),
+        (_named, "user_agent.original"),
+        (_named, "http.request.header.x-tenant"),
         (_failed, "error.type"),
         (_traced, "trace_id"),
         (_queued, "queue_ms"),
@@ -105,7 +130,9 @@ def test_what_else_there_is_to_tell_is_told(change, field, written):
     assert field in json.loads(written(request))
 
 
-CHANGES = (_failed, _traced, _tried_twice, _shared, _queued, _stale)
+CHANGES = (
+    _failed, _traced, _tried_twice, _shared, _queued, _stale, _by_head, _behind_proxy, _named,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("chosen", [*itertools.product((False, True), repeat=len(CHANGES))])
@@ -115,8 +142,55 @@ def test_both_ways_come_to_the_same_for_every_combination(chosen, written, monke
         if applies:
             change(request)
     as_it_is = written(request)
-    monkeypatch.setattr(request_log, "_is_plain", lambda _: False)
+    monkeypatch.setattr(request_log, "is_plain", lambda _: False)
     assert list(json.loads(as_it_is).items()) == list(json.loads(written(request)).items())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ((), "200 /9223372036854775807 image/png 1x 12 ms"),
+        ((_by_head, _tried_twice), "200 HEAD /9223372036854775807 image/png 2x 12 ms"),
+        ((_stale,), "200 /9223372036854775807 delivered_stale image/png corrupt 1x 12 ms"),
+        ((_failed,), "200 /9223372036854775807 client_closed client-closed 1x 12 ms"),
+    ],
+)
+def test_message_says_in_one_line_what_happened(changes, message, written):
+    request = delivered()
+    for change in changes:
+        change(request)
+    assert json.loads(written(request))["message"] == message
+
+
+def test_line_says_whose_it_is(written):
+    line = json.loads(written(delivered()))
+    assert line["service.name"] == SOURCE.service
+    assert line["service.instance.id"] == SOURCE.instance
+
+
+def _unmatched(path):
+    request = delivered()
+    request.path = path
+    result = request.result
+    result.route, result.outcome, result.fetch, result.fetched = "unmatched", None, None, None
+    result.media_type = ""
+    result.failure = Failure(Cause.INVALID_ID)
+    return request
+
+
+def test_path_of_what_is_not_there_is_told(written):
+    line = json.loads(written(_unmatched('/wp-login.php"\r'), status=404))
+    assert line["url.path"] == "/wp-login.php%22%0D"
+    assert line["message"] == "404 /wp-login.php%22%0D invalid-document-id 12 ms"
+
+
+def test_path_that_id_or_route_tell_is_not_told_again(written):
+    page = delivered()
+    page.path = page.result.route = "/healthz"
+    page.result.fetch = page.result.fetched = page.result.outcome = None
+    unread = _unmatched("*")
+    for request in (delivered(), page, unread):
+        assert "url.path" not in json.loads(written(request))
 
 
 def test_each_attempt_is_told(written):

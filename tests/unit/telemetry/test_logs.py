@@ -16,7 +16,7 @@ def test_pipe_that_does_not_block_loses_no_line_to_a_late_reader():
     os.set_blocking(writing, False)
     log = open_log(format_name="json", level="info", descriptor=writing)
     for number in range(LINES):
-        log.event("info", "test", number=number, text="a" * 100)
+        log.event("info", "test", "a line", number=number, text="a" * 100)
     closing = threading.Thread(target=log.close)
     closing.start()
     got = bytearray()
@@ -58,7 +58,7 @@ def test_lost_lines_are_told_in_the_log_itself_once_there_is_room(monkeypatch, t
     with file.open("wb") as out:
         log = open_log(format_name="json", level="info", descriptor=out.fileno())
         for number in range(100):
-            log.event("info", "test", number=number)
+            log.event("info", "test", "a line", number=number)
         log.close()
     events = [json.loads(line) for line in file.read_text().splitlines()]
     lost = sum(event["lines"] for event in events if event["event.name"] == "log.lines_lost")

@@ -82,7 +82,8 @@ class Events:
     def __init__(self):
         self.seen = []
 
-    def event(self, level, name, **fields):
+    def event(self, level, name, message, **fields):
+        assert message
         self.seen.append((level, name, fields))
 
 

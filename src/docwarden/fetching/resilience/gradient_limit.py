@@ -98,6 +98,21 @@ class GradientLimit:
         self.latency = 0.0
         self._set(start)
 
+    @property
+    def at_floor(self) -> bool:
+        """Whether the limit has come down as far as it goes, if it can move at all."""
+        return self.limit <= self._least < self._most
+
+    @property
+    def off_floor(self) -> bool:
+        """Whether the limit is twice what it is at least, so that it has not just left that."""
+        return self.limit >= min(2 * self._least, self._most)
+
+    @property
+    def usual(self) -> float:
+        """Long-term average of the latency, seconds; 0 before the first step."""
+        return self._long_latency
+
     def learn(self, latency: float, peak_in_flight: int) -> None:
         """Take one step.
 

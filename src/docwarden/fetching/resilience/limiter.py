@@ -10,15 +10,34 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from docwarden.fetching.resilience.gradient_limit import GradientLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LEAST_SAMPLES: Final = 10
 """Samples below which a median says little (Netflix's `WindowedLimit` has the same minimum)."""
 
 LONGEST_QUEUE: Final = 1000
 """Waiting requests that memory has room for, whatever Little's law says: about 10 MB."""
+
+
+class FloorChange(NamedTuple):
+    """The limit has come down to its floor, or has left it behind.
+
+    Attributes:
+        at_floor: which of both.
+        limit: requests that may be in flight.
+        latency: median of the last step, seconds.
+        usual: long-term average of it, seconds.
+    """
+
+    at_floor: bool
+    limit: int
+    latency: float
+    usual: float
 
 
 class Overloaded(Exception):  # noqa: N818 - named for the state that the client is told about
@@ -31,6 +50,7 @@ class AdaptiveLimiter:
     Args:
         limit: What has been learned so far and goes on learning.
         longest_wait: Seconds that a request may wait for a place.
+        on_floor: Is told when the limit reaches its floor and when it has doubled again.
 
     Attributes:
         in_flight: Places taken.
@@ -38,9 +58,11 @@ class AdaptiveLimiter:
     """
 
     __slots__ = (
+        "_at_floor",
         "_gradient",
         "_longest_queue",
         "_longest_wait",
+        "_on_floor",
         "_peak",
         "_samples",
         "_waiters",
@@ -49,10 +71,18 @@ class AdaptiveLimiter:
         "refused",
     )
 
-    def __init__(self, limit: GradientLimit | None = None, *, longest_wait: float = 0.100) -> None:
+    def __init__(
+        self,
+        limit: GradientLimit | None = None,
+        *,
+        longest_wait: float = 0.100,
+        on_floor: Callable[[FloorChange], None] | None = None,
+    ) -> None:
         self._gradient = limit if limit is not None else GradientLimit()
         self._longest_wait = longest_wait
         self._longest_queue = LONGEST_QUEUE
+        self._on_floor = on_floor
+        self._at_floor = self._gradient.at_floor
         self._samples: list[float] = []
         self._peak = 0
         # Ordered, so that a waiter that gives up leaves from the middle at no cost.
@@ -130,6 +160,13 @@ class AdaptiveLimiter:
         self.limit = self._gradient.limit
         served = int(self._longest_wait * self.limit / self._gradient.latency)
         self._longest_queue = min(max(served, self.limit), LONGEST_QUEUE)
+        gradient = self._gradient
+        if gradient.off_floor if self._at_floor else gradient.at_floor:
+            self._at_floor = not self._at_floor
+            if self._on_floor is not None:
+                self._on_floor(
+                    FloorChange(self._at_floor, self.limit, gradient.latency, gradient.usual)
+                )
 
     def _hand_on(self) -> None:
         while self._waiters and self.in_flight < self.limit:

@@ -11,6 +11,8 @@ from docwarden.fetching.store.redis import RedisStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from docwarden.fetching.resilience.breaker import Change
+
 __all__ = ["Copy", "MemoryStore", "RedisStore", "open_store"]
 
 
@@ -22,6 +24,7 @@ def open_store(  # noqa: PLR0913 - the settings of the store, and the two things
     clock: Callable[[], float],
     wall_clock: Callable[[], float],
     random: Callable[[], float],
+    on_change: Callable[[Change], None] | None = None,
 ) -> MemoryStore | RedisStore | None:
     """Return the store that `url` names, or None when copies have no time to live.
 
@@ -35,6 +38,7 @@ def open_store(  # noqa: PLR0913 - the settings of the store, and the two things
         clock: Monotonic seconds.
         wall_clock: Seconds since the epoch.
         random: Draws uniformly from [0, 1).
+        on_change: Is told when a server is given up for a while, and when it answers again.
 
     Raises:
         ValueError: The URL is none of these; the message has no part of it.
@@ -46,6 +50,12 @@ def open_store(  # noqa: PLR0913 - the settings of the store, and the two things
         return MemoryStore(max_bytes, ttl=ttl, wall_clock=wall_clock)
     if url.startswith(("redis://", "rediss://")):
         return RedisStore(
-            url, ttl=ttl, max_bytes=max_bytes, clock=clock, wall_clock=wall_clock, random=random
+            url,
+            ttl=ttl,
+            max_bytes=max_bytes,
+            clock=clock,
+            wall_clock=wall_clock,
+            random=random,
+            on_change=on_change,
         )
     raise ValueError("a store is memory://, redis://HOST:PORT/DB or rediss://HOST:PORT/DB")

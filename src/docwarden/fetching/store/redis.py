@@ -13,7 +13,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from docwarden.core.cancellation import end
-from docwarden.fetching.resilience.breaker import Breaker
+from docwarden.fetching.resilience.breaker import Breaker, Change
 from docwarden.fetching.store.entry import OVERHEAD, VERSION, Copy, WrongCopyError, decode, encode
 from docwarden.fetching.store.redis_url import address
 
@@ -47,6 +47,7 @@ class RedisStore:
         clock: Monotonic seconds.
         wall_clock: Seconds since the epoch.
         random: Draws uniformly from [0, 1).
+        on_change: Is told when the server is given up for a while, and when it answers again.
 
     Attributes:
         errors: Failed uses by operation: `get`, `put`, `decode` for wrong bytes, and `busy` for
@@ -69,6 +70,7 @@ class RedisStore:
         wall_clock: Callable[[], float],
         random: Callable[[], float],
         timeout: float = 0.250,
+        on_change: Callable[[Change], None] | None = None,
     ) -> None:
         self._address = address(url)
         self._ttl = ttl
@@ -79,8 +81,13 @@ class RedisStore:
         self._client, self._refusal = _connect(url, timeout)
         # Away means away for a second or a few, not for the half minute of an upstream.
         self._breaker = Breaker(
-            random=random, consecutive_failures=3, opening=1.0, longest_opening=10.0
+            random=random,
+            consecutive_failures=3,
+            opening=1.0,
+            longest_opening=10.0,
+            on_change=self._changed,
         )
+        self._on_change = on_change
         self._unwritten: OrderedDict[str, Copy] = OrderedDict()
         self._unwritten_bytes = 0
         self._writer: asyncio.Task[None] | None = None
@@ -178,6 +185,10 @@ class RedisStore:
             raise
         self._breaker.succeeded(permit, self._clock())
         return answer
+
+    def _changed(self, change: Change) -> None:
+        if self._on_change is not None:
+            self._on_change(change._replace(cause=self.last_error))
 
     def _count(self, operation: str, error: Exception) -> None:
         self.errors[operation] += 1

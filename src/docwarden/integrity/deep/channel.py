@@ -30,13 +30,13 @@ class Channel:
         under_way: jobs that have no answer yet; it answers several together.
         held: bytes that its large jobs are expected to take.
         watch: follows the job that it is at.
-        blamed: whether its failure has been told and counted.
+        blame: what it did wrong, where that has been told and counted; empty otherwise.
         gone: whether it takes no more jobs.
     """
 
     __slots__ = (
         "_answered", "_began", "_inbox", "_load", "_loop", "_outbox", "_sending", "_socket",
-        "blamed", "gone", "held", "number", "pid", "small_only", "under_way", "watch",
+        "blame", "gone", "held", "number", "pid", "small_only", "under_way", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -48,7 +48,7 @@ class Channel:
         self.under_way: deque[Job] = deque()
         self.held = 0
         self.watch = JobWatch()
-        self.blamed = False
+        self.blame = ""
         self.gone = False
         self._socket = own
         self._answered = answered

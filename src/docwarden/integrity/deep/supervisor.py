@@ -32,6 +32,7 @@ class DeepChecker:
         cpu_limit: Seconds of CPU time for one document.
         memory_limit: Bytes of address space of a process.
         command: What starts the fork server; the limits are added as options.
+        on_replace: Is told why a process ended, and the seconds until another one is started.
 
     Attributes:
         crashes: How often a process died, or answered nonsense.
@@ -46,6 +47,7 @@ class DeepChecker:
         cpu_limit: float = 2.0,
         memory_limit: int = 512 << 20,
         command: Sequence[str] | None = None,
+        on_replace: Callable[[str, float], None] | None = None,
     ) -> None:
         self.crashes = 0
         self.timeouts = 0
@@ -57,6 +59,7 @@ class DeepChecker:
             command=tuple(command or server_command()),
             owner=self,
         )
+        self._on_replace = on_replace
         self._schedule = Schedule(workers)
         # On one core, waking another worker costs a switch: busy ones with room come first.
         self._order = (True, False) if workers == 1 else (False, True)
@@ -154,7 +157,7 @@ class DeepChecker:
     def worker_lost(self, channel: Channel, reason: Reason, detail: str) -> None:
         """Blame the job that a worker had for its end; of several, none is known to be guilty."""
         jobs = channel.leave()
-        if not channel.blamed:
+        if not channel.blame:
             self._count(reason)
             if len(jobs) == 1:
                 jobs.pop().answer((Finding.of(reason, detail),))
@@ -203,10 +206,15 @@ class DeepChecker:
     def worker_failed(self, channel: Channel, job: Job, reason: Reason, detail: str) -> None:
         """Answer a job whose worker is of no more use, and end that."""
         self._count(reason)
-        channel.blamed = True
+        channel.blame = detail
         channel.close()
         self._workers.kill(channel)
         job.answer((Finding.of(reason, detail),))
+
+    def worker_replaced(self, cause: str, pause: float) -> None:
+        """Tell of a process that is replaced."""
+        if self._on_replace is not None:
+            self._on_replace(cause, pause)
 
     def workers_missing(self, detail: str) -> None:
         """Count a start that failed, and answer the jobs that wait for it."""

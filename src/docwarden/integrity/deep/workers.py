@@ -46,6 +46,10 @@ class Owner(Protocol):
         """Answer for the jobs of a worker that has ended."""
         ...
 
+    def worker_replaced(self, cause: str, pause: float) -> None:
+        """Take notice of why a process ended, and of the seconds until another one is started."""
+        ...
+
     def workers_missing(self, detail: str) -> None:
         """Take notice that no workers can be started now."""
         ...
@@ -139,8 +143,9 @@ class Workers:
             return
         channel.drain()  # what it said before its end
         del self.channels[number]
-        self._owner.worker_lost(channel, *_obituary(status))
-        self._replace(small_only=channel.small_only)
+        reason, detail = _obituary(status)
+        self._owner.worker_lost(channel, reason, detail)
+        self._replace(channel.blame or detail, small_only=channel.small_only)
 
     def server_gone(self) -> None:
         """Tell that all workers are lost, and start anew."""
@@ -152,13 +157,19 @@ class Workers:
         if server is not None:
             self._relaunching = asyncio.create_task(self._relaunch(server))
 
-    def _replace(self, *, small_only: bool) -> None:
-        self.restarts += 1
-        pause = self._pause()
+    def _replace(self, cause: str, *, small_only: bool) -> None:
+        pause = self._note_restart(cause)
         if pause:
             self._loop.call_later(pause, self._fork, small_only)
         else:
             self._fork(small_only)
+
+    def _note_restart(self, cause: str) -> float:
+        """Count a restart and tell why; return the seconds until it is tried."""
+        self.restarts += 1
+        pause = self._pause()
+        self._owner.worker_replaced(cause, pause)
+        return pause
 
     def _pause(self) -> float:
         if self.failures <= 1:
@@ -180,14 +191,16 @@ class Workers:
         self._owner.workers_ready()
 
     async def _relaunch(self, server: ForkServer) -> None:
+        cause = "the fork server ended"
         while True:
-            self.restarts += 1
+            pause = self._note_restart(cause)
             await server.stop()
-            await asyncio.sleep(self._pause())
+            await asyncio.sleep(pause)
             try:
                 await self.launch()
             except Exception as failure:  # noqa: BLE001 - nothing ends the supervision but its end
-                self._owner.workers_missing(str(failure))
+                cause = str(failure)
+                self._owner.workers_missing(cause)
             else:
                 return
 

@@ -20,6 +20,7 @@ from docwarden.process.lifecycle import (
     client_limits,
     ending_signals,
     listen,
+    tell_stopped,
 )
 from docwarden.process.observability import console_of, feed_of
 from docwarden.process.workers.site import AllWorkers, WorkersSite
@@ -58,6 +59,7 @@ class Supervisor:
         self._statuses: list[int] = []
         self._address = settings.listen
         self._stopping = asyncio.Event()
+        self._stopping_since: float | None = None
         self._served = False
         self.restarts = 0
         workers = AllWorkers(self)
@@ -94,6 +96,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
 
         def received(which: signal.Signals) -> None:
+            self._stopping_since = self._stopping_since or loop.time()
             self._stopping.set()
             for worker in self.workers:
                 worker.signal(which)
@@ -122,7 +125,9 @@ class Supervisor:
             try:
                 worker = await Worker.start(("--listen", str(self._address), *self._words))
             except OSError as error:  # no descriptors, processes or memory: for now
-                self._log.event("error", "worker.not_started", reason=str(error))
+                self._log.event(
+                    "error", "worker.not_started", f"no worker started: {error}", reason=str(error)
+                )
                 await asyncio.sleep(_LONGEST_PAUSE)
                 continue
             self._slots[slot] = worker
@@ -140,7 +145,9 @@ class Supervisor:
                 self._statuses.append(0 if status == -signal.SIGTERM else abs(status))
                 return
             self.restarts += 1
-            self._log.event("error", "worker.died", pid=worker.process.pid, exit_status=status)
+            pid = worker.process.pid
+            message = f"worker {pid} ended with status {status} and is replaced"
+            self._log.event("error", "worker.died", message, pid=pid, exit_status=status)
             settled = asyncio.get_running_loop().time() - started > _SETTLED_SECONDS
             pause = _FIRST_PAUSE if settled else min(pause * 2, _LONGEST_PAUSE)
             await asyncio.sleep(pause)
@@ -156,7 +163,8 @@ class Supervisor:
                 unanswered, limit = 0, _MAX_UNANSWERED
             if self._stopping.is_set():
                 return  # the drain has its own bounds
-        self._log.event("error", "worker.stalled", pid=worker.process.pid)
+        pid = worker.process.pid
+        self._log.event("error", "worker.stalled", f"worker {pid} stands still", pid=pid)
         worker.signal(signal.SIGKILL)
 
     async def _until_ready(self, keepers: Sequence[asyncio.Future[None]]) -> None:
@@ -176,6 +184,7 @@ class Supervisor:
         self._log.event(
             "info",
             "process.ready",
+            f"serving on {listen_url}, operators on {admin_url}",
             **{
                 "service.version": __version__,
                 "listen": listen_url,
@@ -201,4 +210,4 @@ class Supervisor:
                 await keeper
         await self._feed.close()
         await self.admin.close(0)
-        self._log.event("info", "process.stopped")
+        tell_stopped(self._log, self._stopping_since, asyncio.get_running_loop().time())

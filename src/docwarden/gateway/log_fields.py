@@ -1,0 +1,206 @@
+"""The fields of a request's event, and how the line of a plain delivery has them."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from docwarden.core.errors import Failure, Outcome
+from docwarden.core.fetch import FetchResult
+from docwarden.core.request import Request
+from docwarden.gateway.told_by_clients import shown_path
+
+_UNREAD: Final = "*"
+
+
+class Ended:
+    """A request that has ended."""
+
+    __slots__ = ("failure", "fetch", "fetched", "request", "result", "seconds", "sent", "status")
+
+    def __init__(self, request: Request, status: int, sent: int, seconds: float) -> None:
+        self.request = request
+        self.result = result = request.result
+        self.failure = result.failure
+        self.fetch = result.fetch
+        self.fetched = result.fetched
+        self.status = status
+        self.sent = max(sent, 0)
+        self.seconds = seconds
+
+
+class Field(NamedTuple):
+    """One field of an event.
+
+    Attributes:
+        name: its name, where there is one OpenTelemetry's.
+        value: what an event has for it; None where it is left out.
+        plain: the format in which the line of a plain delivery has it, of one or several things
+            that `plain_values` returns in the same place; None where no such line has it.
+    """
+
+    name: str
+    value: Callable[[Ended], Any]
+    plain: bytes | None = None
+
+
+def _of_fetch(value: Callable[[FetchResult], Any]) -> Callable[[Ended], Any]:
+    return lambda ended: value(ended.fetched) if ended.fetched is not None else None
+
+
+def _of_failure(value: Callable[[Failure], Any]) -> Callable[[Ended], Any]:
+    return lambda ended: value(ended.failure) if ended.failure is not None else None
+
+
+def _path(ended: Ended) -> str | None:
+    """Return the path of a request where neither its id nor its route tells it."""
+    request = ended.request
+    if ended.fetch is not None or request.path in (ended.result.route, _UNREAD):
+        return None
+    return shown_path(request.path)
+
+
+def _peer(ended: Ended) -> str | None:
+    request = ended.request
+    return request.peer if request.peer != request.client else None
+
+
+def _ms(seconds: float) -> float:
+    """Return milliseconds to the microsecond."""
+    return round(seconds * 1e3, 3)
+
+
+def in_words(ended: Ended) -> str:
+    """Return the event in one line: status, what was asked for, what came of it, time."""
+    request, result, failure = ended.request, ended.result, ended.failure
+    words = [str(ended.status)]
+    if request.method_label != "GET":
+        words.append(request.method_label)
+    words.append(f"/{ended.fetch.document_id}" if ended.fetch else shown_path(request.path))
+    if failure is None and result.outcome is not Outcome.DELIVERED:
+        words += filter(None, (result.outcome, result.media_type))
+    elif failure is None:
+        words.append(result.media_type)
+    else:
+        delivered = failure.rule.outcome in (None, Outcome.DELIVERED)
+        words += (failure.rule.slug if delivered else failure.rule.outcome or "", failure.reason)
+        words += (failure.detail,) if failure.detail is not None else ()
+    fetched = ended.fetched
+    if fetched is not None and fetched.replaced is not None:
+        words.append(fetched.replaced.reason)
+    if fetched is not None and fetched.attempts:
+        words.append(f"{len(fetched.attempts)}x")
+    return f"{' '.join(dict.fromkeys(words))} {ended.seconds * 1e3:.0f} ms"
+
+
+# No value of a plain line needs JSON's escapes: each is a number, ours, or checked when it came.
+_TEXT: Final = b'"%b"'
+_MS: Final = b"%.3f"
+FIELDS: Final = (
+    Field("message", in_words, b'"%d%b /%b %b %dx %.0f ms"'),
+    Field("request_id", lambda e: e.request.request_id, _TEXT),
+    Field("http.request.method", lambda e: e.request.method_label, _TEXT),
+    Field("http.route", lambda e: e.result.route, _TEXT),
+    Field("url.path", _path),
+    Field("http.response.status_code", lambda e: e.status, b"%d"),
+    Field("http.response.body.size", lambda e: e.sent, b"%d"),
+    Field("client.address", lambda e: e.request.client, _TEXT),
+    Field("network.peer.address", _peer),
+    Field("total_ms", lambda e: _ms(e.seconds), _MS),
+    Field("trace_id", lambda e: e.request.trace_id or None),
+    Field("span_id", lambda e: e.request.trace.span_id if e.request.trace is not None else None),
+    Field("media_type", lambda e: e.result.media_type or None, _TEXT),
+    Field(
+        "outcome",
+        lambda e: e.result.outcome._value_ if e.result.outcome is not None else None,
+        _TEXT,
+    ),
+    Field(
+        "document_id",
+        lambda e: e.fetch.document_id if e.fetch is not None else None,
+        _TEXT,
+    ),
+    Field(
+        "attempts",
+        _of_fetch(lambda made: [{"result": end, "ms": _ms(s)} for end, s in made.attempts]),
+        b"[%b]",
+    ),
+    Field("upstream_ms", _of_fetch(lambda made: _ms(made.upstream_seconds)), _MS),
+    Field("verify_ms", _of_fetch(lambda made: _ms(made.verify_seconds)), _MS),
+    Field("queue_ms", _of_fetch(lambda made: _ms(made.queue_seconds) or None)),
+    Field("shared", _of_fetch(lambda made: made.shared or None)),
+    Field(
+        "replaced_reason",
+        _of_fetch(lambda made: made.replaced.reason if made.replaced is not None else None),
+    ),
+    Field("error.type", _of_failure(lambda failure: failure.rule.slug)),
+    Field("reason", _of_failure(lambda failure: failure.reason)),
+    Field(
+        "detail",
+        _of_failure(lambda failure: failure.detail._value_ if failure.detail is not None else None),
+    ),
+    Field("refused_media_type", _of_failure(lambda failure: failure.media_type or None)),
+)
+
+_DELIVERED: Final = Outcome.DELIVERED
+_ATTEMPT: Final = b'{"result":"%b","ms":%.3f}'
+_WITH_PEER: Final = '%s","network.peer.address":"%s'
+
+
+def plain_format() -> bytes:
+    """Return the fields of a plain delivery's line, each with a comma before it."""
+    return b"".join(
+        b',"%b":%b' % (each.name.encode(), each.plain) for each in FIELDS if each.plain is not None
+    )
+
+
+def is_plain(request: Request) -> bool:
+    """Tell whether a document was delivered, and no field has to be told that plain lines lack."""
+    result = request.result
+    fetched = result.fetched
+    return (
+        fetched is not None
+        and result.outcome is _DELIVERED
+        and result.failure is None
+        and not request.trace_id
+        and not fetched.shared
+        and not fetched.queue_seconds
+    )
+
+
+def plain_values(request: Request, status: int, sent: int, seconds: float) -> tuple[Any, ...]:
+    """Return what goes into the line of a plain delivery, in the order of `FIELDS`."""
+    result = request.result
+    fetch: Any = result.fetch  # is set, as the next: cast() would be one more call for each line
+    fetched: Any = result.fetched
+    attempts = b""
+    for end, taken in fetched.attempts:
+        attempt = _ATTEMPT % (end.encode(), taken * 1e3)
+        attempts = b"%b,%b" % (attempts, attempt) if attempts else attempt
+    method = request.method_label.encode()
+    media_type = result.media_type.encode()
+    document_id = fetch.document_id.encode()
+    milliseconds = seconds * 1e3
+    client = request.client
+    if client is not request.peer and client != request.peer:
+        client = _WITH_PEER % (client, request.peer)
+    other_method = b"" if method == b"GET" else b" " + method
+    return (
+        status,
+        other_method,
+        document_id,
+        media_type,
+        len(fetched.attempts),
+        milliseconds,
+        request.request_id.encode(),
+        method,
+        result.route.encode(),
+        status,
+        sent,
+        client.encode(),
+        milliseconds,
+        media_type,
+        b"delivered",
+        document_id,
+        attempts,
+        fetched.upstream_seconds * 1e3,
+        fetched.verify_seconds * 1e3,
+    )
