@@ -1,7 +1,6 @@
-"""A running gateway, clients, and what the generator writes."""
+"""A running gateway, and what the generator writes."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 import yaml
 
 from docwarden_monitoring.documents import generate
-from trial.clients import Clients
 from trial.gateway import Gateway, running_gateway
 
 REPOSITORY = Path(__file__).parents[2]
@@ -24,18 +22,6 @@ def repository() -> Path:
 def gateway(tmp_path: Path) -> Iterator[Gateway]:
     with running_gateway(tmp_path) as running:
         yield running
-
-
-@pytest.fixture
-def clients() -> Iterator[Callable[..., Clients]]:
-    with contextlib.ExitStack() as stack:
-
-        def start(url: str, *, threads: int = 4, rate: float = 60) -> Clients:
-            started = Clients(url, threads=threads, rate=rate)
-            stack.callback(started.stop)
-            return started
-
-        yield start
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,20 @@ Prometheus and Alertmanager are the real ones; windows, waits and intervals are 
 production divided by sixty, from the same generator.
 """
 
+import contextlib
+import functools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from trial.clients import Clients, running_clients
+from trial.courses import of_tests, running_courses
 from trial.gateway import running_gateway
 from trial.waiting import until
 from trial.watch import PLACES, Watch, running_watch
@@ -28,22 +34,27 @@ MENDED = {
     "mix": {"png": 50, "pdf": 40, "corrupt-pdf": 10},
     "latency": "0s",
 }
+Load = Callable[[str], AbstractContextManager[Clients]]
+FOUR: Load = functools.partial(running_clients, threads=4, rate=60)
+EIGHT: Load = functools.partial(running_clients, threads=8, rate=60)
 BURN = "DocwardenDocumentsBudgetBurn"
 LATENCY = "DocwardenLatencyBudgetBurn"
 # Half an hour, scaled, at one sample each evaluation: with no past, any failure is all there is.
 PAST = 'count_over_time(docwarden:slo_requests:rate5m{slo="documents"}[1m]) > 120'
 
 
-@pytest.fixture
-def watch(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Watch]:
-    settings = {
+@contextlib.contextmanager
+def watched(folder: Path, clients: Load, **settings: str) -> Iterator[Watch]:
+    """Run a gateway, what watches it, and clients; all that a course needs."""
+    scaled = {
         "DOCWARDEN_BREAKER_OPEN": "500ms",  # 30 s, scaled
         "DOCWARDEN_ATTEMPT_TIMEOUT": "1s",
-        **getattr(request, "param", {}),
+        **settings,
     }
     with (
-        running_gateway(tmp_path, **settings) as gateway,
-        running_watch(tmp_path, gateway) as running,
+        running_gateway(folder, **scaled) as gateway,
+        running_watch(folder, gateway) as running,
+        clients(gateway.url),
     ):
         yield running
 
@@ -78,7 +89,7 @@ def resolved(watch: Watch, alert: str) -> None:
     assert {each["labels"]["alertname"] for each in watch.pages()} == {alert}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fault:
     """What is done to the upstream, the page that has to come, and what its text says."""
 
@@ -86,62 +97,94 @@ class Fault:
     wishes: dict[str, Any]
     says: str
     crowd: int = 0
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def course(self, folder: Path) -> None:
+        """Make the fault, wait for its page, mend it, and wait for the end of it."""
+        with watched(folder, EIGHT, **self.settings) as watch:
+            until("half an hour of traffic", lambda: watch.query(PAST))
+            assert watch.pages() == []
+
+            watch.gateway.upstream(**self.wishes)
+            more = Clients(watch.gateway.url, threads=self.crowd, rate=120)
+            try:
+                self._pages(watch)
+            finally:
+                more.stop()
+            watch.gateway.upstream(**MENDED)
+            resolved(watch, self.alert)
+
+    def _pages(self, watch: Watch) -> None:
+        """Wait for the page that names the fault. The budget burns as well, and is not told."""
+        assert_says_what_to_do(page(watch, self.alert), self.alert, self.says)
+        burn = LATENCY if self.wishes is SLOW else BURN
+        until(f"{burn} to fire", lambda: watch.firing(burn, severity="critical"))
+        until(f"{burn} to be held back", lambda: watch.held_back(burn, severity="critical"))
+        assert {each["labels"]["alertname"] for each in watch.pages()} == {self.alert}
+        assert watch.pages("resolved") == []
+
+
+def gateway_that_dies(folder: Path) -> None:
+    with watched(folder, FOUR) as watch:
+        until("traffic", lambda: watch.query("docwarden:slo_requests:rate5m > 20"))
+        watch.gateway.program.stop()
+        assert_says_what_to_do(page(watch, "DocwardenDown"), "DocwardenDown")
+        down = "DocwardenTargetDown"
+        until(f"{down} to be held back", lambda: watch.held_back(down))
+        assert {each["labels"]["alertname"] for each in watch.pages()} == {"DocwardenDown"}
+
+
+def nothing_wrong(folder: Path) -> None:
+    with watched(folder, FOUR) as watch:
+        calls = until(
+            "three calls",
+            lambda: watch.receiver.alerts("/heartbeat")[2:] and watch.receiver.alerts("/heartbeat"),
+        )
+        assert {each["labels"]["alertname"] for each in calls} == {"DocwardenDeadMansSwitch"}
+        assert {each["status"] for each in calls} == {"firing"}
+        assert watch.pages() == []
 
 
 FAULTS = {
-    "dead": ({}, Fault("DocwardenUpstreamDown", OUTAGE, r"conn\w+-\w+ [\d.]+%")),
-    "slow": ({}, Fault("DocwardenUpstreamSlow", SLOW, r"^[\d.]+% of .* median attempt took", 8)),
-    "hanging": ({}, Fault("DocwardenUpstreamSlow", HANGING, r"^[\d.]+% of .* or hangs")),
-    "corrupt": ({}, Fault("DocwardenCorruptionHigh", CORRUPTION, r"startxref-wrong [\d.]+%")),
-    "overload": (
-        {"DOCWARDEN_MAX_CONCURRENCY": "8"},
-        Fault("DocwardenShedding", OVERLOAD, "limit stands at [4-8] requests in flight", 30),
+    "dead": Fault(alert="DocwardenUpstreamDown", wishes=OUTAGE, says=r"conn\w+-\w+ [\d.]+%"),
+    "slow": Fault(
+        alert="DocwardenUpstreamSlow",
+        wishes=SLOW,
+        says=r"^[\d.]+% of .* median attempt took",
+        crowd=8,
     ),
+    "hanging": Fault(
+        alert="DocwardenUpstreamSlow", wishes=HANGING, says=r"^[\d.]+% of .* or hangs"
+    ),
+    "corrupt": Fault(
+        alert="DocwardenCorruptionHigh", wishes=CORRUPTION, says=r"startxref-wrong [\d.]+%"
+    ),
+    "overload": Fault(
+        alert="DocwardenShedding",
+        wishes=OVERLOAD,
+        says="limit stands at [4-8] requests in flight",
+        crowd=30,
+        settings={"DOCWARDEN_MAX_CONCURRENCY": "8"},
+    ),
+}
+COURSES: dict[str, Callable[[Path], None]] = {
+    **{f"upstream {name}: one page that names it": fault.course for name, fault in FAULTS.items()},
+    "gateway dead: one page that says so": gateway_that_dies,
+    "nothing wrong: the dead man's switch calls again and again": nothing_wrong,
 }
 
 
-@pytest.mark.parametrize(
-    ("watch", "fault"), list(FAULTS.values()), ids=list(FAULTS), indirect=["watch"]
-)
-def test_a_fault_brings_one_page_that_names_it_and_resolves_when_mended(
-    watch: Watch, clients: Callable[..., Any], fault: Fault
-):
-    clients(watch.gateway.url, threads=8, rate=60)
-    until("half an hour of traffic", lambda: watch.query(PAST))
-    assert watch.pages() == []
-
-    watch.gateway.upstream(**fault.wishes)
-    more = clients(watch.gateway.url, threads=fault.crowd, rate=120)
-    assert_says_what_to_do(page(watch, fault.alert), fault.alert, fault.says)
-    # The budget burns as well, and is not said twice.
-    burn = LATENCY if fault.wishes is SLOW else BURN
-    until(f"{burn} to fire", lambda: watch.firing(burn, severity="critical"))
-    until(f"{burn} to be held back", lambda: watch.held_back(burn, severity="critical"))
-    assert {each["labels"]["alertname"] for each in watch.pages()} == {fault.alert}
-    assert watch.pages("resolved") == []
-
-    watch.gateway.upstream(**MENDED)
-    more.stop()
-    resolved(watch, fault.alert)
+@pytest.fixture(scope="module")
+def courses(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[None]]]:
+    wanted = of_tests(request.session.items, "test_a_fault_brings_one_page_until_it_is_mended")
+    folders = {name: tmp_path_factory.mktemp("course") for name in wanted}
+    begun = {name: functools.partial(COURSES[name], folders[name]) for name in wanted}
+    with running_courses(begun) as running:
+        yield running
 
 
-def test_a_dead_gateway_brings_one_page_that_says_so(watch: Watch, clients: Callable[..., Any]):
-    clients(watch.gateway.url)
-    until("traffic", lambda: watch.query("docwarden:slo_requests:rate5m > 20"))
-
-    watch.gateway.program.stop()
-    assert_says_what_to_do(page(watch, "DocwardenDown"), "DocwardenDown")
-    down = "DocwardenTargetDown"
-    until(f"{down} to be held back", lambda: watch.held_back(down))
-    assert {each["labels"]["alertname"] for each in watch.pages()} == {"DocwardenDown"}
-
-
-def test_the_dead_mans_switch_calls_again_and_again_while_nothing_is_wrong(
-    watch: Watch, clients: Callable[..., Any]
-):
-    clients(watch.gateway.url)
-    calls = until("three calls", lambda: watch.receiver.alerts("/heartbeat")[2:] and
-                  watch.receiver.alerts("/heartbeat"))  # fmt: skip
-    assert {each["labels"]["alertname"] for each in calls} == {"DocwardenDeadMansSwitch"}
-    assert {each["status"] for each in calls} == {"firing"}
-    assert watch.pages() == []
+@pytest.mark.parametrize("course", COURSES)
+def test_a_fault_brings_one_page_until_it_is_mended(courses: dict[str, Future[None]], course: str):
+    courses[course].result()

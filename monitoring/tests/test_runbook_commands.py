@@ -4,7 +4,7 @@ What it prints has to name the cause. Nothing in a runbook is left out: a new bl
 expectation fails.
 """
 
-import contextlib
+import functools
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from trial.courses import of_tests, taking_turns
 from trial.incidents import INCIDENTS, System, running_incident
 from trial.waiting import until
 
@@ -201,21 +202,23 @@ CASES = [
 ]
 
 
+AHEAD = 2
+"""Incidents that are brought about while the one before them is looked into."""
+
+
 @pytest.fixture(scope="module")
-def incidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], System]]:
+def incidents(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], System]]:
     """Have one incident at a time, for as long as tests ask for the same one."""
-    with contextlib.ExitStack() as stack:
-        current: dict[str, System] = {}
-
-        def have(name: str) -> System:
-            if name not in current:
-                stack.close()
-                current.clear()
-                folder = tmp_path_factory.mktemp(name)
-                current[name] = stack.enter_context(running_incident(folder, INCIDENTS[name]))
-            return current[name]
-
-        yield have
+    tests = of_tests(request.session.items, "test_what_a_runbook_says_to_do_names_the_cause")
+    names = dict.fromkeys(each.partition(":")[0] for each in tests)
+    makers = {
+        name: functools.partial(running_incident, tmp_path_factory.mktemp(name), INCIDENTS[name])
+        for name in names
+    }
+    with taking_turns(makers, ahead=AHEAD) as turns:
+        yield turns.have
 
 
 def ask(system: System, query: str) -> str:

@@ -1,8 +1,10 @@
 """Clients that ask for documents."""
 
+import contextlib
 import http.client
 import threading
 import urllib.parse
+from collections.abc import Iterator
 
 
 class Clients:
@@ -39,3 +41,13 @@ class Clients:
         self._stop.set()
         for thread in self._threads:
             thread.join(30)
+
+
+@contextlib.contextmanager
+def running_clients(url: str, *, threads: int, rate: float) -> Iterator[Clients]:
+    """Have clients ask until the block ends."""
+    clients = Clients(url, threads=threads, rate=rate)
+    try:
+        yield clients
+    finally:
+        clients.stop()

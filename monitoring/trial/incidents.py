@@ -208,7 +208,13 @@ INCIDENTS: Final = {
         crowd=120,
         shows='rate(docwarden_documents_total{outcome="overloaded"}[5s]) > 10',
     ),
-    "stalled": Incident(breakage=_stall, shows="docwarden_event_loop_stall_seconds > 0.5"),
+    "stalled": Incident(
+        # Requests that last, so that each pause meets some: one that comes within a pause begins
+        # for the gateway when that is over.
+        upstream={"latency": "100ms"},
+        breakage=_stall,
+        shows="docwarden_event_loop_stall_seconds > 0.5",
+    ),
     "deep": Incident(
         simulate=("--distinct",),
         breakage=_kill_deep_checker,
