@@ -15,9 +15,11 @@ AT_ONCE: Final = 4
 
 
 @contextmanager
-def running_courses(courses: dict[str, Callable[[], Any]]) -> Iterator[dict[str, Future[Any]]]:
+def running_courses(
+    courses: dict[str, Callable[[], T]], *, at_once: int = AT_ONCE
+) -> Iterator[dict[str, Future[T]]]:
     """Run all courses, so many at once and in their order; those not begun end with the block."""
-    pool = ThreadPoolExecutor(AT_ONCE)
+    pool = ThreadPoolExecutor(at_once)
     try:
         yield {name: pool.submit(course) for name, course in courses.items()}
     finally:
