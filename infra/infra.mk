@@ -28,10 +28,9 @@ infra-snapshots: $(INFRA_READY) ## Renew the reviewed text of security groups an
 	cd infra && RENEW_SNAPSHOTS=1 $(INFRA_BIN)/pytest -q tests/test_security_snapshot.py
 
 .PHONY: infra-pages
-infra-pages: infra-synth ## Renew what docs/ has from infra/: costs, resources, the picture
+infra-pages: infra-synth ## Renew what docs/ has from infra/: costs and resources
 	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.costs > $(CURDIR)/docs/reference/cloud-costs.md
 	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.resources cdk.out > $(CURDIR)/docs/reference/cloud-resources.md
-	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.picture > $(CURDIR)/docs/explanation/cloud.svg
 
 .PHONY: infra-types
 infra-types: $(INFRA_READY) ## Check the types of infra/, strictly

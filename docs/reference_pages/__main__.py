@@ -8,6 +8,7 @@ from typing import Final
 
 from reference_pages.architecture_picture import architecture_picture
 from reference_pages.cli_page import cli_page
+from reference_pages.cloud_picture import cloud_picture
 from reference_pages.contents import with_contents
 from reference_pages.metrics_page import metrics_page
 from reference_pages.problems_page import problems_page
@@ -22,6 +23,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         "reference/problems.md": problems_page,
         "reference/cli.md": cli_page,
         "images/architecture.svg": architecture_picture,
+        "explanation/cloud.svg": cloud_picture,
         **{index: functools.partial(with_contents, DOCS / index) for index in _INDEXES},
     }
 )
