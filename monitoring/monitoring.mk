@@ -17,7 +17,7 @@ monitoring-tools:
 	done
 
 .PHONY: test-runbooks
-test-runbooks: $(READY) monitoring-tools ## Try each command of each runbook on a system that is broken in just that way
+test-runbooks: $(READY) monitoring-tools ## Try each command of each runbook on a system that is broken in just that way (2 minutes)
 	$(BIN)/pytest -c monitoring/pytest.ini monitoring/tests/test_runbook_commands.py
 
 .PHONY: test-observability
