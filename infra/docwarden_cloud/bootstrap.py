@@ -21,7 +21,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from docwarden_cloud.cluster_access import prepare_cluster, reachable
 from docwarden_cloud.commands import ROOT, run, say
-from docwarden_cloud.costs import HOURS, lines, read_prices, total
+from docwarden_cloud.cost_lines import HOURS, lines
+from docwarden_cloud.costs import read_prices, total
 from docwarden_cloud.delegation import delegated
 from docwarden_cloud.environments import Environment
 from docwarden_cloud.local_image import push_image

@@ -32,7 +32,8 @@ from docwarden_cloud import (
     stacks,
     store,
 )
-from docwarden_cloud.costs import lines, read_prices
+from docwarden_cloud.cost_lines import lines
+from docwarden_cloud.costs import read_prices
 from docwarden_cloud.environments import Environment
 from docwarden_cloud.values import ENVIRONMENTS
 

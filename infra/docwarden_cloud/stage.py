@@ -8,13 +8,13 @@ from constructs import Construct
 
 from docwarden_cloud.environments import SERVICE, Environment
 from docwarden_cloud.monitoring import Monitoring
+from docwarden_cloud.observability_stack import ObservabilityStack
 from docwarden_cloud.stacks import (
     ClusterStack,
     DeliveryStack,
     DnsStack,
     EdgeStack,
     NetworkStack,
-    ObservabilityStack,
     RegistryStack,
     StoreStack,
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from docwarden_cloud.costs import (
+from docwarden_cloud.cost_lines import (
     ALARMS_ALWAYS,
     ALARMS_WITHOUT_PROMETHEUS,
     ENDPOINTS,
@@ -14,10 +14,8 @@ from docwarden_cloud.costs import (
     Line,
     keys_of,
     lines,
-    page,
-    read_prices,
-    total,
 )
+from docwarden_cloud.costs import page, read_prices, total
 from docwarden_cloud.environments import Environment
 from docwarden_cloud.values import DEMO, ENVIRONMENTS
 from testkit.assembly import Assembly
@@ -73,6 +71,13 @@ def test_budget_leaves_room_above_the_estimate(each: Environment):
 
 def test_the_demo_costs_less_than_150_dollars_a_month():
     assert total(DEMO, read_prices()) < 150
+
+
+def test_every_price_of_the_demo_names_its_source():
+    table = read_prices()
+    used = {line.price for line in lines(DEMO, table["usage"][DEMO.name])}
+    assert used <= set(table["sources"])
+    assert set(table["sources"]) <= set(table["prices"])
 
 
 def test_a_line_multiplies_its_factors_with_its_price():

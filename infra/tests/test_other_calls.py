@@ -16,6 +16,7 @@ CODE = "".join(
     for name in (
         "docwarden_cloud/bootstrap.py",
         "docwarden_cloud/rollout.py",
+        "docwarden_cloud/rollout_steps.py",
         "docwarden_cloud/teardown.py",
     )
 )

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from docwarden_cloud.costs import lines, read_prices, total
+from docwarden_cloud.cost_lines import lines
+from docwarden_cloud.costs import read_prices, total
 from docwarden_cloud.resources import CONSTRUCTS, page, resources
 from docwarden_cloud.values import ENVIRONMENTS
 
