@@ -80,6 +80,9 @@ def helm_values(
             "clients": _blocks(outputs["EdgeCidrs"]),
             "monitoring": _blocks(outputs["CollectorCidrs"]),
         },
+        # The load balancer appends its client's address to X-Forwarded-For:
+        # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
+        "env": {"DOCWARDEN_TRUSTED_PROXIES": outputs["EdgeCidrs"]},
     }
     match source_of(upstream_url, stand_in=stand_in):
         case "simulator":
@@ -92,7 +95,7 @@ def helm_values(
             values["networkPolicy"]["upstream"] = {"peers": own["peers"], "port": own["port"]}
     if "StoreCidrs" in outputs:
         values["store"] = {"existingSecret": STORE_SECRET}
-        values["env"] = {"DOCWARDEN_STALE_IF_ERROR": STALE_IF_ERROR}
+        values["env"]["DOCWARDEN_STALE_IF_ERROR"] = STALE_IF_ERROR
         values["networkPolicy"]["store"] = {
             "peers": _blocks(outputs["StoreCidrs"]),
             "port": int(outputs["StorePort"]),

@@ -39,7 +39,7 @@ def ask(tmp_path, capsys):
     return run
 
 
-def test_values_name_image_by_digest_and_who_may_connect(ask):
+def test_values_name_image_by_digest_who_may_connect_and_who_is_believed(ask):
     values = ask("values", "--digest", DIGEST, "--upstream-url", UPSTREAM)
     assert values == {
         "image": {
@@ -54,6 +54,7 @@ def test_values_name_image_by_digest_and_who_may_connect(ask):
             ],
             "monitoring": [{"ipBlock": {"cidr": "10.30.16.0/20"}}],
         },
+        "env": {"DOCWARDEN_TRUSTED_PROXIES": "10.30.0.0/24,10.30.1.0/24"},
     }
 
 
