@@ -4,6 +4,7 @@ LINT_VENV := .venv-lint
 LINT_BIN := $(LINT_VENV)/bin
 LINT_READY := $(LINT_VENV)/.ready
 ACTIONLINT := .cache/actionlint/actionlint
+COLLECTOR := .cache/collector/collector
 # Programs for awk or for a shell elsewhere stand in single quotes on purpose.
 NOT_EXPANDED := --exclude=SC2016
 SCRIPTS = $(shell git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
@@ -18,6 +19,10 @@ lint-workflows: $(LINT_READY) $(ACTIONLINT) ## Check the workflows (actionlint, 
 	$(ACTIONLINT) -shellcheck $(LINT_BIN)/shellcheck
 	$(LINT_BIN)/zizmor --offline --no-progress --persona=pedantic .github
 	$(LINT_BIN)/yamllint --strict .github .pre-commit-config.yaml compose.yaml
+
+.PHONY: lint-stack
+lint-stack: $(COLLECTOR) ## Have the OpenTelemetry Collector judge its configuration of the stack (Go)
+	$(COLLECTOR) validate --config=image/stack/collector.yaml
 
 .PHONY: clean-tree
 clean-tree: ## Fail when a file differs from its commit, as after forgotten generated files
@@ -39,6 +44,11 @@ $(ACTIONLINT): image/tools/actionlint/go.mod image/tools/actionlint/go.sum
 	@command -v go >/dev/null || { echo "actionlint is built with Go, which is not on the PATH" >&2; exit 1; }
 	cd image/tools/actionlint && GOBIN=$(CURDIR)/$(@D) go install github.com/rhysd/actionlint/cmd/actionlint
 	@touch $@
+
+# Of its modules those that the configuration needs; the whole distribution takes half an hour.
+$(COLLECTOR): $(wildcard image/tools/collector/*)
+	@command -v go >/dev/null || { echo "the collector is built with Go, which is not on the PATH" >&2; exit 1; }
+	cd image/tools/collector && go build -trimpath -ldflags="-s -w" -o $(CURDIR)/$@ .
 
 # As root, since steps are run as an ordinary user and some by sudo.
 TEST_WORKFLOWS = image/install_tools.sh --registry && $(BIN)/pytest -c image/workflow_tests/pytest.ini image/workflow_tests

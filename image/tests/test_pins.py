@@ -63,3 +63,11 @@ def test_workflows_pin_no_tool_of_their_own():
         text = path.read_text()
         pinned = re.findall(r"(?mi)^ *(?:\w+[-_])?version: *[\"']?(v?\d+\.\d+\.\d+)", text)
         assert pinned == [], path.name
+
+
+def test_collector_that_judges_the_configuration_is_of_the_release_that_runs():
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    release = services["collector"]["image"].rpartition(":")[2]
+    modules = (ROOT / "image/tools/collector/go.mod").read_text()
+    assert f"go.opentelemetry.io/collector/otelcol v{release}\n" in modules
+    assert f"receiver/filelogreceiver v{release}\n" in modules
