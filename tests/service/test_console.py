@@ -201,8 +201,8 @@ async def test_readings_are_taken_while_nobody_looks_and_oftener_while_somebody_
     monkeypatch.setattr("docwarden.admin.console.feed.IDLE_PERIOD", 0.01)
     gateway = await start_gateway(simulator.url)
     feed = gateway.app.observability.feed
-    taken = len(feed._points)
-    await until(lambda: len(feed._points) >= taken + 3)
+    taken = len(feed._history.points)
+    await until(lambda: len(feed._history.points) >= taken + 3)
     monkeypatch.setattr("docwarden.admin.console.feed.IDLE_PERIOD", 3600.0)
     # The wait while nobody looks ends with the first who does.
     watching = await watch(gateway)

@@ -6,27 +6,19 @@ viewer makes the process hold more than a few kilobytes.
 
 import asyncio
 import contextlib
-from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-from docwarden.admin.console.counts import LATENCY_BOUND, Counts, Numbers, quantile
-from docwarden.admin.console.course import Course, Pulse
+from docwarden.admin.console.history import History
 from docwarden.admin.console.reading import Reading, Source
-from docwarden.admin.console.verdict import Snapshot, Verdict, judge
 
 VIEWERS: Final = 32
 """Open pages that are fed at once; the admin listener takes a hundred connections."""
 PERIOD: Final = 1.0
 IDLE_PERIOD: Final = 5.0
 """Seconds between two readings while somebody looks, and while nobody does."""
-_SHORT: Final = 10.0
-"""Seconds over which rates and quantiles are taken: calm, yet quick to follow."""
-_LONG: Final = 60.0
-_CHART: Final = 180.0
-"""Seconds that a chart shows."""
 
 
 class Viewer:
@@ -81,9 +73,7 @@ class Feed:
         self._clock = clock
         self._wall_clock = wall_clock
         self._viewers: set[Viewer] = set()
-        self._history: deque[Counts] = deque()
-        self._points: deque[dict[str, Any]] = deque()
-        self._course = Course()
+        self._history = History()
         self._latest: Reading | None = None
         self._sample = b""
         self._looked_at = asyncio.Event()
@@ -111,7 +101,7 @@ class Feed:
         viewer = Viewer(self)
         viewer.push("about", about)
         if self._latest is not None:
-            viewer.push("history", orjson.dumps(list(self._points)))
+            viewer.push("history", orjson.dumps(self._history.points))
             viewer.push("failures", orjson.dumps(self._latest.failures))
         if self._viewers:
             viewer.push("sample", self._sample)
@@ -142,7 +132,7 @@ class Feed:
 
     def _take(self, reading: Reading) -> None:
         before, self._latest = self._latest, reading
-        self._sample = orjson.dumps(self._derive(reading))
+        self._sample = orjson.dumps(self._history.take(reading, self._clock(), self._wall_clock()))
         news = None
         if before is None or reading.failed != before.failed:
             news = orjson.dumps(reading.failures)
@@ -150,111 +140,3 @@ class Feed:
             viewer.push("sample", self._sample)
             if news is not None:
                 viewer.push("failures", news)
-
-    def _derive(self, reading: Reading) -> dict[str, Any]:
-        """Return what a page shows of a reading, given those before it."""
-        numbers = reading.numbers
-        counts = Counts.of(numbers, reading.delivery, self._clock())
-        wall = self._wall_clock()
-        before = self._history[-1] if self._history else counts
-        self._history.append(counts)
-        while len(self._history) > 1 and counts.at - self._history[1].at >= _LONG:
-            self._history.popleft()
-        self._course.note(Pulse.of(counts, wall))
-        short, long = self._grown(counts, _SHORT), counts.since(self._history[0])
-        point = {
-            "t": round(wall, 3),
-            **_rates(counts.since(before)),
-            **_quantiles(short),
-            **_gauges(numbers),
-        }
-        self._points.append(point)
-        while point["t"] - self._points[0]["t"] > _CHART:
-            self._points.popleft()
-        return {
-            "point": point,
-            "verdict": self._verdict(reading, long, wall),
-            "short": {**_by_name(short), **_rates(short), "seconds": short.at},
-            "long": {
-                "good_share": long.good_share(),
-                "seconds": long.at,
-                "bound": LATENCY_BOUND,
-                **_quantiles(long),
-                "means": long.mean_seconds(),
-            },
-            "details": reading.details,
-            "metrics": _shown(numbers),
-        }
-
-    def _grown(self, counts: Counts, seconds: float) -> Counts:
-        """Return the growth over the last so many seconds, or as near to them as readings lie."""
-        earlier = next(each for each in self._history if counts.at - each.at < seconds + PERIOD / 2)
-        if earlier is counts and len(self._history) > 1:
-            earlier = self._history[-2]
-        return counts.since(earlier)
-
-    def _verdict(self, reading: Reading, recent: Counts, wall: float) -> Verdict:
-        details = reading.details
-        return judge(
-            Snapshot(
-                phase=details.phase,
-                stuck=details.stuck,
-                breaker=details.breaker,
-                breaker_wait=details.breaker_wait,
-                limit=_one(reading.numbers, "docwarden_concurrency_limit"),
-                stall=_one(reading.numbers, "docwarden_event_loop_stall_seconds"),
-                recent=recent,
-                reasons=Counter(
-                    each.reason for each in reading.failures if wall - each.at <= _LONG
-                ),
-                since=self._course.since,
-            )
-        )
-
-
-def _one(numbers: Numbers, name: str) -> float:
-    return next(iter(numbers.get(name, {}).values()), 0.0)
-
-
-def _gauges(numbers: Numbers) -> dict[str, float]:
-    names = ("requests_in_flight", "requests_waiting", "concurrency_limit")
-    return {name: _one(numbers, f"docwarden_{name}") for name in names}
-
-
-def _rates(change: Counts) -> dict[str, float]:
-    """Return what the charts show, per second."""
-    return {
-        name: round(change.rate(number), 3)
-        for name, number in (
-            ("good", change.good),
-            ("failed", change.failed),
-            ("refused", change.refused),
-            ("answered", change.answered),
-            ("damaged", change.damaged),
-            ("broken", change.broken),
-        )
-    }
-
-
-def _quantiles(change: Counts) -> dict[str, float | None]:
-    return {
-        name: quantile(share, change.delivery)
-        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
-    }
-
-
-def _by_name(change: Counts) -> dict[str, dict[str, float]]:
-    """Return the rates that the tables show."""
-    return {
-        "outcomes": {name: change.rate(n) for name, n in change.outcomes.items()},
-        "attempts": {name: change.rate(n) for name, n in change.attempts.items()},
-    }
-
-
-def _shown(numbers: Numbers) -> dict[str, list[list[Any]]]:
-    """Return every sample as rows of label values and value; buckets are of no use to a reader."""
-    return {
-        name: [[*labels, value] for labels, value in rows.items()]
-        for name, rows in numbers.items()
-        if not name.endswith(("_bucket", "_created"))
-    }

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from docwarden.admin.console.causes import MIN_ATTEMPTS
+from docwarden.admin.console.concern import Level, Snapshot
 from docwarden.admin.console.counts import Counts
-from docwarden.admin.console.verdict import MIN_ATTEMPTS, Level, Snapshot, Verdict, judge
+from docwarden.admin.console.verdict import Verdict, judge
 from docwarden.fetching.resilience.breaker import State
 from docwarden.telemetry.health import Phase
 from docwarden.telemetry.metrics import FINE

@@ -1,0 +1,111 @@
+"""Why: the upstream, too much load, and what the gateway itself is made of."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from docwarden.admin.console.concern import Concern, Level, Snapshot, ranked, span
+from docwarden.core.errors import Outcome
+from docwarden.fetching.resilience.breaker import State
+
+MANY_DAMAGED: Final = 0.3
+"""Share of attempts; the upstream sends 10 % corrupt on a normal day."""
+MANY_BROKEN: Final = 0.05
+MIN_ATTEMPTS: Final = 20
+"""Attempts in the window below which a share says little."""
+LONG_STALL: Final = 0.5
+"""Seconds for which the event loop stood still; Kubernetes grants a probe one by default."""
+
+
+def causes(snapshot: Snapshot) -> Iterator[Concern]:
+    """Tell of what may lie behind an impact, or of what is wrong without one."""
+    yield from _upstream(snapshot)
+    yield from _shedding(snapshot)
+    yield from _machinery(snapshot)
+
+
+def _upstream(snapshot: Snapshot) -> Iterator[Concern]:
+    yield from _breaker(snapshot)
+    recent = snapshot.recent
+    attempts = recent.answered + recent.damaged + recent.broken
+    if attempts < MIN_ATTEMPTS:
+        return
+    if recent.broken / attempts >= MANY_BROKEN:
+        yield Concern(
+            Level.WARN,
+            "The upstream fails",
+            f"{recent.broken:,.0f} of {attempts:,.0f} attempts in {span(recent)} brought no usable"
+            f" answer: {ranked(recent.broken_results)}",
+            "DocwardenUpstreamDown",
+        )
+    if recent.damaged / attempts >= MANY_DAMAGED:
+        yield Concern(
+            Level.WARN,
+            "The upstream sends damaged documents",
+            f"{recent.damaged:,.0f} of {attempts:,.0f} attempts in {span(recent)} brought"
+            " something else than an intact document.",
+            "DocwardenCorruptionHigh",
+        )
+
+
+def _breaker(snapshot: Snapshot) -> Iterator[Concern]:
+    if snapshot.breaker is State.OPEN:
+        yield Concern(
+            Level.BAD,
+            "Upstream circuit open",
+            "The upstream failed repeatedly and is not called; the next probe is in"
+            f" {snapshot.breaker_wait:.0f} s.",
+            "DocwardenBreakerOpen",
+        )
+    elif snapshot.breaker is State.HALF_OPEN:
+        yield Concern(
+            Level.WARN,
+            "Upstream on probation",
+            "The circuit is half open: one request at a time finds out whether the upstream is"
+            " well again.",
+            "DocwardenBreakerOpen",
+        )
+
+
+def _shedding(snapshot: Snapshot) -> Iterator[Concern]:
+    recent = snapshot.recent
+    shed = recent.outcomes.get(Outcome.OVERLOADED, 0.0)
+    if shed:
+        yield Concern(
+            Level.WARN,
+            "Shedding load",
+            f"{shed:,.0f} requests were refused in {span(recent)}; {snapshot.limit:.0f} may be in"
+            " flight.",
+            "DocwardenShedding",
+        )
+
+
+def _machinery(snapshot: Snapshot) -> Iterator[Concern]:
+    grown = snapshot.recent.incidents
+    store = grown.get("docwarden_store_errors_total", 0.0)
+    if store:
+        yield Concern(
+            Level.WARN,
+            "The store fails",
+            f"{store:,.0f} uses of the store failed; documents flow.",
+            "DocwardenStoreUnreachable",
+        )
+    deep = grown.get("docwarden_deep_check_failures_total", 0.0)
+    if deep:
+        yield Concern(
+            Level.WARN,
+            "Deep checks fail",
+            f"{deep:,.0f} documents made the deep checker crash, time out or run out of memory.",
+            "DocwardenDeepCheckFailing",
+        )
+    dropped = grown.get("docwarden_log_lines_dropped_total", 0.0)
+    if dropped:
+        yield Concern(
+            Level.WARN, "Log lines are lost", f"{dropped:,.0f} lines found the log queue full."
+        )
+    if snapshot.stall >= LONG_STALL:
+        yield Concern(
+            Level.WARN,
+            "The event loop stalls",
+            f"It stood still for {snapshot.stall:.2f} s within the last two minutes.",
+            "DocwardenEventLoopStalled",
+        )

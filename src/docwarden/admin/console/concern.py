@@ -1,0 +1,89 @@
+"""What is known at one moment, and the words for what is wrong with it."""
+
+import enum
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from docwarden.admin.console.counts import Counts
+from docwarden.admin.console.course import Pulse
+from docwarden.fetching.resilience.breaker import State
+from docwarden.telemetry.health import Phase
+
+WINDOW: Final = 59.0
+"""Seconds from which on `recent` is called a minute."""
+
+
+class Level(enum.StrEnum):
+    """How bad it is."""
+
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One thing that is as it should not be.
+
+    Attributes:
+        level: how bad it is.
+        title: a few words.
+        text: a sentence with the numbers.
+        runbook: the alert whose runbook tells what to do, if there is one.
+    """
+
+    level: Level
+    title: str
+    text: str
+    runbook: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What is known at one moment.
+
+    Attributes:
+        phase: where in its life the process is.
+        stuck: seconds by which the oldest request is past its bounds.
+        breaker: the breaker's state.
+        breaker_wait: seconds until it lets a probe through.
+        limit: requests that may be in flight.
+        stall: seconds of the event loop's longest recent stall.
+        recent: growth of the counters over the last minute.
+        reasons: why the last requests failed, with how many of them each did.
+        since: tells from when on something has held, epoch seconds, or None.
+    """
+
+    phase: Phase
+    stuck: float
+    breaker: State
+    breaker_wait: float
+    limit: float
+    stall: float
+    recent: Counts
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    since: Callable[[Callable[[Pulse], bool | None]], float | None] = lambda _: None
+
+
+def span(recent: Counts) -> str:
+    """Name the window: it is shorter than a minute when the process began just now."""
+    return "the last minute" if recent.at >= WINDOW else f"the last {max(1, recent.at):.0f} s"
+
+
+def percent(share: float) -> str:
+    """Round down, as the page does: 99.999 % is not all."""
+    return f"{math.floor(share * 10_000) / 100:.2f} %"
+
+
+def ranked(counts: Mapping[str, float]) -> str:
+    """Name the commonest of what was counted."""
+    first = sorted(counts.items(), key=lambda item: -item[1])[:3]
+    return ", ".join(f"{name} x {n:,.0f}" for name, n in first) + ("." if first else "")
+
+
+def from_moment(began: float | None) -> str:
+    """Name the moment from which on it has held, in UTC."""
+    return "" if began is None else f" since {time.strftime('%H:%M:%S', time.gmtime(began))} UTC"

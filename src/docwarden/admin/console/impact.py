@@ -1,0 +1,120 @@
+"""Whom it hurts: what the process is about, documents that are lost, documents that come late.
+
+Levels follow the share of what is lost, in multiples of the error budget as the burn-rate alerts
+have them (Google SRE workbook, chapter 5): red where a page would be due, amber where the
+objective is missed, green with the number told where a few requests failed among many.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from docwarden.admin.console.concern import (
+    Concern,
+    Level,
+    Snapshot,
+    from_moment,
+    percent,
+    ranked,
+    span,
+)  # fmt: skip
+from docwarden.admin.console.counts import LATENCY_BOUND
+from docwarden.admin.console.course import Pulse
+from docwarden.telemetry.health import Phase
+
+OBJECTIVE: Final = 0.999
+"""Share of documents delivered intact that the service level objective asks for."""
+LATENCY_OBJECTIVE: Final = 0.99
+"""Share of deliveries within `LATENCY_BOUND` that the service level objective asks for."""
+PAGE_BURN: Final = 14.4
+"""Times the error budget from which on somebody is paged at once."""
+FEW: Final = 3
+FEW_SHARE: Final = 0.05
+"""Fewer requests than that, and a smaller share of all, are told and not held against it."""
+
+
+def impact(snapshot: Snapshot) -> Iterator[Concern]:
+    """Tell of what the process is about, of losses and of slowness."""
+    yield from _life(snapshot)
+    yield from _losses(snapshot)
+    yield from _slowness(snapshot)
+
+
+def _life(snapshot: Snapshot) -> Iterator[Concern]:
+    if snapshot.stuck:
+        yield Concern(
+            Level.BAD,
+            "Work is stuck",
+            f"A request is {snapshot.stuck:.1f} s past its bounds, so liveness fails.",
+            "DocwardenDown",
+        )
+    match snapshot.phase:
+        case Phase.STARTING:
+            yield Concern(Level.WARN, "Starting", "The public listener is not open yet.")
+        case Phase.DRAINING:
+            yield Concern(
+                Level.WARN,
+                "Draining",
+                "Shutting down: not ready, still serving while load balancers take note.",
+            )
+        case Phase.CLOSING:
+            yield Concern(
+                Level.WARN, "Closing", "Shutting down: only requests in flight are finished."
+            )
+
+
+def _losses(snapshot: Snapshot) -> Iterator[Concern]:
+    """Tell of documents that were asked for and not delivered."""
+    recent = snapshot.recent
+    share = recent.lost / recent.asked if recent.asked else 0.0
+    burn = share / (1 - OBJECTIVE)
+    if burn < 1 or _are_few(recent.lost, share):
+        return
+    numbers = f"{recent.lost:,.0f} of {recent.asked:,.0f} requests in {span(recent)} failed"
+    if not recent.good:
+        began = snapshot.since(lambda grown: _told(grown.good == 0, grown.good + grown.lost))
+        level = Level.BAD if recent.lost >= FEW else Level.WARN
+        title, told = (
+            "No documents delivered",
+            f"No documents delivered{from_moment(began)}: {numbers}.",
+        )
+    else:
+        began = snapshot.since(lambda grown: _told(grown.lost > 0, grown.good + grown.lost))
+        level = Level.BAD if burn >= PAGE_BURN and recent.lost >= FEW else Level.WARN
+        title = "Documents are not delivered"
+        told = (
+            f"{numbers}{from_moment(began)}: {percent(1 - share)} ended well, the objective is"
+            f" {OBJECTIVE * 100:g} %."
+        )
+    yield Concern(
+        level, title, f"{told} {ranked(snapshot.reasons)}".strip(), "DocwardenDocumentsBudgetBurn"
+    )
+
+
+def _are_few(number: float, share: float) -> bool:
+    return number < FEW and share < FEW_SHARE
+
+
+def _told(holds: bool, total: float) -> bool | None:  # noqa: FBT001 - what it is told
+    return holds if total else None
+
+
+def _slowness(snapshot: Snapshot) -> Iterator[Concern]:
+    """Tell of documents that came, and late."""
+    recent = snapshot.recent
+    share = recent.slow / recent.delivered if recent.delivered else 0.0
+    burn = share / (1 - LATENCY_OBJECTIVE)
+    if burn < 1 or _are_few(recent.slow, share):
+        return
+    most = PAGE_BURN * (1 - LATENCY_OBJECTIVE)
+
+    def slow(grown: Pulse) -> bool | None:
+        return _told(grown.slow >= min(share, most) / 2 * grown.delivered, grown.delivered)
+
+    yield Concern(
+        Level.BAD if burn >= PAGE_BURN and recent.slow >= FEW else Level.WARN,
+        "Documents come slowly",
+        f"{recent.slow:,.0f} of {recent.delivered:,.0f} deliveries in {span(recent)} took longer"
+        f" than {LATENCY_BOUND:g} s{from_moment(snapshot.since(slow))}: {percent(1 - share)} were"
+        f" in time, the objective is {LATENCY_OBJECTIVE * 100:g} %.",
+        "DocwardenLatencyBudgetBurn",
+    )
