@@ -325,13 +325,15 @@ def clients() -> Iterator[Callable[..., Clients]]:
 
 
 @pytest.fixture
-def poll() -> Callable[[Callable[[], Any], Callable[[], Any]], None]:
+def poll() -> Callable[..., None]:
     """Return a wait until something holds; what is seen instead is told when it does not."""
 
-    def wait(holds: Callable[[], Any], instead: Callable[[], Any]) -> None:
-        end = time.monotonic() + PATIENCE
+    def wait(
+        holds: Callable[[], Any], instead: Callable[[], Any], patience: float = PATIENCE
+    ) -> None:
+        end = time.monotonic() + patience
         while not holds():
-            assert time.monotonic() < end, f"not within {PATIENCE} s; seen: {instead()}"
+            assert time.monotonic() < end, f"not within {patience} s; seen: {instead()}"
             time.sleep(0.05)
 
     return wait

@@ -30,6 +30,7 @@ class Failed:
         status: of the answer.
         outcome: its label in `docwarden_documents_total`, empty where no document was asked for.
         reason: the stable reason code.
+        detail: what lies behind a failure of the transport, empty where that is unknown.
         media_type: what the refused bytes are, where that is known.
         attempts: result of each attempt.
         seconds: from the request's head to the answer's end.
@@ -41,6 +42,7 @@ class Failed:
     status: int
     outcome: str
     reason: str
+    detail: str
     media_type: str
     attempts: tuple[str, ...]
     seconds: float
@@ -73,6 +75,7 @@ class RecentFailures:
                 status=status,
                 outcome=result.outcome or "",
                 reason=failure.reason,
+                detail=failure.detail or "",
                 media_type=failure.media_type or "",
                 attempts=tuple(end for end, _ in result.fetched.attempts) if result.fetched else (),
                 seconds=seconds,

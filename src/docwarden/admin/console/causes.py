@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from docwarden.admin.console.concern import Concern, Level, Snapshot, ranked, span
+from docwarden.admin.console.counts import LATENCY_BOUND
 from docwarden.core.errors import Outcome
 from docwarden.fetching.resilience.breaker import State
 
 MANY_DAMAGED: Final = 0.3
 """Share of attempts; the upstream sends 10 % corrupt on a normal day."""
 MANY_BROKEN: Final = 0.05
+MANY_LATE: Final = 0.05
 MIN_ATTEMPTS: Final = 20
 """Attempts in the window below which a share says little."""
 LONG_STALL: Final = 0.5
@@ -36,6 +38,14 @@ def _upstream(snapshot: Snapshot) -> Iterator[Concern]:
             f"{recent.broken:,.0f} of {attempts:,.0f} attempts in {span(recent)} brought no usable"
             f" answer: {ranked(recent.broken_results)}",
             "DocwardenUpstreamDown",
+        )
+    if recent.late / attempts >= MANY_LATE:
+        yield Concern(
+            Level.WARN,
+            "The upstream is slow",
+            f"{recent.late:,.0f} of {attempts:,.0f} attempts in {span(recent)} took longer than"
+            f" {LATENCY_BOUND:g} s.",
+            "DocwardenUpstreamSlow",
         )
     if recent.damaged / attempts >= MANY_DAMAGED:
         yield Concern(

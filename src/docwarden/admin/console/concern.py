@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from docwarden.admin.console.counts import Counts
-from docwarden.admin.console.course import Pulse
+from docwarden.admin.console.course import Pulse, Stretch
 from docwarden.fetching.resilience.breaker import State
 from docwarden.telemetry.health import Phase
 
@@ -54,7 +54,7 @@ class Snapshot:
         stall: seconds of the event loop's longest recent stall.
         recent: growth of the counters over the last minute.
         reasons: why the last requests failed, with how many of them each did.
-        since: tells from when on something has held, epoch seconds, or None.
+        since: tells for how long something has held, None where it does not.
     """
 
     phase: Phase
@@ -65,7 +65,7 @@ class Snapshot:
     stall: float
     recent: Counts
     reasons: Mapping[str, int] = field(default_factory=dict)
-    since: Callable[[Callable[[Pulse], bool | None]], float | None] = lambda _: None
+    since: Callable[[Callable[[Pulse], bool | None]], Stretch | None] = lambda _: None
 
 
 def span(recent: Counts) -> str:
@@ -84,6 +84,8 @@ def ranked(counts: Mapping[str, float]) -> str:
     return ", ".join(f"{name} x {n:,.0f}" for name, n in first) + ("." if first else "")
 
 
-def from_moment(began: float | None) -> str:
+def from_moment(held: Stretch | None) -> str:
     """Name the moment from which on it has held, in UTC."""
-    return "" if began is None else f" since {time.strftime('%H:%M:%S', time.gmtime(began))} UTC"
+    if held is None:
+        return ""
+    return f" since {time.strftime('%H:%M:%S', time.gmtime(held.began))} UTC"

@@ -31,7 +31,9 @@ def read(registry: CollectorRegistry) -> Numbers:
     for family in registry.collect():
         for sample in family.samples:
             # Labels that come from enumerations would not do as keys in JSON.
-            labels = tuple(map(str, sample.labels.values()))
+            # What several workers count was parsed, which puts a bucket's bound first.
+            named = sorted(sample.labels.items(), key=lambda label: label[0] == "le")
+            labels = tuple(str(value) for _, value in named)
             numbers.setdefault(sample.name, {})[labels] = sample.value
     return numbers
 
@@ -45,6 +47,7 @@ class Counts:
         outcomes: document requests by outcome.
         attempts: upstream attempts by result.
         attempt_seconds: what they took together, by result.
+        late_attempts: those that took longer than `LATENCY_BOUND`, by result.
         delivery: deliveries by their duration, up to each bound of `FINE`, then the rest.
         incidents: what should never grow, by name.
     """
@@ -53,6 +56,7 @@ class Counts:
     outcomes: Mapping[str, float]
     attempts: Mapping[str, float]
     attempt_seconds: Mapping[str, float]
+    late_attempts: Mapping[str, float]
     delivery: Sequence[float]
     incidents: Mapping[str, float]
 
@@ -64,6 +68,7 @@ class Counts:
             outcomes=_by_label(numbers, "docwarden_documents_total"),
             attempts=_by_label(numbers, "docwarden_upstream_attempts_total"),
             attempt_seconds=_by_label(numbers, "docwarden_upstream_attempt_duration_seconds_sum"),
+            late_attempts=_late(numbers),
             delivery=delivery,
             incidents={
                 name: sum(numbers.get(name, {}).values())
@@ -82,6 +87,7 @@ class Counts:
             outcomes=_growth(self.outcomes, earlier.outcomes),
             attempts=_growth(self.attempts, earlier.attempts),
             attempt_seconds=_growth(self.attempt_seconds, earlier.attempt_seconds),
+            late_attempts=_growth(self.late_attempts, earlier.late_attempts),
             delivery=[
                 now - then for now, then in zip(self.delivery, earlier.delivery, strict=True)
             ],
@@ -131,6 +137,11 @@ class Counts:
             for result, made in self.attempts.items()
             if made
         }
+
+    @property
+    def late(self) -> float:
+        """Attempts that took longer than `LATENCY_BOUND`."""
+        return sum(self.late_attempts.values()) - _total(self.late_attempts, _NOT_ITS_FAULT)
 
     @property
     def broken_results(self) -> dict[str, float]:
@@ -192,6 +203,15 @@ def quantile(share: float, counts: Sequence[float]) -> float | None:
 
 def _by_label(numbers: Numbers, name: str) -> dict[str, float]:
     return {labels[0]: value for labels, value in numbers.get(name, {}).items()}
+
+
+def _late(numbers: Numbers) -> dict[str, float]:
+    name = "docwarden_upstream_attempt_duration_seconds"
+    buckets = numbers.get(f"{name}_bucket", {})
+    return {
+        labels[0]: made - buckets.get((labels[0], str(LATENCY_BOUND)), 0.0)
+        for labels, made in numbers.get(f"{name}_count", {}).items()
+    }
 
 
 def _growth(now: Mapping[str, float], then: Mapping[str, float]) -> dict[str, float]:

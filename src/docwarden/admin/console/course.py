@@ -37,6 +37,23 @@ class Pulse(NamedTuple):
         )  # fmt: skip
 
 
+class Stretch(NamedTuple):
+    """For how long something has held.
+
+    Attributes:
+        began: epoch seconds.
+        grown: what the totals grew by since.
+    """
+
+    began: float
+    grown: Pulse
+
+    @property
+    def seconds(self) -> float:
+        """From its beginning to the last reading."""
+        return self.grown.wall - self.began
+
+
 class Course:
     """Remembers totals and finds the moment from which on something has held."""
 
@@ -52,18 +69,18 @@ class Course:
         while pulse.wall - pulses[0].wall > KEPT_SECONDS:
             pulses.popleft()
 
-    def since(self, holds: Callable[[Pulse], bool | None]) -> float | None:
-        """Return the epoch second from which on `holds` has been true without a break.
+    def since(self, holds: Callable[[Pulse], bool | None]) -> Stretch | None:
+        """Return the time for which `holds` has been true without a break, until now.
 
         Args:
             holds: takes the growth between two readings; None where that says nothing, as nothing
                 was asked for.
 
         Returns:
-            The end of the last reading before that; None where it does not hold now. No earlier
-            than what is remembered.
+            From the last reading before that; None where it does not hold now. No longer than what
+            is remembered.
         """
-        began = None
+        began: Pulse | None = None
         for later, earlier in zip(
             reversed(self._pulses), list(reversed(self._pulses))[1:], strict=False
         ):
@@ -71,8 +88,8 @@ class Course:
             if told is False:
                 break
             if told:
-                began = earlier.wall
-        return began
+                began = earlier
+        return None if began is None else Stretch(began.wall, _growth(self._pulses[-1], began))
 
 
 def _growth(later: Pulse, earlier: Pulse) -> Pulse:

@@ -8,6 +8,7 @@ from docwarden.admin.console.counts import LATENCY_BOUND, Counts, Numbers, quant
 from docwarden.admin.console.course import Course, Pulse
 from docwarden.admin.console.reading import Reading
 from docwarden.admin.console.verdict import Verdict, judge
+from docwarden.gateway.recent_failures import Failed
 
 _SHORT: Final = 10.0
 """Seconds over which rates and quantiles are taken: calm, yet quick to follow."""
@@ -90,11 +91,15 @@ class History:
                 stall=_one(reading.numbers, "docwarden_event_loop_stall_seconds"),
                 recent=recent,
                 reasons=Counter(
-                    each.reason for each in reading.failures if wall - each.at <= _LONG
+                    _reason(each) for each in reading.failures if wall - each.at <= _LONG
                 ),
                 since=self._course.since,
             )
         )
+
+
+def _reason(failed: Failed) -> str:
+    return f"{failed.reason} ({failed.detail})" if failed.detail else failed.reason
 
 
 def _one(numbers: Numbers, name: str) -> float:

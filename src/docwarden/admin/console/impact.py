@@ -18,7 +18,7 @@ from docwarden.admin.console.concern import (
     span,
 )  # fmt: skip
 from docwarden.admin.console.counts import LATENCY_BOUND
-from docwarden.admin.console.course import Pulse
+from docwarden.admin.console.course import Pulse, Stretch
 from docwarden.telemetry.health import Phase
 
 OBJECTIVE: Final = 0.999
@@ -27,6 +27,8 @@ LATENCY_OBJECTIVE: Final = 0.99
 """Share of deliveries within `LATENCY_BOUND` that the service level objective asks for."""
 PAGE_BURN: Final = 14.4
 """Times the error budget from which on somebody is paged at once."""
+OUTAGE: Final = 5.0
+"""Seconds without a document after which nothing is delivered, whatever was a minute ago."""
 FEW: Final = 3
 FEW_SHARE: Final = 0.05
 """Fewer requests than that, and a smaller share of all, are told and not held against it."""
@@ -70,24 +72,28 @@ def _losses(snapshot: Snapshot) -> Iterator[Concern]:
     if burn < 1 or _are_few(recent.lost, share):
         return
     numbers = f"{recent.lost:,.0f} of {recent.asked:,.0f} requests in {span(recent)} failed"
-    if not recent.good:
-        began = snapshot.since(lambda grown: _told(grown.good == 0, grown.good + grown.lost))
-        level = Level.BAD if recent.lost >= FEW else Level.WARN
-        title, told = (
-            "No documents delivered",
-            f"No documents delivered{from_moment(began)}: {numbers}.",
-        )
+    outage = snapshot.since(lambda grown: _told(grown.good == 0, grown.good + grown.lost))
+    level = Level.BAD if burn >= PAGE_BURN and recent.lost >= FEW else Level.WARN
+    if not recent.good or (outage and _is_outage(outage)):
+        title, told = "No documents delivered", f"No documents delivered{from_moment(outage)}"
+        if recent.good and outage:
+            told += f": {outage.grown.lost:,.0f} requests failed since then; {numbers}."
+        else:
+            told += f": {numbers}."
     else:
-        began = snapshot.since(lambda grown: _told(grown.lost > 0, grown.good + grown.lost))
-        level = Level.BAD if burn >= PAGE_BURN and recent.lost >= FEW else Level.WARN
+        failing = snapshot.since(lambda grown: _told(grown.lost > 0, grown.good + grown.lost))
         title = "Documents are not delivered"
         told = (
-            f"{numbers}{from_moment(began)}: {percent(1 - share)} ended well, the objective is"
+            f"{numbers}{from_moment(failing)}: {percent(1 - share)} ended well, the objective is"
             f" {OBJECTIVE * 100:g} %."
         )
-    yield Concern(
-        level, title, f"{told} {ranked(snapshot.reasons)}".strip(), "DocwardenDocumentsBudgetBurn"
-    )
+    why = ranked(snapshot.reasons)
+    yield Concern(level, title, f"{told} {why}".strip(), "DocwardenDocumentsBudgetBurn")
+
+
+def _is_outage(stretch: Stretch) -> bool:
+    """Tell a stretch without a document from the chance that the last few requests failed."""
+    return stretch.seconds >= OUTAGE and stretch.grown.lost >= FEW
 
 
 def _are_few(number: float, share: float) -> bool:

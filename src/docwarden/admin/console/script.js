@@ -280,7 +280,7 @@ function showFailures(told) {
       { text: clock(each.at) },
       { text: each.status, className: "n" },
       { text: each.outcome.replaceAll("_", " ") || "–" },
-      { text: each.media_type ? `${each.reason} (${each.media_type})` : each.reason },
+      { text: [each.reason, each.detail || each.media_type].filter(Boolean).join(" (") + (each.detail || each.media_type ? ")" : "") },
       { text: shortened(each.attempts) },
       { text: seconds(each.seconds), className: "n" },
       { text: each.document_id || "–", className: "n" },

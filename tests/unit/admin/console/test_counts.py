@@ -6,11 +6,14 @@ from bisect import bisect_left
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector, CollectorRegistry
 
 from docwarden.admin.console.counts import Counts, quantile, read
 from docwarden.core.errors import Cause, Outcome
+from docwarden.process.workers.merging import merge, parse
 from docwarden.telemetry.catalog import BUCKETS
-from docwarden.telemetry.metrics import FINE, Metrics, registry_of
+from docwarden.telemetry.metrics import FINE, Metrics, exposition, registry_of
 
 NONE = (0.0,) * (len(FINE) + 1)
 
@@ -21,6 +24,7 @@ def counts(at: float = 0.0, outcomes=None, attempts=None, delivery=NONE) -> Coun
         outcomes=outcomes or {},
         attempts=attempts or {},
         attempt_seconds={},
+        late_attempts={},
         delivery=delivery,
         incidents={},
     )
@@ -119,3 +123,28 @@ def test_reading_has_plain_strings_as_labels():
     assert numbers["docwarden_documents_total"]["delivered",] == 1
     labels = [label for rows in numbers.values() for row in rows for label in row]
     assert {type(label) for label in labels} == {str}
+
+
+def test_late_attempts_are_those_above_half_a_second_of_one_process_and_of_several():
+    metrics = Metrics(version="1", revision="none")
+    for seconds in (0.1, 0.5, 0.6, 2.5):
+        metrics.attempts["intact"].observe(seconds)
+    metrics.attempts["client-closed"].observe(9.0)
+    registry = registry_of(metrics)
+    text = exposition(registry, b"")[0].decode()
+    merged = CollectorRegistry()
+    merged.register(Families(merge([parse(text), parse(text)])))
+    for source, factor in ((registry, 1), (merged, 2)):
+        told = Counts.of(read(source), NONE, 0.0)
+        assert told.late_attempts == {"intact": 2.0 * factor, "client-closed": 1.0 * factor}
+        assert told.late == 2.0 * factor
+
+
+class Families(Collector):
+    """Families that were put together elsewhere."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families

@@ -7,6 +7,7 @@ import pytest
 from docwarden.admin.console.causes import MIN_ATTEMPTS
 from docwarden.admin.console.concern import Level, Snapshot
 from docwarden.admin.console.counts import Counts
+from docwarden.admin.console.course import Pulse, Stretch
 from docwarden.admin.console.verdict import Verdict, judge
 from docwarden.fetching.resilience.breaker import State
 from docwarden.telemetry.health import Phase
@@ -20,6 +21,14 @@ INCIDENTS = (
 NOON = 1_795_953_600.0  # 2026-11-29 12:00:00 UTC
 
 
+def held(seconds: float, lost: float) -> Stretch:
+    """Something has held since noon, and so many requests were lost meanwhile."""
+    return Stretch(NOON, Pulse(NOON + seconds, 0.0, lost, 0.0, 0.0, 0.0, 0.0, 0.0))
+
+
+HELD = held(60.0, 3591.0)
+
+
 def delivered(*, fast: int = 0, slow: int = 0) -> list[float]:
     counts = [0.0] * (len(FINE) + 1)
     counts[0], counts[-2] = fast, slow
@@ -27,13 +36,14 @@ def delivered(*, fast: int = 0, slow: int = 0) -> list[float]:
 
 
 def verdict(
-    *, outcomes=None, attempts=None, incidents=None, at=60.0, delivery=(), **other: Any
+    *, outcomes=None, attempts=None, late=None, incidents=None, at=60.0, delivery=(), **other: Any
 ) -> Verdict:
     recent = Counts(
         at=at,
         outcomes=outcomes or {},
         attempts=attempts or {},
         attempt_seconds={},
+        late_attempts=late or {},
         delivery=delivery,
         incidents=incidents or {},
     )
@@ -63,7 +73,7 @@ def test_page_that_serves_nothing_tells_impact_since_when_and_causes():
     told = verdict(
         outcomes={"upstream_error": 3000.0, "circuit_open": 591.0},
         reasons={"connect-failed": 9, "circuit-open": 5},
-        since=lambda _: NOON,
+        since=lambda _: HELD,
         breaker=State.OPEN,
         breaker_wait=12.0,
     )
@@ -75,6 +85,24 @@ def test_page_that_serves_nothing_tells_impact_since_when_and_causes():
     assert told.concerns[0].runbook == "DocwardenDocumentsBudgetBurn"
     assert told.concerns[1].title == "Upstream circuit open"
     assert "the next probe is in 12 s" in told.concerns[1].text
+
+
+def test_outage_is_named_while_documents_of_the_minute_before_it_still_count():
+    outcomes = {"delivered": 800.0, "upstream_error": 40.0}
+    told = verdict(outcomes=outcomes, since=lambda _: held(6.0, 40.0))
+    assert (told.level, told.title) == (Level.BAD, "No documents delivered")
+    assert told.concerns[0].text == (
+        "No documents delivered since 12:00:00 UTC: 40 requests failed since then;"
+        " 40 of 840 requests in the last minute failed."
+    )
+
+
+@pytest.mark.parametrize("stretch", [held(4.0, 40.0), held(6.0, 2.0)])
+def test_few_failures_in_a_row_are_no_outage(stretch):
+    outcomes = {"delivered": 800.0, "upstream_error": 40.0}
+    assert verdict(outcomes=outcomes, since=lambda _: stretch).title == (
+        "Documents are not delivered"
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +137,7 @@ def test_share_is_rounded_down_so_that_nearly_all_is_not_all():
     ],
 )
 def test_slow_documents_count_as_the_objective_has_them(delivery, level):
-    told = verdict(outcomes={"delivered": sum(delivery)}, delivery=delivery, since=lambda _: NOON)
+    told = verdict(outcomes={"delivered": sum(delivery)}, delivery=delivery, since=lambda _: HELD)
     assert told.level is level
     if level is not Level.GOOD:
         assert told.title == "Documents come slowly"
@@ -138,6 +166,11 @@ def test_silence_is_no_reason_for_concern():
             Level.WARN,
             "The upstream sends damaged documents",
         ),
+        (
+            {"attempts": {"intact": 40.0}, "late": {"intact": 2.0}},
+            Level.WARN,
+            "The upstream is slow",
+        ),
         ({"incidents": {INCIDENTS[0]: 1.0}}, Level.WARN, "The store fails"),
         ({"incidents": {INCIDENTS[1]: 1.0}}, Level.WARN, "Deep checks fail"),
         ({"incidents": {INCIDENTS[2]: 1.0}}, Level.WARN, "Log lines are lost"),
@@ -155,6 +188,7 @@ def test_each_thing_that_is_wrong_is_named(given, level, title):
     [
         {"attempts": {"corrupt": 11.0, "intact": 99.0}},
         {"attempts": {"connection-lost": 1.0, "intact": 39.0}},
+        {"attempts": {"intact": 40.0, "client-closed": 9.0}, "late": {"client-closed": 9.0}},
         {"attempts": {"connection-lost": MIN_ATTEMPTS - 1.0}},
         {"outcomes": {"delivered": 5.0, "client_closed": 5.0}},
         {"outcomes": {"delivered": 999.0, "timeout": 1.0}},
