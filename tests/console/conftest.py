@@ -116,6 +116,10 @@ class Browser:
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.devtools("Emulation.setEmulatedMedia", features=[feature])
 
+    def zoom(self, width: int, height: int, factor: float) -> None:
+        """Show a window of so many pixels as a browser zoomed in by `factor` shows it."""
+        self.resize(round(width / factor), round(height / factor), scale=factor)
+
     def complaints(self) -> list[str]:
         """Return what the console was told since the last call: errors, warnings, violations."""
         entries = self._ask("POST", f"{self._session}/se/log", {"type": "browser"})

@@ -81,7 +81,8 @@ const board = new Board($("charts"), [
 ]);
 
 // On a phone the parts are asked for; the page stays short.
-$("parts-box").open = !matchMedia("(max-width: 760px)").matches;
+const narrow = matchMedia("(max-width: 760px)").matches;
+$("parts-box").open = !narrow;
 
 // --- what the events bring
 
@@ -241,7 +242,7 @@ function showSample(data) {
 
 const FAILURES = ["Ended", "Status", "Outcome", "Reason", "Attempts", "Took", "Document", "Request id"];
 
-const FEW = 12;
+const FEW = narrow ? 6 : 12;
 let failed = [];
 let all = false;
 
