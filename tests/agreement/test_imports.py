@@ -8,8 +8,8 @@ import docwarden
 
 ROOT = Path(docwarden.__file__).parent
 LAYERS = (
-    "cli", "process", "admin", "composition", "settings", "server", "gateway", "tracing",
-    "fetching", "upstream", "integrity", "telemetry", "simulator", "core", "net",
+    "cli", "process", "admin", "explaining", "composition", "settings", "server", "gateway",
+    "tracing", "fetching", "upstream", "integrity", "telemetry", "simulator", "core", "net",
 )  # fmt: skip
 """From the top down; docs/explanation/architecture.md draws them."""
 FLAT = {"__init__", "__main__", "composition"}

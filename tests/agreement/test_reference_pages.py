@@ -32,9 +32,7 @@ def test_page_is_what_the_generator_makes(name, generator, read):
 
 
 def test_the_picture_shows_the_folders_that_there_are(generator, root):
-    shown = re.findall(
-        r'class="code"[^>]*>([^<]+)/<', generator.PAGES["images/architecture.svg"]()
-    )
+    shown = re.findall(r'class="code"[^>]*>([^<]+)/<', generator.PAGES["images/architecture.svg"]())
     assert len(shown) > 6
     assert [each for each in shown if not (root / "src/docwarden" / each).is_dir()] == []
 

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+from tests.service.explained import FAULTY, HARMLESS, QUIET
 
 from docwarden.cli.main import main
 from docwarden.core.errors import Cause
@@ -74,66 +75,6 @@ def explain_here(monkeypatch, capsys):
         return Run(status, *capsys.readouterr())
 
     return run
-
-
-# Each path with what the explanation calls it.
-FAULTY = {
-    "status/503": "upstream-status-503",
-    "not-found": "upstream-not-found",
-    "gone": "upstream-not-found",
-    "too-many": "upstream-status-429",
-    "redirect": "upstream-status-302",
-    "html": "html-instead",
-    "html-as-document": "html-instead",
-    "json": "text-instead",
-    "empty": "empty-body",
-    "zeros": "zeros-instead",
-    "gzip": "content-coded",
-    "gzip-unlabelled": "type-unknown",
-    "flip": "png-crc-mismatch",
-    "mangle-utf8": "pdf-startxref-wrong",
-    "mangle-crlf": "pdf-startxref-wrong",
-    "mangle-latin1": "pdf-startxref-wrong",
-    "cut": "end-missing",
-    "length-short": "bytes-after-body",
-    "length-long": "body-truncated",
-    "chunked-cut": "body-truncated",
-    "truncate": "body-truncated",
-    "bad-chunk": "protocol-violation",
-    "endless-chunked": "body-too-large",
-    "endless-headers": "head-too-large",
-    "huge-header/1MiB": "head-too-large",
-    "many-headers/1000": "head-too-large",
-    "oversize/2MiB": "body-too-large",
-    "oversize-undeclared/2MiB": "body-too-large",
-    "garbage": "protocol-violation",
-    "bad-status-line": "protocol-violation",
-    "conflicting-lengths": "protocol-violation",
-    "length-and-chunked": "protocol-violation",
-    "early-hints/100": "endless-informational",
-    "hang": "attempt-timeout",
-    "hang-body": "attempt-timeout",
-    "drip/100": "attempt-timeout",
-    "drip-headers/10": "attempt-timeout",
-    "delay/20s": "attempt-timeout",
-    "disconnect": "connection-lost",
-    "reset": "connection-lost",
-    "reset-body": "connection-lost",
-    "refuse/60s": "connect-failed",
-}
-# Each with what is observed, if anything is.
-HARMLESS = {
-    "junk-after": "trailing-bytes",
-    "junk-before": "leading-bytes",
-    "wrong-type": None,
-    "close-delimited": None,
-    "chunked": None,
-    "continue": None,
-    "early-close": None,
-    "stale": None,
-}
-QUIET = {"hang", "hang-body", "drip", "drip-headers", "delay"}
-"""Faults that end with the time of an attempt: a short one, as nothing else of them counts."""
 
 
 def test_every_fault_of_the_simulator_is_asked_about():

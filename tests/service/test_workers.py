@@ -96,6 +96,18 @@ async def test_console_shows_all_workers_as_one(team, ask):
     assert sample["verdict"]["level"] == "good"
 
 
+async def test_supervisor_explains_a_document_with_the_checks_of_its_workers(team, ask, until):
+    before = children(team.process.pid)
+    answer = await ask(team.admin_port, "/explain/7", "POST")
+    assert answer.status == 200
+    assert json.loads(answer.body)["client"]["media_type"] == "application/pdf"
+    await until(lambda: events(team, "document.explained"), "the event")
+    (event,) = events(team, "document.explained")
+    assert (event["document_id"], event["outcome"]) == ("7", "delivered")
+    # The process of its deep checks ends with it.
+    assert children(team.process.pid) == before
+
+
 async def test_worker_that_dies_is_replaced_and_counted(team, ask):
     victim = children(team.process.pid)[0]
     await (await asyncio.create_subprocess_exec("kill", "-KILL", str(victim))).wait()

@@ -15,15 +15,15 @@ from docwarden.core.responses import Response
 JSON: Final = b"application/json"
 
 
-def refusal(request: Request, failure: Failure) -> Response:
-    """Return the problem for `failure`."""
+def refusal(request: Request, failure: Failure, *, allow: bytes = b"GET, HEAD") -> Response:
+    """Return the problem for `failure`; `allow` names the methods of the page."""
     return responses.problem(
         failure,
         instance=request.instance,
         request_id=request.request_id,
         attempts=0,
         retry_after=None if failure.retry_after is None else math.ceil(failure.retry_after),
-        extra=b"Allow: GET, HEAD\r\n" if failure.cause is Cause.METHOD else b"",
+        extra=b"Allow: %b\r\n" % allow if failure.cause is Cause.METHOD else b"",
     )
 
 

@@ -1,6 +1,6 @@
 """The operator's pages: health, metrics, version, and the console.
 
-They are never shed and never ask the upstream.
+They are never shed, and but for `explain` they never ask the upstream.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from docwarden.admin import pages
 from docwarden.admin.console.site import Console
+from docwarden.admin.explain_page import ExplainPage
 from docwarden.core import responses
 from docwarden.core.errors import Cause, Failure
 from docwarden.core.request import Request
@@ -24,17 +25,19 @@ READING: Final = "/console/reading"
 class AdminSite:
     """Answers operators and their machines; implements `core.request.Handler`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is what some of the pages show
         self,
         *,
         health: Health,
         registry: CollectorRegistry,
         console: Console,
         reading: Callable[[], bytes],
+        explain: ExplainPage,
         revision: str,
     ) -> None:
         self._health = health
         self._console = console
+        self._explain = explain
         self._registry = registry
         self._pages: dict[str, Callable[[Request], Response]] = {
             "/livez": self._livez,
@@ -48,6 +51,8 @@ class AdminSite:
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
+        if self._explain.answers(request.path):
+            return await self._explain.handle(request)
         try:
             response = self._page(request)
         except Failure as failure:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -12,11 +13,12 @@ from docwarden.gateway.public_site import DOCUMENT_PATH
 from docwarden.settings.settings import SettingError, Settings, load
 
 if TYPE_CHECKING:
-    from docwarden.cli.explain_fetch import Explanation
+    from docwarden.explaining.fetch import Explanation
 
 WOULD_DELIVER, WOULD_REFUSE = 0, 1
 """Exit statuses; 2 is wrong usage."""
 
+_GATEWAY: Final = re.compile(r"https?://[^/?#@\s]+/?")
 NOT_AN_ID: Final = "is no document id: 1 to 19 decimal digits without leading zeros"
 
 
@@ -24,14 +26,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options; everything else is a DOCWARDEN_ variable."""
     parser.description = (
         "Fetch and verify a document as the gateway does, and tell what each attempt brought."
-        " Needs no running gateway, and delivers nothing."
+        " Needs no running gateway, and delivers nothing; --gateway asks one that runs."
     )
     parser.epilog = (
         "Exit status: 0 a client would get the document, 1 it would not, 2 wrong usage, or an"
         " output that cannot be written."
     )
     parser.add_argument("document_id", metavar="ID", type=_document_id, help="decimal digits")
-    parser.add_argument("--upstream-url", metavar="URL", help="overrides DOCWARDEN_UPSTREAM_URL")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--upstream-url", metavar="URL", help="overrides DOCWARDEN_UPSTREAM_URL")
+    where.add_argument(
+        "--gateway", metavar="URL", type=_gateway,
+        help="ask the gateway whose operator listener this is, such as http://127.0.0.1:8081",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
         "--save", type=Path, metavar="FILE", help="keep the bytes of the last body that came"
@@ -45,10 +52,16 @@ def _document_id(text: str) -> str:
     return text
 
 
+def _gateway(text: str) -> str:
+    if _GATEWAY.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL such as http://127.0.0.1:8081")
+    return text.rstrip("/")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Explain one document; return 0 when a client would get it, 1 when not, 2 for wrong usage."""
-    from docwarden.integrity.deep.process import WorkerFailedError  # noqa: PLC0415 - see below
-
+    if arguments.gateway is not None:
+        return _ask(arguments)
     url = arguments.upstream_url
     try:
         settings = load({} if url is None else {"upstream_url": url})
@@ -60,16 +73,44 @@ def run(arguments: argparse.Namespace) -> int:
     why = None if target is None else _unfit(target, force=arguments.force)
     if why is not None:
         return complain(f"cannot save to {str(target)!r}: {why}")
+    return _fetch(settings, arguments)
+
+
+def _fetch(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Do what a gateway of these settings would do; return as `run` does."""
+    from docwarden.integrity.deep.process import WorkerFailedError  # noqa: PLC0415 - see below
+
     try:
         explanation = _explain(settings, arguments.document_id, as_json=arguments.json)
     except WorkerFailedError as error:
         return complain(str(error))
-    if target is not None:
+    if arguments.save is not None:
         try:
-            _save(target, explanation.body, force=arguments.force)
+            _save(arguments.save, explanation.body, force=arguments.force)
         except OSError as error:
-            return complain(f"cannot save to {str(target)!r}: {error.strerror or error}")
+            return complain(f"cannot save to {str(arguments.save)!r}: {error.strerror or error}")
     return WOULD_DELIVER if explanation.failure is None else WOULD_REFUSE
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    """Print what a running gateway tells; return as `run` does."""
+    from docwarden.cli import explain_gateway, explain_report  # noqa: PLC0415 - see below
+
+    if arguments.save is not None:
+        return complain("--save: a gateway tells about a document and does not hand it out")
+    try:
+        told = explain_gateway.ask(arguments.gateway, arguments.document_id)
+    except explain_gateway.NotToldError as error:
+        return complain(str(error))
+    if arguments.json:
+        put(explain_report.as_json(told))
+    else:
+        lines = explain_report.Lines()
+        put(lines.heading(arguments.document_id, f"the gateway at {arguments.gateway}"))
+        for attempt in told["attempts"]:
+            put(lines.attempt(attempt))
+        put(lines.conclusion(told["client"]))
+    return WOULD_DELIVER if told["client"]["problem"] is None else WOULD_REFUSE
 
 
 def _explain(settings: Settings, document_id: str, *, as_json: bool) -> "Explanation":
@@ -77,18 +118,20 @@ def _explain(settings: Settings, document_id: str, *, as_json: bool) -> "Explana
     # The reference pages and the shell completion import this module for its options alone.
     import uvloop  # noqa: PLC0415 - see above
 
-    from docwarden.cli import explain_fetch, explain_report  # noqa: PLC0415 - see above
+    from docwarden.cli import explain_report  # noqa: PLC0415 - see above
+    from docwarden.explaining.fetch import explain  # noqa: PLC0415 - see above
+    from docwarden.explaining.report import attempt_report, report  # noqa: PLC0415 - see above
 
     if as_json:
-        explanation = uvloop.run(explain_fetch.explain(settings, document_id, lambda _: None))
-        put(explain_report.as_json(explanation))
+        explanation = uvloop.run(explain(settings, document_id))
+        put(explain_report.as_json(report(explanation)))
         return explanation
     lines = explain_report.Lines()
     put(lines.heading(document_id, settings.upstream_url))
     explanation = uvloop.run(
-        explain_fetch.explain(settings, document_id, lambda attempt: put(lines.attempt(attempt)))
+        explain(settings, document_id, lambda attempt: put(lines.attempt(attempt_report(attempt))))
     )
-    put(lines.conclusion(explanation))
+    put(lines.conclusion(report(explanation)["client"]))
     return explanation
 
 

@@ -1,7 +1,8 @@
-"""What `docwarden explain` prints: lines for people, or one JSON object for programs."""
+"""What `docwarden explain` prints for people, of the report that programs read as JSON."""
 
 import io
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -9,13 +10,13 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from docwarden.cli.explain_fetch import Attempted, Explanation
 from docwarden.integrity.checks import Mode
-from docwarden.integrity.verdict import Finding
 
 COLUMNS: Final = 100
 """Of an output that is no terminal."""
-_OK: Final = 200
+
+Part = Mapping[str, Any]
+"""A part of a report; see `docwarden.explaining.report`."""
 
 
 class Lines:
@@ -30,33 +31,31 @@ class Lines:
             width=Console().width if terminal else COLUMNS,
             highlight=False,
         )
+        self._attempts = 0
 
-    def heading(self, document_id: str, upstream_url: str) -> str:
+    def heading(self, document_id: str, where: str) -> str:
         """Return what is asked for."""
-        return self._line(Text(f"document {document_id} of {upstream_url}"))
+        return self._line(Text(f"document {document_id} of {where}"))
 
-    def attempt(self, attempt: Attempted) -> str:
-        """Return what one attempt brought."""
-        failure = attempt.failure
-        head = Text(f"attempt {attempt.number}  ")
-        head.append(_result(attempt), "green" if failure is None else "bold red")
+    def attempt(self, attempt: Part) -> str:
+        """Return what the next attempt brought."""
+        self._attempts += 1
+        head = Text(f"attempt {self._attempts}  ")
+        head.append(_result(attempt), "green" if attempt["reason"] is None else "bold red")
         lines = [self._line(head), self._line(Text(_facts(attempt)), 2)]
-        lines += [self._line(_finding(*each), 2) for each in attempt.findings]
+        lines += [self._line(_finding(each), 2) for each in attempt["findings"]]
         return "".join(lines)
 
-    def conclusion(self, explanation: Explanation) -> str:
+    def conclusion(self, client: Part) -> str:
         """Return what a client would get."""
-        made = len(explanation.attempts)
-        after = f" after {made} attempt{'' if made == 1 else 's'}"
-        failure = explanation.failure
+        made = self._attempts
         line = Text("a client would get ")
-        if failure is None:
-            line.append(f"{_OK} {explanation.media_type}", "green")
+        if client["problem"] is None:
+            line.append(f"{client['status']} {client['media_type']}", "green")
         else:
-            rule = failure.rule
-            line.append(f"{rule.status} {rule.slug}", "bold red")
-            line.append(f" (reason {failure.reason})")
-        return self._line(line.append(after))
+            line.append(f"{client['status']} {client['problem']}", "bold red")
+            line.append(f" (reason {client['reason']})")
+        return self._line(line.append(f" after {made} attempt{'' if made == 1 else 's'}"))
 
     def _line(self, text: Text, indent: int = 0) -> str:
         self._console.print(Padding(text, (0, 0, 0, indent), expand=False))
@@ -66,70 +65,33 @@ class Lines:
         return "".join(f"{line.rstrip()}\n" for line in written.splitlines())
 
 
-def _result(attempt: Attempted) -> str:
-    failure = attempt.failure
-    if failure is None:
-        return attempt.result
-    reason = "" if failure.reason == attempt.result else f": {failure.reason}"
-    return f"{attempt.result}{reason}" + (f": {failure.detail}" if failure.detail else "")
+def _result(attempt: Part) -> str:
+    named = (attempt["result"], attempt["reason"], attempt["detail"])
+    return ": ".join(dict.fromkeys(filter(None, named)))
 
 
-def _facts(attempt: Attempted) -> str:
-    status = "no complete answer" if attempt.status is None else f"status {attempt.status}"
-    size = "" if attempt.size is None else f"{attempt.size:,} bytes"
-    same = "as before" if attempt.recalled else ""
-    times = f"upstream {attempt.upstream_seconds * 1e3:.1f} ms"
-    if attempt.verify_seconds:
-        times += f", checks {attempt.verify_seconds * 1e3:.1f} ms"
-    return ", ".join(filter(None, (status, size, same, attempt.media_type, times)))
+def _facts(attempt: Part) -> str:
+    status, size = attempt["status"], attempt["bytes"]
+    times = f"upstream {attempt['upstream_ms']:.1f} ms"
+    if attempt["verify_ms"]:
+        times += f", checks {attempt['verify_ms']:.1f} ms"
+    facts = (
+        "no complete answer" if status is None else f"status {status}",
+        "" if size is None else f"{size:,} bytes",
+        "as before" if attempt["recalled"] else "",
+        attempt["media_type"],
+        times,
+    )
+    return ", ".join(filter(None, facts))
 
 
-def _finding(finding: Finding, mode: Mode) -> Text:
-    line = Text(f"{mode.value} ", "bold red" if mode is Mode.ENFORCE else "yellow")
-    line.append(f"{finding.reason} (tier {finding.tier}): {finding.detail}", "default")
+def _finding(finding: Part) -> Text:
+    mode = finding["mode"]
+    line = Text(f"{mode} ", "bold red" if mode == Mode.ENFORCE else "yellow")
+    line.append(f"{finding['reason']} (tier {finding['tier']}): {finding['detail']}", "default")
     return line
 
 
-def _ms(seconds: float) -> float:
-    return round(seconds * 1e3, 3)
-
-
-def as_json(explanation: Explanation) -> str:
-    """Return the explanation as one JSON object. Its keys are part of docwarden's contract."""
-    failure = explanation.failure
-    shown = {
-        "document_id": explanation.document_id,
-        "attempts": [_attempt(each) for each in explanation.attempts],
-        "client": {
-            "status": _OK if failure is None else failure.rule.status,
-            "media_type": explanation.media_type,
-            "problem": None if failure is None else failure.rule.slug,
-            "reason": None if failure is None else failure.reason,
-        },
-    }
-    return orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode() + "\n"
-
-
-def _attempt(attempt: Attempted) -> dict[str, Any]:
-    failure = attempt.failure
-    return {
-        "result": attempt.result,
-        "reason": None if failure is None else failure.reason,
-        "detail": None if failure is None else failure.detail,
-        "status": attempt.status,
-        "bytes": attempt.size,
-        "media_type": attempt.media_type,
-        "findings": [
-            {
-                "reason": str(finding.reason),
-                "check": str(finding.check),
-                "tier": finding.tier,
-                "mode": str(mode),
-                "detail": finding.detail,
-            }
-            for finding, mode in attempt.findings
-        ],
-        "recalled": attempt.recalled,
-        "upstream_ms": _ms(attempt.upstream_seconds),
-        "verify_ms": _ms(attempt.verify_seconds),
-    }
+def as_json(report: Part) -> str:
+    """Return a report as one JSON object."""
+    return orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n"

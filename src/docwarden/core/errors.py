@@ -22,6 +22,7 @@ class Cause(enum.StrEnum):
     INVALID_ID = "invalid-document-id"
     NO_SUCH_PAGE = "no-such-page"
     MISDIRECTED = "host-not-served"
+    CROSS_SITE = "cross-site"
     METHOD = "method-not-allowed"
     PRECONDITION = "precondition-failed"
     RANGE = "range-not-satisfiable"
@@ -209,11 +210,19 @@ RULES: Final[dict[Cause, Rule]] = {
         outcome=None,
         level="info",
     ),
+    Cause.CROSS_SITE: Rule(
+        status=403,
+        slug="cross-site-request",
+        title="Asked for by another site",
+        detail="A browser asked for this from a page that is not of this listener.",
+        outcome=None,
+        level="info",
+    ),
     Cause.METHOD: Rule(
         status=405,
         slug="method-not-allowed",
         title="Method not allowed",
-        detail="Only GET and HEAD are answered here.",
+        detail="Other methods are answered here; the Allow field names them.",
         outcome=None,
         level="info",
     ),

@@ -24,8 +24,9 @@ _METHODS: Final = frozenset(
 
 READ_FIELDS: Final = frozenset(
     (
-        b"accept", b"expect", b"host", b"if-match", b"if-none-match", b"if-range", b"range",
-        b"traceparent", b"tracestate", b"user-agent", b"want-repr-digest", b"x-request-id",
+        b"accept", b"expect", b"host", b"if-match", b"if-none-match", b"if-range", b"origin",
+        b"range", b"sec-fetch-site", b"traceparent", b"tracestate", b"user-agent",
+        b"want-repr-digest", b"x-request-id",
     )
 )  # fmt: skip
 """Header fields that anybody here reads; servers keep no others but those that settings add, as a

@@ -7,9 +7,11 @@ import traceback
 from docwarden.admin.console.feed import Feed
 from docwarden.admin.console.reading import OwnProcess, Source
 from docwarden.admin.console.site import Console
+from docwarden.admin.explain_page import ExplainPage
 from docwarden.admin.gauges import read_all
 from docwarden.admin.site import AdminSite
 from docwarden.composition import Parts
+from docwarden.explaining.fetch import Running
 from docwarden.settings.settings import Settings, describe
 from docwarden.telemetry.logs import Log
 from docwarden.telemetry.metrics import registry_of
@@ -34,6 +36,7 @@ class Observability:
             registry=registry,
             console=console_of(settings, self.feed),
             reading=lambda: own.now().as_json(),
+            explain=ExplainPage(settings, parts.log, Running(parts.deep, parts.memory)),
             revision=settings.revision,
         )
 

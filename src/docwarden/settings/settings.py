@@ -217,6 +217,11 @@ class Settings:
         " it expects the runbook of each alert.",
         parse=parse_links,
     )
+    explain: bool = switch_setting(
+        "true",
+        "Let operators ask about one document on the operator listener: it is fetched and judged,"
+        " and what was found is told, not the document.",
+    )
     revision: str = setting(
         "unknown", "Source revision that `docwarden_build_info` shows; the image sets it."
     )

@@ -12,6 +12,7 @@ from docwarden.admin import pages
 from docwarden.admin.console.counts import read
 from docwarden.admin.console.reading import Reading
 from docwarden.admin.console.site import Console
+from docwarden.admin.explain_page import ExplainPage
 from docwarden.admin.site import READING
 from docwarden.core import responses
 from docwarden.core.errors import Cause, Failure
@@ -77,15 +78,24 @@ class WorkersSite:
     """Answers operators for all workers; implements `core.request.Handler`."""
 
     def __init__(
-        self, pool: WorkerPool, workers: AllWorkers, console: Console, *, revision: str
+        self,
+        pool: WorkerPool,
+        workers: AllWorkers,
+        console: Console,
+        explain: ExplainPage,
+        *,
+        revision: str,
     ) -> None:
         self._pool = pool
         self._workers = workers
         self._console = console
+        self._explain = explain
         self._revision = revision
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
+        if self._explain.answers(request.path):
+            return await self._explain.handle(request)
         try:
             response = await self._page(request)
         except Failure as failure:

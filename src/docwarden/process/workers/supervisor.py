@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from docwarden import __version__
+from docwarden.admin.explain_page import ExplainPage
 from docwarden.net.units import Address
 from docwarden.process.lifecycle import (
     ADMIN_CONNECTIONS,
@@ -66,7 +67,9 @@ class Supervisor:
         self._feed = feed_of(workers, log)
         console = console_of(settings, self._feed)
         self.admin = Listener(
-            WorkersSite(self, workers, console, revision=settings.revision),
+            WorkersSite(
+                self, workers, console, ExplainPage(settings, log), revision=settings.revision
+            ),
             client_limits(settings, ADMIN_CONNECTIONS),
             random=random.Random(),  # noqa: S311 - request ids, nothing secret
             hosts=admin_hosts(settings),

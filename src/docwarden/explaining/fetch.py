@@ -1,4 +1,4 @@
-"""The work of `docwarden explain`: one fetch through the gateway's own code, with onlookers."""
+"""One fetch through the gateway's own code, with onlookers."""
 
 import random
 import time
@@ -134,6 +134,8 @@ class _Onlooker:
         deep: DeepChecker | None,
         explanation: Explanation,
         tell: Callable[[Attempted], None],
+        *,
+        memory: Memory,
     ) -> None:
         self._policy: Policy = settings.policy()
         self._explanation = explanation
@@ -153,7 +155,7 @@ class _Onlooker:
             pool=self.pool,
             verifier=self._verifier,
             limiter=self.limiter,
-            memory=Memory(settings.max_buffered_bytes),
+            memory=memory,
             metrics=self.metrics,
             clock=time.monotonic,
             forward_deadline=settings.forward_deadline,
@@ -217,8 +219,25 @@ class _Onlooker:
         return ((Finding.of(reason, reason.meaning), self._policy.modes[reason.check]),)
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What an explanation shares with a gateway that runs.
+
+    Attributes:
+        deep: The deep checker, which has started; None where no tier needs one.
+        memory: The allowance for documents in progress.
+    """
+
+    deep: DeepChecker | None
+    memory: Memory
+
+
 async def explain(
-    settings: Settings, document_id: str, tell: Callable[[Attempted], None]
+    settings: Settings,
+    document_id: str,
+    tell: Callable[[Attempted], None] = lambda _: None,
+    *,
+    running: Running | None = None,
 ) -> Explanation:
     """Fetch a document as a gateway of these settings would, without hedging and without a store.
 
@@ -226,24 +245,40 @@ async def explain(
         settings: The gateway's.
         document_id: Decimal digits.
         tell: Is told of each attempt as it ends; what it raises ends the fetch.
+        running: Of the gateway that asks; None has what is needed started and ended.
 
     Raises:
         WorkerFailedError: The process of the deep checks does not start.
     """
-    explanation = Explanation(document_id)
+    if running is not None:
+        return await _explain(settings, document_id, tell, running)
     deep = DeepChecker() if settings.integrity_tier >= _DEEP_TIER else None
     try:
         if deep is not None:
             await deep.start()
-        onlooker = _Onlooker(settings, deep, explanation, tell)
-        try:
-            await onlooker.warm_up()
-            await _fetch(settings, onlooker, explanation)
-        finally:
-            await onlooker.pool.close()
+        own = Running(deep, Memory(settings.max_buffered_bytes))
+        return await _explain(settings, document_id, tell, own, warm_up=True)
     finally:
         if deep is not None:
             await deep.close()
+
+
+async def _explain(
+    settings: Settings,
+    document_id: str,
+    tell: Callable[[Attempted], None],
+    running: Running,
+    *,
+    warm_up: bool = False,
+) -> Explanation:
+    explanation = Explanation(document_id)
+    onlooker = _Onlooker(settings, running.deep, explanation, tell, memory=running.memory)
+    try:
+        if warm_up:
+            await onlooker.warm_up()
+        await _fetch(settings, onlooker, explanation)
+    finally:
+        await onlooker.pool.close()
     return explanation
 
 

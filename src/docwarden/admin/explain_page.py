@@ -1,0 +1,117 @@
+"""`POST /explain/ID`: what the gateway makes of one document, as JSON; the document is not sent.
+
+It has the upstream asked, so a page of another site must not be able to have a browser do it: it
+takes a POST, which browsers send with the `Origin` of the page (Fetch standard, section 3.2).
+"""
+
+import time
+from typing import Final
+
+import orjson
+
+from docwarden.admin import pages
+from docwarden.core import responses
+from docwarden.core.errors import Cause, Failure
+from docwarden.core.request import Request
+from docwarden.core.responses import Response
+from docwarden.explaining.allowance import Allowance
+from docwarden.explaining.fetch import Explanation, Running, explain
+from docwarden.explaining.report import report
+from docwarden.gateway.public_site import DOCUMENT_PATH
+from docwarden.integrity.deep.process import WorkerFailedError
+from docwarden.settings.settings import Settings
+from docwarden.telemetry.logs import Log
+
+PATH: Final = "/explain/"
+EVENT: Final = "document.explained"
+BURST: Final = 5
+SECONDS: Final = 5.0
+"""So many questions at once, and one more each so many seconds: each costs several attempts."""
+_FROM_HERE: Final = (b"same-origin", b"none")
+
+
+class ExplainPage:
+    """Answers for documents; implements a part of a site.
+
+    Args:
+        settings: the gateway's.
+        log: takes an event for each question, refused ones included.
+        running: of the gateway whose listener this is; None where workers have it.
+    """
+
+    def __init__(self, settings: Settings, log: Log, running: Running | None = None) -> None:
+        self._settings = settings
+        self._log = log
+        self._running = running
+        self._allowance = Allowance(burst=BURST, seconds=SECONDS)
+
+    def answers(self, path: str) -> bool:
+        """Whether a path is this page's."""
+        return self._settings.explain and path.startswith(PATH)
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one question."""
+        document_id = request.path.removeprefix(PATH)
+        try:
+            self._admit(request, document_id)
+            explanation = await self._explain(document_id)
+        except Failure as failure:
+            self._note(request, failure.reason)
+            refusal = pages.refusal(request, failure, allow=b"POST")
+            return responses.without_body(refusal) if request.method == "HEAD" else refusal
+        self._note(request, _outcome(explanation), attempts=len(explanation.attempts))
+        return responses.page(orjson.dumps(report(explanation)), pages.JSON)
+
+    def _admit(self, request: Request, document_id: str) -> None:
+        """Let a question through.
+
+        Raises:
+            Failure: it is none, comes from elsewhere, or is one too many.
+        """
+        if request.method != "POST":
+            raise Failure(Cause.METHOD)
+        if not _is_from_here(request):
+            raise Failure(Cause.CROSS_SITE)
+        if DOCUMENT_PATH.fullmatch(f"/{document_id}") is None:
+            raise Failure(Cause.INVALID_ID)
+        wait = self._allowance.take(time.monotonic())
+        if wait:
+            raise Failure(Cause.OVERLOADED, "too-many-explanations", retry_after=wait)
+
+    async def _explain(self, document_id: str) -> Explanation:
+        try:
+            return await explain(self._settings, document_id, running=self._running)
+        except WorkerFailedError as error:
+            self._log.event("error", "defect", **{"exception.type": type(error).__name__})
+            raise Failure(Cause.INTERNAL) from error
+
+    def _note(self, request: Request, outcome: str, *, attempts: int = 0) -> None:
+        fields = {
+            "request_id": request.request_id,
+            "document_id": _document_id(request),
+            "client.address": request.client,
+            "outcome": outcome,
+            "attempts": attempts,
+            "duration_s": round(time.monotonic() - request.started, 3),
+        }
+        self._log.event("info", EVENT, **fields)
+
+
+def _document_id(request: Request) -> str:
+    """Return the id that was asked for, empty where it is none."""
+    asked = request.path.removeprefix(PATH)
+    return asked if DOCUMENT_PATH.fullmatch(f"/{asked}") else ""
+
+
+def _outcome(explanation: Explanation) -> str:
+    """Name what a client would get: `delivered`, or the reason why not."""
+    return "delivered" if explanation.failure is None else explanation.failure.reason
+
+
+def _is_from_here(request: Request) -> bool:
+    """Tell whether a request comes from a page of this listener, or from no page at all."""
+    headers = request.headers
+    if headers.get(b"sec-fetch-site", b"none") not in _FROM_HERE:
+        return False
+    origin = headers.get(b"origin")
+    return origin is None or origin.partition(b"://")[2] == headers.get(b"host")

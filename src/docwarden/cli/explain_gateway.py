@@ -1,0 +1,56 @@
+"""`docwarden explain --gateway`: asks the operator listener of a gateway that runs."""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from typing import Any, Final
+
+PATIENCE: Final = 660.0
+"""Seconds: a gateway's longest deadline, ten minutes, and some."""
+_LONGEST: Final = 1024 * 1024
+_ANSWER: Final = {"attempts", "client"}
+
+
+class NotToldError(Exception):
+    """The gateway does not tell; the message says why."""
+
+
+def ask(gateway: str, document_id: str) -> dict[str, Any]:
+    """Return the report on a document.
+
+    Args:
+        gateway: URL of its operator listener, without a path.
+        document_id: decimal digits.
+
+    Raises:
+        NotToldError: it cannot be reached, or refuses.
+    """
+    # The scheme was checked where the URL came in. No proxy: an operator listener is near.
+    request = urllib.request.Request(f"{gateway}/explain/{document_id}", method="POST")  # noqa: S310
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=PATIENCE) as answer:
+            told = json.loads(answer.read(_LONGEST))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise NotToldError(_why(gateway, error)) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        why = getattr(error, "reason", error)
+        raise NotToldError(f"no answer from {gateway}: {why}") from error
+    if not isinstance(told, dict) or not told.keys() >= _ANSWER:
+        raise NotToldError(f"{gateway} is no operator listener of a gateway")
+    return told
+
+
+def _why(gateway: str, error: urllib.error.HTTPError) -> str:
+    try:
+        problem = json.loads(error.read(_LONGEST))
+        reason = str(problem["reason"])
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return f"{gateway} is no operator listener of a gateway: it answers {error.code}"
+    if reason in {"no-such-page", "method-not-allowed"}:
+        return f"{gateway} does not explain: DOCWARDEN_EXPLAIN is false there"
+    later = error.headers.get("Retry-After")
+    again = f"; ask again in {later} s" if later else ""
+    return f"{gateway} refuses: {error.code} {reason}{again}"
