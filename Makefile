@@ -126,6 +126,15 @@ $(READY): $(RUNNABLE) requirements/dev.txt pyproject.toml
 # The other parts of the tree bring their own targets.
 include $(wildcard charts/*.mk infra/*.mk monitoring/*.mk image/*.mk docs/*.mk bench/*.mk)
 
+# The judge of accessibility that the console's tests ask, pinned by its lock.
+AXE := tests/console/node_modules/axe-core/axe.min.js
+test-console test-observability: $(AXE)
+
+$(AXE): tests/console/package-lock.json
+	@command -v npm >/dev/null || { echo "axe-core needs npm on the PATH (on Debian: apt-get install npm)" >&2; exit 1; }
+	cd tests/console && npm ci --silent --no-audit --no-fund
+	@touch $@
+
 EVERY_DAY := demo dev stack test check fix lint types test-corpus test-hostile test-load test-redis test-console \
 	test-chart test-cluster test-image test-infra test-observability docs bench image cluster release-check help help-all
 LIST = awk -v only="$(1)" 'BEGIN {FS = ":.*\#\# "; split(only, names, " "); for (n in names) wanted[names[n]] = 1} \

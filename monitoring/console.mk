@@ -1,20 +1,12 @@
 ##@ Monitoring
 
-AXE := tests/console/node_modules/axe-core/axe.min.js
-
 .PHONY: test-console
-test-console: $(READY) console-tools $(AXE) ## Check the operator console in a real Chromium
+test-console: $(READY) console-tools ## Check the operator console in a real Chromium
 	$(BIN)/pytest tests/console
 
 .PHONY: console-images
 console-images: $(READY) console-tools ## Take the pictures of the console that the documentation shows (3 minutes)
 	$(BIN)/pytest tests/console/images.py
-
-# The judge of accessibility, pinned by its lock.
-$(AXE): tests/console/package-lock.json
-	@command -v npm >/dev/null || { echo "axe-core needs npm on the PATH (on Debian: apt-get install npm)" >&2; exit 1; }
-	cd tests/console && npm ci --silent --no-audit --no-fund
-	@touch $@
 
 .PHONY: console-tools
 console-tools:

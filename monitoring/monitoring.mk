@@ -21,6 +21,6 @@ test-runbooks: $(READY) monitoring-tools ## Try each command of each runbook on 
 	$(BIN)/pytest -c monitoring/pytest.ini monitoring/tests/test_runbook_commands.py
 
 .PHONY: test-observability
-test-observability: $(READY) monitoring-tools console-tools tests/console/node_modules/axe-core/axe.min.js ## Check rules, alerts end to end, dashboards, runbooks, logs and the console
+test-observability: $(READY) monitoring-tools console-tools ## Check rules, alerts end to end, dashboards, runbooks, logs and the console
 	$(BIN)/pytest -c monitoring/pytest.ini monitoring/tests --ignore monitoring/tests/test_runbook_commands.py
 	$(if $(wildcard tests/console),$(BIN)/pytest tests/console)
