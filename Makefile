@@ -94,7 +94,7 @@ lock: $(READY) ## Renew the hash-pinned requirement files
 
 .PHONY: clean
 clean: ## Remove everything that these targets made
-	rm -rf .venv* build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis infra/cdk.out infra/node_modules
+	rm -rf .venv* build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis infra/cdk.out infra/node_modules tests/console/node_modules
 
 # Installs a requirement file and counts along; $(1) is the file.
 define install

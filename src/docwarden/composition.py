@@ -26,6 +26,7 @@ from docwarden.fetching.store import open_store
 from docwarden.fetching.transitions import Transitions
 from docwarden.gateway.public_site import PublicSite
 from docwarden.gateway.recent_failures import RecentFailures
+from docwarden.gateway.recent_successes import RecentSuccesses
 from docwarden.gateway.request_log import RequestLog
 from docwarden.integrity.deep.cores import usable_cores
 from docwarden.integrity.deep.supervisor import DeepChecker
@@ -74,6 +75,7 @@ class Parts:
         self.copies = self._build_copies(settings)
         self.fetching = self._build_fetching(settings, clock)
         self.failures = RecentFailures()
+        self.successes = RecentSuccesses()
         self.tracing = open_tracing(
             os.environ, upstream_url=settings.upstream_url, log=log, random=self.random
         )
@@ -88,6 +90,7 @@ class Parts:
                 random=self.random,
                 headers=settings.log_request_headers,
             ),
+            successes=self.successes,
             log=log,
             request_timeout=settings.request_timeout,
             clock=clock,

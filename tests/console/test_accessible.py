@@ -65,21 +65,30 @@ return [...document.querySelectorAll("[data-heading]")].filter((cell) => {
 @pytest.fixture
 def look(
     browser: Any, start_upstream: Any, start_gateway: Any, clients: Callable[..., Any]
-) -> Iterator[Callable[[str], None]]:
+) -> Iterator[Callable[..., None]]:
     """Return what brings the console into a state."""
     upstream = start_upstream()
     gateway = start_gateway(upstream.url, stale_if_error="5m", log_success_share="0")
 
-    def bring(state: str) -> None:
+    def bring(state: str, *, everything: bool) -> None:
         browser.open(f"{gateway.admin}/")
         browser.see("#link-text", "Live")
         clients(gateway)
         browser.see("#findings tbody", "pdf-startxref-wrong")
+        if everything:
+            browser.run("document.getElementById('tail').click()")
+            browser.see("#successes tbody", "intact")
         if state == "burning":
             upstream.behave(listening=False)
             browser.see("#concerns", "Upstream circuit open")
             browser.see("#failures tbody", "connect-failed")
-        browser.run("document.getElementById('h-settings-box').open = true")
+        if everything:
+            browser.run("for (const each of document.querySelectorAll('details')) each.open = true")
+            browser.run(
+                "document.getElementById('explain-id').value = '7';"
+                "document.getElementById('explain-ask').click()"
+            )
+            browser.see("#explanation tbody", "ms")
         browser.run("document.getElementById('pause').click()")
         browser.see("#link-text", "Paused")
 
@@ -89,9 +98,9 @@ def look(
 
 @pytest.mark.parametrize("state", ["healthy", "burning"])
 def test_axe_finds_nothing_and_no_word_breaks_at_any_width_in_either_theme(
-    browser: Any, look: Callable[[str], None], state: str
+    browser: Any, look: Callable[..., None], state: str
 ) -> None:
-    look(state)
+    look(state, everything=True)
     browser.run(AXE.read_text())
     found = {}
     for view, (width, height, factor) in VIEWS.items():
@@ -110,10 +119,9 @@ def test_axe_finds_nothing_and_no_word_breaks_at_any_width_in_either_theme(
 
 @pytest.mark.parametrize("state", ["healthy", "burning"])
 def test_page_is_short_enough_for_a_phone(
-    browser: Any, look: Callable[[str], None], state: str
+    browser: Any, look: Callable[..., None], state: str
 ) -> None:
     browser.resize(390, 844)
-    look(state)
-    browser.run("document.getElementById('h-settings-box').open = false")
+    look(state, everything=False)
     height = browser.run("return document.documentElement.scrollHeight")
     assert height <= TALLEST_ON_A_PHONE

@@ -221,14 +221,14 @@ def test_everything_can_be_reached_and_used_by_keyboard(browser: Any, gateway: A
     gateway.get("/1")
     open_console(browser, gateway)
     walk = []
-    for _ in range(14):
+    for _ in range(17):
         browser.press(TAB)
         walk.append(focused(browser))
     charts = [f"{name}, point in time" for name in (
         "Requests", "Delivery time", "Upstream attempts", "Concurrency")]  # fmt: skip
     pages = ["metrics", "readyz", "livez", "startupz", "version"]
     assert walk == [
-        "Skip to content", "pause", "theme", *charts,
+        "Skip to content", "pause", "theme", "tail", "explain-id", "explain-ask", *charts,
         "Parts", "Settings in effect 3 differ from their default", *pages,
     ]  # fmt: skip
 
@@ -265,7 +265,7 @@ def test_arrow_keys_read_a_chart_at_an_earlier_moment(
     def told() -> str:
         return str(browser.run("return document.activeElement.getAttribute('aria-valuetext')"))
 
-    browser.press(TAB, TAB, TAB, TAB)
+    browser.press(*[TAB] * 7)
     poll(lambda: told().startswith("now: ended well"), told)
     # The first point is a second older than the second.
     poll(lambda: browser.press(LEFT) or not told().startswith("now"), told)
@@ -364,4 +364,76 @@ def test_assistive_technology_finds_its_way(browser: Any, gateway: Any) -> None:
         "return [...document.querySelectorAll('[aria-live], [role=status], [role=alert]')]"
         ".map((e) => e.id)"
     )
-    assert live == ["link-text", "lost", "announced"]
+    assert live == ["link-text", "lost", "announced", "explained"]
+
+
+def ask(browser: Any, document_id: str) -> None:
+    browser.run(
+        "document.getElementById('explain-id').value = arguments[0];"
+        "document.getElementById('explain-ask').click()",
+        document_id,
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_document_is_asked_about(
+    browser: Any, start_upstream: Any, start_gateway: Any, workers: int
+) -> None:
+    upstream = start_upstream("--mix", "corrupt-pdf=1")
+    gateway = start_gateway(upstream.url, corrupt_attempts="2", workers=str(workers))
+    open_console(browser, gateway)
+    ask(browser, "7")
+    browser.see("#explained", "Document 7: a client would get 502 document-corrupt")
+    browser.see("#explained", "pdf-startxref-wrong, after 2 attempts.")
+    browser.see("#explanation tbody", "enforce pdf-startxref-wrong: no section at offset")
+    assert browser.run("return document.querySelectorAll('#explanation tbody tr').length") == 2
+    upstream.behave(mix={"png": 1})
+    ask(browser, "8")
+    browser.see("#explained", "Document 8: a client would get 200 image/png after 1 attempt.")
+    ask(browser, "08")
+    browser.see("#explained", "A document id is 1 to 19 decimal digits")
+    assert not browser.run("return document.getElementById('explanation').checkVisibility()")
+    assert browser.complaints() == []
+
+
+def test_question_that_is_one_too_many_is_told_when_to_come_again(
+    browser: Any, gateway: Any
+) -> None:
+    open_console(browser, gateway)
+    for _ in range(12):
+        ask(browser, "7")
+        browser.run(
+            "return new Promise((done) => { const look = () =>"
+            " document.getElementById('explain-ask').disabled ? setTimeout(look, 5) : done();"
+            " look(); })"
+        )
+        if "too-many-explanations. Again in" in browser.text("#explained"):
+            break
+    browser.see("#explained", "too-many-explanations. Again in")
+    browser.complaints()
+
+
+def test_switched_off_there_is_no_field(browser: Any, upstream: Any, start_gateway: Any) -> None:
+    gateway = start_gateway(upstream.url, explain="false")
+    open_console(browser, gateway)
+    browser.see("#changed-count", "4")
+    assert not browser.run("return document.getElementById('explaining').checkVisibility()")
+
+
+def test_requests_that_end_well_are_shown_on_demand(browser: Any, gateway: Any) -> None:
+    open_console(browser, gateway)
+    assert not browser.run("return document.getElementById('successes').checkVisibility()")
+    browser.run("document.getElementById('tail').click()")
+    browser.see("#link-text", "Live")
+    ended = iter(range(1000, 100_000))
+
+    def seen() -> str:
+        gateway.get(f"/{next(ended)}")
+        return str(browser.text("#successes tbody"))
+
+    while "intact" not in (rows := seen()):
+        pass
+    assert "delivered" in rows
+    browser.run("document.getElementById('tail').click()")
+    assert not browser.run("return document.getElementById('successes').checkVisibility()")
+    assert browser.complaints() == []

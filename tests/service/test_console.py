@@ -13,12 +13,14 @@ import pytest
 from docwarden.admin.console.feed import VIEWERS, Viewer
 from docwarden.simulator.server import Simulator
 
-Open = Callable[[Any], Awaitable["Watching"]]
+Open = Callable[..., Awaitable["Watching"]]
 ASSETS = {
     "/": "text/html; charset=utf-8",
     "/console/style.css": "text/css; charset=utf-8",
     "/console/script.js": "text/javascript; charset=utf-8",
     "/console/charts.js": "text/javascript; charset=utf-8",
+    "/console/requests.js": "text/javascript; charset=utf-8",
+    "/console/explain.js": "text/javascript; charset=utf-8",
     "/console/write.js": "text/javascript; charset=utf-8",
 }
 
@@ -32,9 +34,9 @@ class Watching:
         self.head = b""
 
     @classmethod
-    async def begin(cls, port: int) -> "Watching":
+    async def begin(cls, port: int, path: str = "/events") -> "Watching":
         watching = cls(*await asyncio.open_connection("127.0.0.1", port))
-        watching.writer.write(b"GET /events HTTP/1.1\r\nHost: test\r\n\r\n")
+        watching.writer.write(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
         watching.head = await asyncio.wait_for(watching._reader.readuntil(b"\r\n\r\n"), 10)
         return watching
 
@@ -62,8 +64,8 @@ class Watching:
 
 @pytest.fixture
 async def watch(stack: contextlib.AsyncExitStack) -> Open:
-    async def begin(gateway: Any) -> Watching:
-        watching = await Watching.begin(gateway.admin_port)
+    async def begin(gateway: Any, path: str = "/events") -> Watching:
+        watching = await Watching.begin(gateway.admin_port, path)
         stack.callback(watching.close)
         return watching
 
@@ -225,11 +227,11 @@ async def test_defect_met_by_one_reading_is_logged_and_the_next_is_taken(gateway
 def fails_once(read):
     failed: list[bool] = []
 
-    async def reading():
+    async def reading(*, tail):
         if not failed:
             failed.append(True)
             raise ArithmeticError("made up")
-        return await read()
+        return await read(tail=tail)
 
     return reading
 
@@ -278,7 +280,7 @@ async def test_viewer_too_many_is_turned_away_until_another_leaves(gateway, watc
 
 
 async def test_viewer_that_reads_slowly_gets_the_latest_and_holds_no_more(gateway):
-    viewer = Viewer(gateway.app.observability.feed)
+    viewer = Viewer(gateway.app.observability.feed, tail=False)
     for number in range(1000):
         viewer.push("sample", b"%d" % number)
         viewer.push("failures", b"[]")
@@ -294,3 +296,26 @@ async def test_streams_end_when_the_process_stops(gateway, watch):
     task = gateway.app.observability.feed._task
     assert task is not None
     assert task.done()
+
+
+async def test_requests_that_end_well_are_told_to_those_who_ask_and_kept_for_nobody_else(
+    start_gateway, simulator, watch
+):
+    gateway = await start_gateway(f"{simulator.url}/document/png/{{id}}")
+    successes = gateway.app.parts.successes
+    assert (await gateway.get("/1")).status == 200
+    assert not successes.wanted
+    watching = await watch(gateway, "/events/tail")
+    assert await watching.event("successes") == []
+    answer = await gateway.get("/2")
+    while not (told := await watching.event("successes")):
+        pass
+    assert [(each["document_id"], each["status"], each["attempts"]) for each in told] == [
+        ("2", 200, ["intact"])
+    ]
+    assert told[0]["request_id"] == answer.headers["x-request-id"]
+    assert told[0]["media_type"] == "image/png"
+    watching.close()
+    await watch(gateway)
+    await until(lambda: not successes.wanted)
+    assert successes.newest_first(wanted=False) == []

@@ -96,6 +96,27 @@ async def test_console_shows_all_workers_as_one(team, ask):
     assert sample["verdict"]["level"] == "good"
 
 
+async def test_requests_that_ended_well_in_any_worker_are_told(team, ask):
+    reader, writer = await asyncio.open_connection("127.0.0.1", team.admin_port)
+    writer.write(b"GET /events/tail HTTP/1.1\r\nHost: test\r\n\r\n")
+    seen: set[str] = set()
+    number = 0
+    async with asyncio.timeout(30):
+        while len(seen) < 12:
+            text = (await reader.readuntil(b"\n\n")).decode()
+            for event in text.split("event: ")[1:]:
+                if event.startswith("successes"):
+                    told = json.loads(event.partition("data: ")[2])
+                    seen |= {each["document_id"] for each in told}
+                    times = [each["at"] for each in told]
+                    assert times == sorted(times, reverse=True)
+                    # Each on a connection of its own, which the kernel gives to any worker.
+                    for _ in range(6):
+                        number += 1
+                        assert (await ask(team.port, f"/{number}")).status == 200
+    writer.close()
+
+
 async def test_supervisor_explains_a_document_with_the_checks_of_its_workers(team, ask, until):
     before = children(team.process.pid)
     answer = await ask(team.admin_port, "/explain/7", "POST")

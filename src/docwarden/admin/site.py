@@ -19,7 +19,9 @@ from docwarden.telemetry.health import Health, Phase
 from docwarden.telemetry.metrics import exposition
 
 READING: Final = "/console/reading"
-"""What the supervisor of several workers asks each of them for; see `console.reading`."""
+TAIL: Final = "/console/reading/tail"
+"""What the supervisor of several workers asks each of them for, without and with requests that end
+well; see `console.reading`."""
 
 
 class AdminSite:
@@ -31,7 +33,7 @@ class AdminSite:
         health: Health,
         registry: CollectorRegistry,
         console: Console,
-        reading: Callable[[], bytes],
+        reading: Callable[[bool], bytes],
         explain: ExplainPage,
         revision: str,
     ) -> None:
@@ -45,7 +47,8 @@ class AdminSite:
             "/startupz": self._startupz,
             "/metrics": self._metrics,
             "/version": lambda _: pages.version(revision),
-            READING: lambda _: responses.page(reading(), pages.JSON),
+            READING: lambda _: responses.page(reading(False), pages.JSON),
+            TAIL: lambda _: responses.page(reading(True), pages.JSON),
             **console.pages,
         }
 

@@ -20,6 +20,7 @@ from docwarden.core.request import Request
 from docwarden.core.responses import Response
 from docwarden.fetching.pipeline import Fetching
 from docwarden.gateway.openapi import DESCRIPTION, INDEX
+from docwarden.gateway.recent_successes import RecentSuccesses
 from docwarden.gateway.request_log import RequestLog
 from docwarden.telemetry.health import Health, Phase
 from docwarden.telemetry.logs import Log
@@ -56,6 +57,7 @@ class PublicSite:
         health: Health,
         metrics: Metrics,
         request_log: RequestLog,
+        successes: RecentSuccesses,
         log: Log,
         request_timeout: float,
         clock: Callable[[], float],
@@ -67,6 +69,7 @@ class PublicSite:
         self._health = health
         self._metrics = metrics
         self._request_log = request_log
+        self._successes = successes
         self._log = log
         self._request_timeout = request_timeout
         self._clock = clock
@@ -143,6 +146,8 @@ class PublicSite:
         if result.outcome is not None:
             metrics.documents[result.outcome] += 1
         self._request_log.on_finished(request, status=status, sent=sent, seconds=seconds)
+        if self._successes.wanted:
+            self._successes.note(request, status=status, seconds=seconds)
         if request.trace is not None:
             request.trace.end(request, 0 if response is None else status, seconds)
 

@@ -35,7 +35,7 @@ class Observability:
             health=parts.health,
             registry=registry,
             console=console_of(settings, self.feed),
-            reading=lambda: own.now().as_json(),
+            reading=lambda tail: own.now(tail=tail).as_json(),
             explain=ExplainPage(settings, parts.log, Running(parts.deep, parts.memory)),
             revision=settings.revision,
         )

@@ -12,6 +12,7 @@ from docwarden.core.errors import Cause, Failure, Outcome
 from docwarden.core.request import Request
 from docwarden.gateway.public_site import PublicSite
 from docwarden.gateway.recent_failures import RecentFailures
+from docwarden.gateway.recent_successes import RecentSuccesses
 from docwarden.gateway.request_log import RequestLog
 from docwarden.telemetry.health import Health, Phase
 from docwarden.telemetry.logs import open_log
@@ -52,6 +53,7 @@ class World:
             health=self.health,
             metrics=self.metrics,
             request_log=RequestLog(log, success_share=1.0, recent=self.recent, random=draw),
+            successes=RecentSuccesses(),
             log=log,
             request_timeout=10.0,
             clock=lambda: 5.5,

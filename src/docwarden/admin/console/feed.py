@@ -22,10 +22,15 @@ IDLE_PERIOD: Final = 5.0
 
 
 class Viewer:
-    """The events for one open page; an endless iterator of bytes (server-sent events)."""
+    """The events for one open page; an endless iterator of bytes (server-sent events).
 
-    def __init__(self, feed: "Feed") -> None:
+    Attributes:
+        tail: whether requests that end well are among them.
+    """
+
+    def __init__(self, feed: "Feed", *, tail: bool) -> None:
         self._feed = feed
+        self.tail = tail
         self._pending: dict[str, bytes] = {}
         self._wake = asyncio.Event()
 
@@ -94,11 +99,11 @@ class Feed:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def watch(self, about: bytes) -> Viewer | None:
+    def watch(self, about: bytes, *, tail: bool = False) -> Viewer | None:
         """Return the events for one more page, `about` first; None when too many are open."""
         if len(self._viewers) >= VIEWERS:
             return None
-        viewer = Viewer(self)
+        viewer = Viewer(self, tail=tail)
         viewer.push("about", about)
         if self._latest is not None:
             viewer.push("history", orjson.dumps(self._history.points))
@@ -119,7 +124,8 @@ class Feed:
     async def _run(self) -> None:
         while True:
             try:
-                reading = await self._source.read()
+                tail = any(viewer.tail for viewer in self._viewers)
+                reading = await self._source.read(tail=tail)
                 if reading is not None:
                     self._take(reading)
             except Exception as error:  # noqa: BLE001 - one reading's failure is not the next one's
@@ -140,3 +146,5 @@ class Feed:
             viewer.push("sample", self._sample)
             if news is not None:
                 viewer.push("failures", news)
+            if viewer.tail:
+                viewer.push("successes", orjson.dumps(reading.successes))

@@ -1,6 +1,7 @@
 """The readings of the last minutes, and what a page shows of the newest given those before it."""
 
 from collections import Counter, deque
+from collections.abc import Iterable
 from typing import Any, Final
 
 from docwarden.admin.console.concern import Snapshot
@@ -8,7 +9,7 @@ from docwarden.admin.console.counts import LATENCY_BOUND, Counts, Numbers, quant
 from docwarden.admin.console.course import Course, Pulse
 from docwarden.admin.console.reading import Reading
 from docwarden.admin.console.verdict import Verdict, judge
-from docwarden.gateway.recent_failures import Failed
+from docwarden.gateway.recent_failures import REFUSED, Failed
 
 _SHORT: Final = 10.0
 """Seconds over which rates and quantiles are taken: calm, yet quick to follow."""
@@ -90,12 +91,17 @@ class History:
                 limit=_one(reading.numbers, "docwarden_concurrency_limit"),
                 stall=_one(reading.numbers, "docwarden_event_loop_stall_seconds"),
                 recent=recent,
-                reasons=Counter(
-                    _reason(each) for each in reading.failures if wall - each.at <= _LONG
-                ),
+                reasons=_reasons(each for each in reading.failures if wall - each.at <= _LONG),
                 since=self._course.since,
             )
         )
+
+
+def _reasons(failures: Iterable[Failed]) -> Counter[str]:
+    """Count why requests failed; that they were refused is no reason where there is another."""
+    listed = list(failures)
+    tried = [each for each in listed if each.outcome not in REFUSED]
+    return Counter(map(_reason, tried or listed))
 
 
 def _reason(failed: Failed) -> str:

@@ -14,6 +14,8 @@ from docwarden.composition import Parts
 from docwarden.fetching.resilience.breaker import State
 from docwarden.fetching.store import MemoryStore
 from docwarden.gateway.recent_failures import Failed
+from docwarden.gateway.recent_successes import KEPT as SUCCESSES
+from docwarden.gateway.recent_successes import Succeeded
 from docwarden.telemetry.health import Phase
 
 FAILURES: Final = 50
@@ -104,6 +106,7 @@ class Reading:
         details: what the parts hold beside that.
         failures: the last requests that failed, newest first.
         failed: requests that failed since the start, so that news are noticed.
+        successes: the last requests that ended well, newest first, where they were asked for.
     """
 
     numbers: Numbers
@@ -111,12 +114,12 @@ class Reading:
     details: Details
     failures: Sequence[Failed]
     failed: int
+    successes: Sequence[Succeeded]
 
     def as_json(self) -> bytes:
         """Return what `merged` reads; without the numbers, which it takes from `/metrics`."""
-        shown = {
-            name: getattr(self, name) for name in ("delivery", "details", "failures", "failed")
-        }
+        names = ("delivery", "details", "failures", "failed", "successes")
+        shown = {name: getattr(self, name) for name in names}
         return orjson.dumps(shown)
 
     @classmethod
@@ -132,6 +135,8 @@ class Reading:
             return None
         failures = [_failed(each) for row in rows for each in row["failures"]]
         failures.sort(key=attrgetter("at"), reverse=True)
+        successes = [_succeeded(each) for row in rows for each in row["successes"]]
+        successes.sort(key=attrgetter("at"), reverse=True)
         return cls(
             numbers=numbers,
             delivery=[
@@ -140,14 +145,19 @@ class Reading:
             details=Details.merged([_details(row["details"]) for row in rows]),
             failures=failures[:FAILURES],
             failed=sum(row["failed"] for row in rows),
+            successes=successes[:SUCCESSES],
         )
 
 
 class Source(Protocol):
     """Where readings come from: one process, or several."""
 
-    async def read(self) -> Reading | None:
-        """Return a reading, None where there is none at the moment."""
+    async def read(self, *, tail: bool) -> Reading | None:
+        """Return a reading, None where there is none at the moment.
+
+        Args:
+            tail: whether requests that end well are wanted, from now on until a reading without.
+        """
         ...
 
 
@@ -158,12 +168,12 @@ class OwnProcess:
         self._parts = parts
         self._registry = registry
 
-    async def read(self) -> Reading:
+    async def read(self, *, tail: bool) -> Reading:
         """Return a reading."""
-        return self.now()
+        return self.now(tail=tail)
 
-    def now(self) -> Reading:
-        """Return a reading."""
+    def now(self, *, tail: bool) -> Reading:
+        """Return a reading; see `Source`."""
         parts = self._parts
         return Reading(
             numbers=read(self._registry),
@@ -171,6 +181,7 @@ class OwnProcess:
             details=Details.of(parts, parts.clock()),
             failures=parts.failures.newest_first(),
             failed=parts.failures.total,
+            successes=parts.successes.newest_first(wanted=tail),
         )
 
 
@@ -180,3 +191,7 @@ def _details(row: Mapping[str, Any]) -> Details:
 
 def _failed(row: Mapping[str, Any]) -> Failed:
     return Failed(**{**row, "attempts": tuple(row["attempts"])})
+
+
+def _succeeded(row: Mapping[str, Any]) -> Succeeded:
+    return Succeeded(**{**row, "attempts": tuple(row["attempts"])})

@@ -1,7 +1,9 @@
 // The operator console: listens to the gateway's events and shows them.
 
 import { Board } from "./charts.js";
-import { clock, count, fill, make, milliseconds, percent, put, rate, seconds, span, units } from "./write.js";
+import { offerToExplain } from "./explain.js";
+import { REFUSED, showFailures, showSuccesses } from "./requests.js";
+import { clock, count, fill, make, milliseconds, narrow, percent, put, rate, seconds, span, units } from "./write.js";
 
 const $ = (id) => document.getElementById(id);
 // Events come every second; after this many without one, the connection counts as lost.
@@ -11,7 +13,6 @@ const AGAIN = 2000;
 const TONES = { good: "#1f9d61", warn: "#c98a06", bad: "#d5433b", unknown: "#78828e" };
 const BREAKER = { closed: "closed", open: "open", half_open: "half open" };
 const GOOD = ["delivered", "not_modified", "not_found"];
-const REFUSED = ["overloaded", "circuit_open"];
 // Not what was asked for, and not a failure to serve either.
 const AILING = [...REFUSED, "delivered_stale"];
 const ANSWERED = ["intact", "upstream-not-found"];
@@ -81,7 +82,6 @@ const board = new Board($("charts"), [
 ]);
 
 // On a phone the parts are asked for; the page stays short.
-const narrow = matchMedia("(max-width: 760px)").matches;
 $("parts-box").open = !narrow;
 
 // --- what the events bring
@@ -240,76 +240,6 @@ function showSample(data) {
   put($("read-at"), clock(data.point.t));
 }
 
-const FAILURES = ["Ended", "Status", "Outcome", "Reason", "Attempts", "Took", "Document", "Request id"];
-
-const FEW = narrow ? 6 : 12;
-let failed = [];
-let all = false;
-
-// The choices that a filter offers: what there is, and what was chosen.
-function offer(select, values) {
-  const wanted = [...new Set([...values, select.value])].filter(Boolean).sort();
-  const shown = [...select.options].slice(1).map((option) => option.value);
-  if (wanted.join() === shown.join()) return;
-  const chosen = select.value;
-  select.replaceChildren(select.options[0], ...wanted.map((value) => make("option", { value }, value.replaceAll("_", " "))));
-  select.value = chosen;
-}
-
-function chosenOf(failures) {
-  offer($("by-outcome"), failures.map((each) => each.outcome));
-  offer($("by-reason"), failures.map((each) => each.reason));
-  const [outcome, reason] = [$("by-outcome").value, $("by-reason").value];
-  const chosen = failures.filter((each) => (!outcome || each.outcome === outcome) && (!reason || each.reason === reason));
-  $("filter").hidden = failures.length < 2;
-  put($("filtered"), outcome || reason ? `${chosen.length} of ${failures.length}` : "");
-  return chosen;
-}
-
-function showFailures(told) {
-  failed = told;
-  const failures = chosenOf(told);
-  const shortened = (attempts) => {
-    const same = attempts.length > 1 && attempts.every((each) => each === attempts[0]);
-    return same ? `${attempts.length} × ${attempts[0]}` : attempts.join(", ") || "none";
-  };
-  const shown = all ? failures : failures.slice(0, FEW);
-  fill($("failures").tBodies[0], shown.map((each) => ({
-    key: `${each.at} ${each.request_id}`,
-    state: each.status < 500 ? "warn" : REFUSED.includes(each.outcome) ? "warn" : "bad",
-    cells: [
-      { text: clock(each.at) },
-      { text: each.status, className: "n" },
-      { text: each.outcome.replaceAll("_", " ") || "–" },
-      { text: [each.reason, each.detail || each.media_type].filter(Boolean).join(" (") + (each.detail || each.media_type ? ")" : "") },
-      { text: shortened(each.attempts) },
-      { text: seconds(each.seconds), className: "n" },
-      { text: each.document_id || "–", className: "n" },
-      { text: each.request_id, className: "id", copies: true },
-    ],
-  })), FAILURES);
-  $("no-failures").hidden = told.length > 0;
-  $("failures").hidden = !failures.length;
-  $("more").hidden = failures.length <= FEW;
-  put($("more"), all ? `Show the last ${FEW} only` : `Show all ${failures.length}`);
-}
-for (const name of ["by-outcome", "by-reason"]) $(name).addEventListener("change", () => showFailures(failed));
-$("filter").addEventListener("submit", (event) => event.preventDefault());
-$("failures").addEventListener("click", async (event) => {
-  const button = event.target.closest(".copy");
-  if (!button) return;
-  try {
-    await navigator.clipboard.writeText(button.textContent);
-    put($("announced"), `Copied ${button.textContent}`);
-    button.classList.add("copied");
-    setTimeout(() => button.classList.remove("copied"), 1200);
-  } catch { /* a page without https has no clipboard; the text can be selected */ }
-});
-$("more").addEventListener("click", () => {
-  all = !all;
-  showFailures(failed);
-});
-
 function showAbout(data) {
   about = data;
   const { instance, namespace, environment } = data.resource;
@@ -327,6 +257,7 @@ function showAbout(data) {
   $("store-kept").title = "DOCWARDEN_STALE_IF_ERROR";
   const changed = data.settings.filter((each) => each.origin !== "default");
   put($("changed-count"), changed.length);
+  offerToExplain(setting.DOCWARDEN_EXPLAIN?.value === "true");
   showSettings();
 }
 
@@ -377,6 +308,7 @@ const SHOW = {
   about: showAbout,
   sample: showSample,
   failures: showFailures,
+  successes: showSuccesses,
 };
 
 function receive(kind, data) {
@@ -389,7 +321,8 @@ function receive(kind, data) {
 
 function open() {
   source?.close();
-  source = new EventSource("events");
+  $("successes").hidden = !$("tail").checked;
+  source = new EventSource($("tail").checked ? "events/tail" : "events");
   heard = performance.now();
   for (const kind of ["history", ...Object.keys(SHOW)]) {
     source.addEventListener(kind, (event) => receive(kind, JSON.parse(event.data)));
@@ -412,6 +345,11 @@ $("pause").addEventListener("click", () => {
   if (paused) return;
   for (const [kind, data] of Object.entries(held)) SHOW[kind](data);
   held = {};
+});
+
+$("tail").addEventListener("change", () => {
+  showSuccesses([]);
+  open();
 });
 
 open();

@@ -28,6 +28,8 @@ _ASSETS: Final = {
     "/console/style.css": ("style.css", b"text/css; charset=utf-8"),
     "/console/script.js": ("script.js", b"text/javascript; charset=utf-8"),
     "/console/charts.js": ("charts.js", b"text/javascript; charset=utf-8"),
+    "/console/requests.js": ("requests.js", b"text/javascript; charset=utf-8"),
+    "/console/explain.js": ("explain.js", b"text/javascript; charset=utf-8"),
     "/console/write.js": ("write.js", b"text/javascript; charset=utf-8"),
 }
 # Proxies must not hold events back (nginx's X-Accel-Buffering).
@@ -74,17 +76,18 @@ class Console:
         self.pages: dict[str, Callable[[Request], Response]] = {
             path: _asset(name, media_type) for path, (name, media_type) in _ASSETS.items()
         }
-        self.pages["/events"] = self._events
+        self.pages["/events"] = lambda request: self._events(request, tail=False)
+        self.pages["/events/tail"] = lambda request: self._events(request, tail=True)
 
     def on_finished(self, response: Response | None) -> None:
         """Stop feeding a page that is gone."""
         if response is not None and isinstance(response.stream, Viewer):
             response.stream.close()
 
-    def _events(self, request: Request) -> Response:
+    def _events(self, request: Request, *, tail: bool) -> Response:
         if request.method == "HEAD":
             return Response(200, _EVENTS + _POLICY)
-        viewer = self._feed.watch(self._about)
+        viewer = self._feed.watch(self._about, tail=tail)
         if viewer is None:
             raise Failure(Cause.OVERLOADED, "too-many-viewers", retry_after=5)
         return Response(200, _EVENTS + _POLICY, stream=viewer)

@@ -55,6 +55,9 @@ export const clock = (t) => new Date(t * 1000).toISOString().slice(11, 19);
 
 export const units = { seconds, wait, bytes, count };
 
+// As wide as a phone, when the page was opened.
+export const narrow = matchMedia("(max-width: 760px)").matches;
+
 // Unchanged text is left alone, so that a selection in it stays.
 export function put(element, text) {
   const string = String(text);

@@ -13,7 +13,7 @@ from docwarden.admin.console.counts import read
 from docwarden.admin.console.reading import Reading
 from docwarden.admin.console.site import Console
 from docwarden.admin.explain_page import ExplainPage
-from docwarden.admin.site import READING
+from docwarden.admin.site import READING, TAIL
 from docwarden.core import responses
 from docwarden.core.errors import Cause, Failure
 from docwarden.core.request import Request
@@ -67,9 +67,10 @@ class AllWorkers:
         registry.register(_Merged(families, self._pool.restarts))
         return registry
 
-    async def read(self) -> Reading | None:
+    async def read(self, *, tail: bool) -> Reading | None:
         """Return a reading, None while no worker answers."""
-        answers = await asyncio.gather(*(worker.ask(READING) for worker in self._pool.workers))
+        page = TAIL if tail else READING
+        answers = await asyncio.gather(*(worker.ask(page) for worker in self._pool.workers))
         told = [answer[1] for answer in answers if answer is not None and answer[0] == _OK]
         return Reading.merged(read(await self.registry()), told)
 
