@@ -18,6 +18,10 @@ READY := $(VENV)/.ready
 demo: $(RUNNABLE) ## Set everything up, run gateway and simulator, print what to open
 	@exec $(BIN)/python -m docwarden demo
 
+.PHONY: drill
+drill: $(READY) ## Break a gateway three ways, be paged, read console and runbook, recover (5 minutes)
+	@PYTHONPATH=monitoring exec $(BIN)/python -m tests.drill
+
 ##@ Test
 
 .PHONY: test
@@ -134,6 +138,12 @@ $(AXE): tests/console/package-lock.json
 	@command -v npm >/dev/null || { echo "axe-core needs npm on the PATH (on Debian: apt-get install npm)" >&2; exit 1; }
 	cd tests/console && npm ci --silent --no-audit --no-fund
 	@touch $@
+
+.PHONY: test-drill
+test-drill: $(READY) monitoring-tools ## Check the drill in its short form, with a page, and interrupted
+	$(BIN)/pytest tests/drill
+
+test-observability: test-drill
 
 EVERY_DAY := demo dev stack test check fix lint types test-corpus test-hostile test-load test-redis test-console \
 	test-chart test-cluster test-image test-infra test-observability docs bench image cluster release-check help help-all

@@ -16,6 +16,7 @@ FIRST: Final = MappingProxyType(
             "connect-monitoring",
             "debug-a-refusal",
             "read-the-console",
+            "run-a-drill",
             "query-logs",
             "inspect-files",
             "trace-requests",
