@@ -18,7 +18,7 @@ from docwarden.fetching.transitions import Transitions
 from docwarden.telemetry.logs import open_log
 
 from trial.gateway import Gateway, running_gateway
-from trial.waiting import until
+from trial.waiting import fetch, until
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs/reference/log-events.md").read_text()
@@ -79,6 +79,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         gateway.get("/8", x_tenant="acme", x_forwarded_for="192.0.2.7", user_agent="curl/8.5.0")
         for path in ("/", "/healthz", "/01", "/nothing"):
             gateway.get(path)
+        fetch(f"{gateway.admin}/explain/7", method="POST")
         gateway.upstream(latency="300ms")
         together([lambda: gateway.get("/2")] * 2)
         together([functools.partial(gateway.get, f"/{number}") for number in range(10, 22)])

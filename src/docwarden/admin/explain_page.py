@@ -82,7 +82,8 @@ class ExplainPage:
         try:
             return await explain(self._settings, document_id, running=self._running)
         except WorkerFailedError as error:
-            self._log.event("error", "defect", **{"exception.type": type(error).__name__})
+            words = "a document could not be explained: no process for its deep checks"
+            self._log.event("error", "defect", words, **{"exception.type": type(error).__name__})
             raise Failure(Cause.INTERNAL) from error
 
     def _note(self, request: Request, outcome: str, *, attempts: int = 0) -> None:
@@ -94,7 +95,8 @@ class ExplainPage:
             "attempts": attempts,
             "duration_s": round(time.monotonic() - request.started, 3),
         }
-        self._log.event("info", EVENT, **fields)
+        asked = fields["document_id"] or "something that is no document"
+        self._log.event("info", EVENT, f"an operator asked about {asked}: {outcome}", **fields)
 
 
 def _document_id(request: Request) -> str:
