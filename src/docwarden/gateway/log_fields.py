@@ -1,14 +1,21 @@
 """The fields of a request's event, and how the line of a plain delivery has them."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from docwarden.core.errors import Failure, Outcome
 from docwarden.core.fetch import FetchResult
 from docwarden.core.request import Request
-from docwarden.gateway.told_by_clients import shown_path
 
 _UNREAD: Final = "*"
+
+
+MAX_PATH: Final = 128
+"""Bytes of a path that are told; three dots stand for the rest."""
+CUT: Final = "..."
+# What a URL writes as it is (RFC 3986 section 2), and % itself, which escapes already.
+_NOT_OF_URL: Final = re.compile(r"[^!#-;=?-\[\]_a-z~]")
 
 
 class Ended:
@@ -48,6 +55,12 @@ def _of_fetch(value: Callable[[FetchResult], Any]) -> Callable[[Ended], Any]:
 
 def _of_failure(value: Callable[[Failure], Any]) -> Callable[[Ended], Any]:
     return lambda ended: value(ended.failure) if ended.failure is not None else None
+
+
+def shown_path(path: str) -> str:
+    """Return the path of a request as a URL has it, with bytes that it should not have escaped."""
+    escaped = _NOT_OF_URL.sub(lambda match: f"%{ord(match[0]):02X}", path[:MAX_PATH])
+    return escaped + CUT if len(path) > MAX_PATH else escaped
 
 
 def _path(ended: Ended) -> str | None:
@@ -139,68 +152,3 @@ FIELDS: Final = (
     ),
     Field("refused_media_type", _of_failure(lambda failure: failure.media_type or None)),
 )
-
-_DELIVERED: Final = Outcome.DELIVERED
-_ATTEMPT: Final = b'{"result":"%b","ms":%.3f}'
-_WITH_PEER: Final = '%s","network.peer.address":"%s'
-
-
-def plain_format() -> bytes:
-    """Return the fields of a plain delivery's line, each with a comma before it."""
-    return b"".join(
-        b',"%b":%b' % (each.name.encode(), each.plain) for each in FIELDS if each.plain is not None
-    )
-
-
-def is_plain(request: Request) -> bool:
-    """Tell whether a document was delivered, and no field has to be told that plain lines lack."""
-    result = request.result
-    fetched = result.fetched
-    return (
-        fetched is not None
-        and result.outcome is _DELIVERED
-        and result.failure is None
-        and not request.trace_id
-        and not fetched.shared
-        and not fetched.queue_seconds
-    )
-
-
-def plain_values(request: Request, status: int, sent: int, seconds: float) -> tuple[Any, ...]:
-    """Return what goes into the line of a plain delivery, in the order of `FIELDS`."""
-    result = request.result
-    fetch: Any = result.fetch  # is set, as the next: cast() would be one more call for each line
-    fetched: Any = result.fetched
-    attempts = b""
-    for end, taken in fetched.attempts:
-        attempt = _ATTEMPT % (end.encode(), taken * 1e3)
-        attempts = b"%b,%b" % (attempts, attempt) if attempts else attempt
-    method = request.method_label.encode()
-    media_type = result.media_type.encode()
-    document_id = fetch.document_id.encode()
-    milliseconds = seconds * 1e3
-    client = request.client
-    if client is not request.peer and client != request.peer:
-        client = _WITH_PEER % (client, request.peer)
-    other_method = b"" if method == b"GET" else b" " + method
-    return (
-        status,
-        other_method,
-        document_id,
-        media_type,
-        len(fetched.attempts),
-        milliseconds,
-        request.request_id.encode(),
-        method,
-        result.route.encode(),
-        status,
-        sent,
-        client.encode(),
-        milliseconds,
-        media_type,
-        b"delivered",
-        document_id,
-        attempts,
-        fetched.upstream_seconds * 1e3,
-        fetched.verify_seconds * 1e3,
-    )

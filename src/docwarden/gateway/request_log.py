@@ -1,25 +1,34 @@
 """One event per request, written when it has ended.
 
-`log_fields` lists what an event tells. Most lines are those of plain deliveries, and are put
-together as bytes in half of the time.
+`log_fields` lists what an event tells, beside what clients say of themselves. Most lines are those
+of plain deliveries, and are put together as bytes in half of the time.
 """
 
 from collections.abc import Sequence
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
 from docwarden.core.errors import Outcome
 from docwarden.core.request import Request
-from docwarden.gateway.log_fields import FIELDS, Ended, is_plain, plain_format, plain_values
+from docwarden.gateway.log_fields import CUT, FIELDS, Ended
 from docwarden.gateway.recent_failures import RecentFailures
-from docwarden.gateway.told_by_clients import Told
 from docwarden.telemetry.logs import Log
 
 EVENT: Final = "request.ended"
 _NOTEWORTHY: Final = ("warning", "error")
 _STALE: Final = Outcome.DELIVERED_STALE
+_DELIVERED: Final = Outcome.DELIVERED
+_ATTEMPT: Final = b'{"result":"%b","ms":%.3f}'
+_WITH_PEER: Final = '%s","network.peer.address":"%s'
+MAX_USER_AGENT: Final = 200
+MAX_HEADER: Final = 128
+"""Bytes that are told of a value; three dots stand for the rest."""
+_REMEMBERED: Final = 512
+_REMEMBERED_BYTES: Final = 1024
+_AGENT: Final = b"user-agent"
+_USER_AGENT: Final = "user_agent.original"
 
 
 class RequestLog:
@@ -54,7 +63,7 @@ class RequestLog:
         # What is the same in all lines is put into their format once.
         constant = orjson.dumps({"severity": "info", "event.name": EVENT} | log.source)[1:-1]
         self._line = (
-            b'{"timestamp":"%b",' + constant.replace(b"%", b"%%") + plain_format() + b"%b}\n"
+            b'{"timestamp":"%b",' + constant.replace(b"%", b"%%") + _plain_format() + b"%b}\n"
         )
 
     def on_finished(self, request: Request, *, status: int, sent: int, seconds: float) -> None:
@@ -66,10 +75,10 @@ class RequestLog:
             sent: bytes of the body that were handed to the connection.
             seconds: from the request's head to the answer's end.
         """
-        if self._as_json and is_plain(request):
+        if self._as_json and _is_plain(request):
             if self._tells_successes and self._is_drawn():
                 at = self._log.timestamp(request.wall + seconds)
-                values = plain_values(request, status, max(0, sent), seconds)
+                values = _plain_values(request, status, max(0, sent), seconds)
                 told = self._told.rendered(request)
                 self._log.write_line(self._line % (at.encode(), *values, told))
             return
@@ -97,3 +106,107 @@ class RequestLog:
             failure = fetched.replaced
         if failure is not None:
             self._recent.note(request, failure, status=status, seconds=seconds)
+
+
+def _plain_format() -> bytes:
+    """Return the fields of a plain delivery's line, each with a comma before it."""
+    return b"".join(
+        b',"%b":%b' % (each.name.encode(), each.plain) for each in FIELDS if each.plain is not None
+    )
+
+
+def _is_plain(request: Request) -> bool:
+    """Tell whether a document was delivered, and no field has to be told that plain lines lack."""
+    result = request.result
+    fetched = result.fetched
+    return (
+        fetched is not None
+        and result.outcome is _DELIVERED
+        and result.failure is None
+        and not request.trace_id
+        and not fetched.shared
+        and not fetched.queue_seconds
+    )
+
+
+def _plain_values(request: Request, status: int, sent: int, seconds: float) -> tuple[Any, ...]:
+    """Return what goes into the line of a plain delivery, in the order of `FIELDS`."""
+    result = request.result
+    fetch: Any = result.fetch  # is set, as the next: cast() would be one more call for each line
+    fetched: Any = result.fetched
+    attempts = b""
+    for end, taken in fetched.attempts:
+        attempt = _ATTEMPT % (end.encode(), taken * 1e3)
+        attempts = b"%b,%b" % (attempts, attempt) if attempts else attempt
+    method = request.method_label.encode()
+    media_type = result.media_type.encode()
+    document_id = fetch.document_id.encode()
+    milliseconds = seconds * 1e3
+    client = request.client
+    if client is not request.peer and client != request.peer:
+        client = _WITH_PEER % (client, request.peer)
+    other_method = b"" if method == b"GET" else b" " + method
+    return (
+        status,
+        other_method,
+        document_id,
+        media_type,
+        len(fetched.attempts),
+        milliseconds,
+        request.request_id.encode(),
+        method,
+        result.route.encode(),
+        status,
+        sent,
+        client.encode(),
+        milliseconds,
+        media_type,
+        b"delivered",
+        document_id,
+        attempts,
+        fetched.upstream_seconds * 1e3,
+        fetched.verify_seconds * 1e3,
+    )
+
+
+class Told:
+    """Picks the header fields that the log tells; requests with the same ones are done once.
+
+    Args:
+        names: lower-case names of the fields that are told beside the user agent.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = (_AGENT, *(name.encode("ascii") for name in names))
+        self._fields = (_USER_AGENT, *(f"http.request.header.{name}" for name in names))
+        self._only_agent = not names
+        self._limits = (MAX_USER_AGENT, *(MAX_HEADER for _ in names))
+        self._known: dict[bytes | tuple[bytes | None, ...] | None, bytes] = {}
+
+    def fields(self, request: Request) -> dict[str, str]:
+        """Return the fields that the request has, by their name in the log."""
+        values = map(request.headers.get, self._names)
+        told = zip(self._fields, values, self._limits, strict=True)
+        return {name: _text(value, limit) for name, value, limit in told if value is not None}
+
+    def rendered(self, request: Request) -> bytes:
+        """Return the same as the rest of a JSON object, each with a comma before it."""
+        get = request.headers.get
+        # Most gateways tell no other: a tuple of one would cost half as much again.
+        key = get(_AGENT) if self._only_agent else tuple(map(get, self._names))
+        known = self._known.get(key)
+        return self._render(key, self.fields(request)) if known is None else known
+
+    def _render(self, key: bytes | tuple[bytes | None, ...] | None, told: dict[str, str]) -> bytes:
+        rendered = b"," + orjson.dumps(told)[1:-1] if told else b""
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        values = key if isinstance(key, tuple) else (key,)
+        if sum(len(value or b"") for value in values) <= _REMEMBERED_BYTES:
+            self._known[key] = rendered
+        return rendered
+
+
+def _text(value: bytes, limit: int) -> str:
+    text = value[:limit].decode("ascii", "backslashreplace")
+    return text + CUT if len(value) > limit else text

@@ -68,7 +68,7 @@ def test_plain_line_is_the_one_that_a_dictionary_of_fields_gives(
     request = delivered(x_request_id=b"a.B-1_2")
     request.result.fetched.attempts[:0] = [("corrupt", 0.01 * n) for n in range(1, attempts)]
     plain = written(request, **given)
-    monkeypatch.setattr(request_log, "is_plain", lambda _: False)
+    monkeypatch.setattr(request_log, "_is_plain", lambda _: False)
     built = written(request, **given)
     assert list(json.loads(plain).items()) == list(json.loads(built).items())
 
@@ -142,7 +142,7 @@ def test_both_ways_come_to_the_same_for_every_combination(chosen, written, monke
         if applies:
             change(request)
     as_it_is = written(request)
-    monkeypatch.setattr(request_log, "is_plain", lambda _: False)
+    monkeypatch.setattr(request_log, "_is_plain", lambda _: False)
     assert list(json.loads(as_it_is).items()) == list(json.loads(written(request)).items())
 
 

@@ -6,7 +6,8 @@ import random
 import pytest
 
 from docwarden.core.request import Request
-from docwarden.gateway.told_by_clients import MAX_HEADER, MAX_PATH, MAX_USER_AGENT, Told, shown_path
+from docwarden.gateway.log_fields import MAX_PATH, shown_path
+from docwarden.gateway.request_log import MAX_HEADER, MAX_USER_AGENT, Told
 
 
 def told(names=(), **headers):
