@@ -181,6 +181,15 @@ class Client:
             return False
         return True
 
+    async def flood(self, data: bytes, size: int) -> None:
+        """Send `data` again and again, up to `size` bytes, until cut off."""
+        sent = 0
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(ConnectionError):
+            while sent < size:
+                await asyncio.wait_for(loop.sock_sendall(self.socket, data), PATIENCE)
+                sent += len(data)
+
     async def receive(self, size: int = 65536) -> bytes:
         loop = asyncio.get_running_loop()
         return await asyncio.wait_for(loop.sock_recv(self.socket, size), PATIENCE)
