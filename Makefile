@@ -26,7 +26,7 @@ drill: $(READY) ## Break a gateway three ways, be paged, read console and runboo
 
 .PHONY: test
 test: $(READY) ## Set everything up and run all tests that need only Python
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: test-corpus
 test-corpus: $(READY) ## Prove on 1,300 valid files of many producers that none is refused
