@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-AT_ONCE: Final = 4
+AT_ONCE: Final = 5
 """Courses on two cores; each has a gateway, an upstream, Prometheus, Alertmanager and clients."""
 
 
