@@ -34,11 +34,14 @@ stack: ## Gateway, faulty upstream, Prometheus, Alertmanager, Loki and Grafana; 
 stack-wipe: ## Remove the stack's metrics, logs and settings
 	@image/stack/up.sh wipe
 
+# The program that judges the collector's configuration also runs it, once it is built: make lint-stack.
+OTELCOL ?= $(if $(filter whole,$(STACK)),,$(wildcard $(CURDIR)/$(COLLECTOR)))
+
 # STACK=whole runs every part with Docker Compose, which has to reach the registries of their images.
 .PHONY: test-stack
 test-stack: $(READY) $(LINT_READY) ## Run the stack and look for documents, metrics, alerts and log lines in it
 	@test "$(STACK)" = whole || { image/install_tools.sh --names && $(MAKE) monitoring-tools; }
 	$(MAKE) image ENGINE=$(if $(filter whole,$(STACK)),docker,podman)
-	PATH="$$PATH:/usr/sbin" IMAGE=$(IMAGE) PODMAN_COMPOSE=$(CURDIR)/$(LINT_BIN)/podman-compose \
+	PATH="$$PATH:/usr/sbin" IMAGE=$(IMAGE) OTELCOL=$(OTELCOL) PODMAN_COMPOSE=$(CURDIR)/$(LINT_BIN)/podman-compose \
 		$(BIN)/pytest -c image/stack_tests/pytest.ini image/stack_tests/test_stack.py \
 		$(if $(filter whole,$(STACK)),image/stack_tests/test_whole.py) $(if $(OTELCOL),image/stack_tests/test_collector.py)

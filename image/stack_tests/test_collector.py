@@ -1,4 +1,4 @@
-"""The collector of the stack, where its program is at hand: make test-stack OTELCOL=..."""
+"""The collector of the stack, where its program is at hand: make lint-stack builds it."""
 
 from conftest import WHOLE
 from containers import until
