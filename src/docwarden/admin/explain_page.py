@@ -15,7 +15,8 @@ from docwarden.core.errors import Cause, Failure
 from docwarden.core.request import Request
 from docwarden.core.responses import Response
 from docwarden.explaining.allowance import Allowance
-from docwarden.explaining.fetch import Explanation, Running, explain
+from docwarden.explaining.explanation import Explanation
+from docwarden.explaining.fetch import Running, explain
 from docwarden.explaining.report import report
 from docwarden.gateway.public_site import DOCUMENT_PATH
 from docwarden.integrity.deep.process import WorkerFailedError

@@ -13,7 +13,7 @@ from docwarden.gateway.public_site import DOCUMENT_PATH
 from docwarden.settings.settings import SettingError, Settings, load
 
 if TYPE_CHECKING:
-    from docwarden.explaining.fetch import Explanation
+    from docwarden.explaining.explanation import Explanation
 
 WOULD_DELIVER, WOULD_REFUSE = 0, 1
 """Exit statuses; 2 is wrong usage."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from docwarden.explaining.fetch import Attempted, Explanation
+from docwarden.explaining.explanation import Attempted, Explanation
 
 OK: Final = 200
 

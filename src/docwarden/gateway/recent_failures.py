@@ -11,6 +11,7 @@ from typing import Final
 
 from docwarden.core.errors import Failure, Outcome
 from docwarden.core.request import Request
+from docwarden.gateway.noted import Noted, facts
 
 KEPT: Final = 45
 KEPT_REFUSED: Final = 5
@@ -19,33 +20,17 @@ REFUSED: Final = frozenset((Outcome.OVERLOADED, Outcome.CIRCUIT_OPEN))
 """Outcomes of requests that were turned away to protect the gateway or the upstream."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """One failed request; every text is ours or was checked where it came in.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Noted):
+    """One request that failed.
 
     Attributes:
-        at: epoch seconds of its end.
-        request_id: as in the answer and the log.
-        document_id: decimal digits, empty where no document was asked for.
-        status: of the answer.
-        outcome: its label in `docwarden_documents_total`, empty where no document was asked for.
         reason: the stable reason code.
         detail: what lies behind a failure of the transport, empty where that is unknown.
-        media_type: what the refused bytes are, where that is known.
-        attempts: result of each attempt.
-        seconds: from the request's head to the answer's end.
     """
 
-    at: float
-    request_id: str
-    document_id: str
-    status: int
-    outcome: str
     reason: str
     detail: str
-    media_type: str
-    attempts: tuple[str, ...]
-    seconds: float
 
 
 class RecentFailures:
@@ -64,21 +49,14 @@ class RecentFailures:
 
     def note(self, request: Request, failure: Failure, *, status: int, seconds: float) -> None:
         """Remember one request that ended in `failure`, or in an old copy because of it."""
-        result = request.result
         self.total += 1
         ring = self._refused if failure.rule.outcome in REFUSED else self._tried
         ring.append(
             Failed(
-                at=request.wall + seconds,
-                request_id=request.request_id,
-                document_id=result.fetch.document_id if result.fetch else "",
-                status=status,
-                outcome=result.outcome or "",
+                **facts(request, status=status, seconds=seconds),
                 reason=failure.reason,
                 detail=failure.detail or "",
                 media_type=failure.media_type or "",
-                attempts=tuple(end for end, _ in result.fetched.attempts) if result.fetched else (),
-                seconds=seconds,
             )
         )
 

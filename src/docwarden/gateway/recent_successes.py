@@ -1,40 +1,15 @@
 """The last requests that went well, for an operator who looks at them; kept on demand only."""
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 from docwarden.core.errors import Outcome
 from docwarden.core.request import Request
+from docwarden.gateway.noted import Noted, facts
 
 KEPT: Final = 20
 """Records: as many as a page shows. Under load most of a second's requests are not among them."""
 _WELL: Final = frozenset((Outcome.DELIVERED, Outcome.NOT_MODIFIED, Outcome.NOT_FOUND))
-
-
-@dataclass(frozen=True, slots=True)
-class Succeeded:
-    """One request for a document that ended well; every text is ours or was checked.
-
-    Attributes:
-        at: epoch seconds of its end.
-        request_id: as in the answer and the log.
-        document_id: decimal digits.
-        status: of the answer.
-        outcome: its label in `docwarden_documents_total`.
-        media_type: of what was delivered, empty where nothing was.
-        attempts: result of each attempt.
-        seconds: from the request's head to the answer's end.
-    """
-
-    at: float
-    request_id: str
-    document_id: str
-    status: int
-    outcome: str
-    media_type: str
-    attempts: tuple[str, ...]
-    seconds: float
 
 
 class RecentSuccesses:
@@ -47,7 +22,7 @@ class RecentSuccesses:
     __slots__ = ("_records", "wanted")
 
     def __init__(self) -> None:
-        self._records: deque[Succeeded] = deque(maxlen=KEPT)
+        self._records: deque[Noted] = deque(maxlen=KEPT)
         self.wanted = False
 
     def note(self, request: Request, *, status: int, seconds: float) -> None:
@@ -55,20 +30,10 @@ class RecentSuccesses:
         result = request.result
         if result.outcome not in _WELL or result.fetch is None:
             return
-        self._records.append(
-            Succeeded(
-                at=request.wall + seconds,
-                request_id=request.request_id,
-                document_id=result.fetch.document_id,
-                status=status,
-                outcome=result.outcome,
-                media_type=result.media_type,
-                attempts=tuple(end for end, _ in result.fetched.attempts) if result.fetched else (),
-                seconds=seconds,
-            )
-        )
+        told = facts(request, status=status, seconds=seconds)
+        self._records.append(Noted(**told, media_type=result.media_type))
 
-    def newest_first(self, *, wanted: bool) -> list[Succeeded]:
+    def newest_first(self, *, wanted: bool) -> list[Noted]:
         """Return what is remembered; from now on as `wanted` says."""
         self.wanted = wanted
         if not wanted:

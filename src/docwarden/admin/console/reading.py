@@ -13,9 +13,9 @@ from docwarden.admin.console.counts import Numbers, read
 from docwarden.composition import Parts
 from docwarden.fetching.resilience.breaker import State
 from docwarden.fetching.store import MemoryStore
+from docwarden.gateway.noted import Noted
 from docwarden.gateway.recent_failures import Failed
 from docwarden.gateway.recent_successes import KEPT as SUCCESSES
-from docwarden.gateway.recent_successes import Succeeded
 from docwarden.telemetry.health import Phase
 
 FAILURES: Final = 50
@@ -114,7 +114,7 @@ class Reading:
     details: Details
     failures: Sequence[Failed]
     failed: int
-    successes: Sequence[Succeeded]
+    successes: Sequence[Noted]
 
     def as_json(self) -> bytes:
         """Return what `merged` reads; without the numbers, which it takes from `/metrics`."""
@@ -193,5 +193,5 @@ def _failed(row: Mapping[str, Any]) -> Failed:
     return Failed(**{**row, "attempts": tuple(row["attempts"])})
 
 
-def _succeeded(row: Mapping[str, Any]) -> Succeeded:
-    return Succeeded(**{**row, "attempts": tuple(row["attempts"])})
+def _succeeded(row: Mapping[str, Any]) -> Noted:
+    return Noted(**{**row, "attempts": tuple(row["attempts"])})

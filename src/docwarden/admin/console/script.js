@@ -3,7 +3,7 @@
 import { Board } from "./charts.js";
 import { offerToExplain } from "./explain.js";
 import { REFUSED, showFailures, showSuccesses } from "./requests.js";
-import { clock, count, fill, make, milliseconds, narrow, percent, put, rate, seconds, span, units } from "./write.js";
+import { clock, count, fill, make, milliseconds, narrow, percent, put, rate, seconds, span, tied, units } from "./write.js";
 
 const $ = (id) => document.getElementById(id);
 // Events come every second; after this many without one, the connection counts as lost.
@@ -129,7 +129,7 @@ function fillConcerns(concerns) {
     item.dataset.level = concern.level;
     // The first one's title is the heading already.
     put(title, index === 0 ? "" : `${concern.title}. `);
-    put(text, `${concern.text} `);
+    put(text, `${tied(concern.text)} `);
     const runbooks = about?.links.Runbooks;
     runbook.hidden = !(runbooks && concern.runbook);
     if (!runbook.hidden) runbook.href = `${runbooks.replace(/\/$/, "")}/${concern.runbook}`;

@@ -53,6 +53,9 @@ export function span(s) {
 // UTC, as the log has it.
 export const clock = (t) => new Date(t * 1000).toISOString().slice(11, 19);
 
+// A number and its unit stay on one line.
+export const tied = (text) => text.replace(/(\d) (?=(?:s|ms|%)(?!\w))/g, "$1\u00a0");
+
 export const units = { seconds, wait, bytes, count };
 
 // As wide as a phone, when the page was opened.

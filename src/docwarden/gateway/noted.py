@@ -1,0 +1,45 @@
+"""What the console is told of one request for a document that has ended."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from docwarden.core.request import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """One request; every text is ours or was checked where it came in.
+
+    Attributes:
+        at: epoch seconds of its end.
+        request_id: as in the answer and the log.
+        document_id: decimal digits, empty where no document was asked for.
+        status: of the answer.
+        outcome: its label in `docwarden_documents_total`, empty where no document was asked for.
+        media_type: what the delivered or refused bytes are, empty where that is unknown.
+        attempts: result of each attempt.
+        seconds: from the request's head to the answer's end.
+    """
+
+    at: float
+    request_id: str
+    document_id: str
+    status: int
+    outcome: str
+    media_type: str
+    attempts: tuple[str, ...]
+    seconds: float
+
+
+def facts(request: Request, *, status: int, seconds: float) -> dict[str, Any]:
+    """Return the fields of `Noted` but for the media type, which a failure knows better."""
+    result = request.result
+    return {
+        "at": request.wall + seconds,
+        "request_id": request.request_id,
+        "document_id": result.fetch.document_id if result.fetch else "",
+        "status": status,
+        "outcome": result.outcome or "",
+        "attempts": tuple(end for end, _ in result.fetched.attempts) if result.fetched else (),
+        "seconds": seconds,
+    }
