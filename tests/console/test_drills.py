@@ -22,7 +22,8 @@ RECORD = """
 window.shown = [];
 const number = (element) => Number(element?.dataset.value ?? 0);
 const of = (outcome) => number(document.querySelector(`#outcomes tr[data-key="${outcome}"] td`));
-const text = (selector) => document.querySelector(selector)?.textContent.replaceAll("\\u00a0", " ") ?? "";
+const text = (selector) =>
+  document.querySelector(selector)?.textContent.replaceAll("\\u00a0", " ") ?? "";
 const good = ["delivered", "delivered_stale", "not_modified", "not_found"];
 new MutationObserver(() => {
   const oldest = document.querySelector("#failures tbody tr:last-child")?.cells;
