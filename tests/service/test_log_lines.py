@@ -47,9 +47,13 @@ async def test_refused_head_is_told_with_the_address_of_its_peer(start_gateway, 
     assert (line["http.response.status_code"], line["client.address"]) == (400, "127.0.0.1")
 
 
-async def test_killed_process_of_the_deep_checks_is_told_with_its_signal(gateway, until):
+async def test_killed_process_of_the_deep_checks_is_told_with_its_signal(
+    start_gateway, simulator, until
+):
+    gateway = await start_gateway(simulator.url, integrity_tier="3")
+
     def pids():
-        return [each.pid for each in gateway.app.parts.deep._channels.values() if each.pid]
+        return [each.pid for each in gateway.app.parts.deep._workers.channels.values() if each.pid]
 
     await until(pids, "a process")
     os.kill(pids()[0], signal.SIGKILL)
