@@ -160,6 +160,7 @@ EXPECTED: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             r'operation="(get|put)"',
             r"^\{",
+            r"T\S+Z  store\.lost  ConnectionError  1\.",
             r"DOCWARDEN_STORE_URL +redis://127\.0\.0\.1:9/0",
             r"(?s)Could not connect to Redis at 127\.0\.0\.1:9: Connection refused.*no answer",
         ),
@@ -169,6 +170,7 @@ EXPECTED: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             r'kind="crash".*\} [1-9]',
             ROW + r".*\} [1-9]",
+            r"\d+ (the fork server ended|does not start: ended with status -9)",
             r"\d+ \d+  deep-check-crashed  (application/pdf|image/png)",
             r"suspect +(intact|broken)",
             ROW + r".*\} \d{7}",
