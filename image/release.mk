@@ -80,11 +80,12 @@ find-image: ## Print the digest that a tag has in the registry (REPOSITORY=, TAG
 tag-image: check-digest ## Give an image another tag, unless another image has it (REPOSITORY=, DIGEST=, TAG=)
 	image/tag.sh '$(REPOSITORY)' "$$DIGEST" '$(TAG)'
 
-# Signature and attestation refer to the image from beside it, and `cosign copy` leaves them there:
-# verify before. A tag that is there already has to be this image.
+# The signature refers to the image from beside it and stays there: verify before. Not `cosign copy`,
+# which cosign 3.1 calls deprecated (https://github.com/sigstore/cosign/pull/4681) and 4 has no more:
+# https://docs.docker.com/build/ci/github-actions/copy-image-registries/
 .PHONY: copy-image
 copy-image: check-digest ## Copy an image, unchanged and without its signature (REPOSITORY=, DIGEST=, TO=repository, TAG=)
-	cosign copy '$(REPOSITORY)'"@$$DIGEST" '$(TO):$(TAG)'
+	image/tag.sh '$(REPOSITORY)' "$$DIGEST" '$(TAG)' '$(TO)'
 
 # The packaged chart names the released image by its digest, so it installs as it is.
 .PHONY: package-chart

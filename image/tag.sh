@@ -1,22 +1,25 @@
 #!/usr/bin/env bash
-# Give an image of a registry another tag. A tag that another image has is left alone.
+# Give an image of a registry another tag, there or in another registry. A tag that another image has
+# is left alone.
 #
-#   image/tag.sh REPOSITORY DIGEST TAG
+#   image/tag.sh REPOSITORY DIGEST TAG [TO]
+#
+# TO  the repository that gets the tag, and the image with it
 set -euo pipefail
 shopt -s inherit_errexit
 
 repository=$1
 digest=$2
-tag=$3
+tagged=${4:-$repository}:$3
 
-find_digest() { docker buildx imagetools inspect "$repository:$tag" --format '{{.Manifest.Digest}}'; }
+find_digest() { docker buildx imagetools inspect "$tagged" --format '{{.Manifest.Digest}}'; }
 
 there=$(find_digest 2>/dev/null || true)
 if [[ -n $there && $there != "$digest" ]]; then
-    echo "$repository:$tag is $there, and a released tag keeps its meaning" >&2
+    echo "$tagged is $there, and a released tag keeps its meaning" >&2
     exit 1
 fi
-[[ $there == "$digest" ]] || docker buildx imagetools create --tag "$repository:$tag" "$repository@$digest"
+[[ $there == "$digest" ]] || docker buildx imagetools create --tag "$tagged" "$repository@$digest"
 there=$(find_digest)
-[[ $there == "$digest" ]] || { echo "$repository:$tag became $there, not $digest" >&2; exit 1; }
-echo "$repository:$tag is $digest"
+[[ $there == "$digest" ]] || { echo "$tagged became $there, not $digest" >&2; exit 1; }
+echo "$tagged is $digest"

@@ -132,11 +132,26 @@ def test_verifying_asks_for_one_workflow_at_one_place_and_for_the_commit(make):
     assert asked[asked.index("--certificate-github-workflow-sha") + 1] == COMMIT
 
 
-def test_copying_an_image_leaves_tags_alone_that_are_there(make):
-    # With --force, nobody but the registry would refuse to give a tag another meaning.
-    status, calls = make("copy-image", f"TAG=sha-{COMMIT}", DIGEST=DIGEST)
-    assert status == 0
-    assert calls == [f"cosign copy {REPOSITORY}@{DIGEST} {ECR}:sha-{COMMIT}"]
+@pytest.mark.parametrize(
+    ("there", "status", "copied"),
+    [("", 0, True), (DIGEST, 0, False), ("sha256:" + "cd" * 32, 2, False)],
+)
+def test_copying_an_image_leaves_tags_alone_that_are_there(make, tools, there, status, copied):
+    # A registry that has what was made of a tag, as docker buildx imagetools tells it.
+    tag = tools.parent / "tag"
+    tag.write_text(there)
+    (tools.parent / "bin/docker").write_text(
+        f'#!/bin/sh\necho "docker $*" >>"{tools}"\n'
+        f'case "$3" in create) echo {DIGEST} >"{tag}" ;; inspect) cat "{tag}" ;; esac\n'
+    )
+    ended, calls = make("copy-image", f"TAG=sha-{COMMIT}", DIGEST=DIGEST)
+    assert ended == status
+    create = f"docker buildx imagetools create --tag {ECR}:sha-{COMMIT} {REPOSITORY}@{DIGEST}"
+    assert (create in calls) is copied
+    looked = (
+        f"docker buildx imagetools inspect {ECR}:sha-{COMMIT} --format {{{{.Manifest.Digest}}}}"
+    )
+    assert set(calls) <= {create, looked}
 
 
 def pod(name, image, **metadata):
