@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import itertools
+import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from docwarden.simulator.documents import make
+from docwarden.upstream.dialing import Dialer
 
 PNG = make("png").body
 Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -166,3 +169,35 @@ async def test_store_that_answers_numbers_is_no_store(upstream, start_gateway, s
         upstream.url, stale_if_error="1h", store_url=f"redis://127.0.0.1:{port}/0"
     )
     assert (await gateway.get("/1")).problem["reason"] == "upstream-status-500"
+
+
+@pytest.fixture
+def hole():
+    """An address that neither connects nor refuses: its queue is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.2", 0))
+        listener.listen(0)
+        for _ in range(6):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+
+
+async def test_address_that_is_silent_delays_nothing_by_much(
+    hole, upstream, start_gateway, monkeypatch
+):
+    port = int(upstream.url.rpartition(":")[2])
+
+    async def both(_):
+        return [(socket.AF_INET, hole), (socket.AF_INET, ("127.0.0.1", port))]
+
+    monkeypatch.setattr(Dialer, "_look_up", both)
+    gateway = await start_gateway("http://localhost/{id}")
+    answer = await gateway.get("/1")
+    assert answer.status == 200
+    (event,) = await gateway.events("request.ended", 1)
+    assert [each["result"] for each in event["attempts"]] == ["intact"]
+    sys.stdout.write(f"\nfirst document after {answer.seconds:.2f} s\n")
+    assert answer.seconds < 2
