@@ -66,7 +66,7 @@ async def test_next_request_after_a_pause_is_answered_and_the_breaker_stays_clos
     clients = [asyncio.ensure_future(client(number)) for number in range(1, 21)]
     await asyncio.sleep(1)
     os.kill(gateway.process.pid, signal.SIGSTOP)
-    await asyncio.sleep(3)
+    await asyncio.sleep(4)
     os.kill(gateway.process.pid, signal.SIGCONT)
     assert (await ask(gateway.port, "/1")).status == 200
     pauses.set()
