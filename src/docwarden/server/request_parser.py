@@ -114,6 +114,7 @@ class RequestReader:
                     client=self._client, started=now, wall=wall, random=self._random,
                 )  # fmt: skip
                 self.pending.append((request, None, b"", True))
+                self._empty_bytes = 0
                 return
         try:
             if self._with_body is None:

@@ -166,7 +166,9 @@ class AnswerReader:
                 self._parser.feed_data(memory[start:count])
                 return
             head = memory[start:end]
-            declared = None if self._head else self._plain.lengths.get(head)
+            # Behind an informational answer the parser may not read on, and knows better.
+            anew = self._head or self._informational
+            declared = None if anew else self._plain.lengths.get(head)
             if declared is not None:
                 self._head_done = self.keep = True
                 self._status = 200

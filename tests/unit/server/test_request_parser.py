@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from docwarden.core.errors import Cause
 from docwarden.server.request_parser import (
     MAX_BODY_BYTES,
+    MAX_EMPTY_BYTES,
     MAX_PIPELINED,
     MAX_REPEATED,
     RequestReader,
@@ -207,6 +208,12 @@ def test_fields_that_are_repeated_are_not_taken_apart_again(before, monkeypatch)
     headers = {b"host": b"test", b"range": b"bytes=0-1"}
     assert (request.path, request.headers) == ("/529852", headers)
     assert (request.started, request.wall) == (5.0, 6.0)
+
+
+def test_empty_lines_are_counted_for_each_request_that_is_repeated():
+    requests, last, _ = read_in_turn(PLAIN, *[b"\r\n", PLAIN] * MAX_EMPTY_BYTES)
+    assert len(requests) == MAX_EMPTY_BYTES + 1
+    assert not last
 
 
 def test_an_idle_connection_remembers_little():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docwarden.core.document import Lease, Memory
-from docwarden.core.errors import Failure
+from docwarden.core.errors import Cause, Failure
 from docwarden.net.write_batch import Outbox
 from docwarden.upstream.connection import Connection
 from docwarden.upstream.read_buffer import SIZE, Arrivals
@@ -222,6 +222,18 @@ async def test_what_is_remembered_changes_nothing_of_an_answer(answers, sizes):
             return
         knowing.ask()
         forgetful.ask()
+
+
+async def test_known_head_behind_an_informational_answer_that_closes_is_not_read():
+    closing = b"HTTP/1.1 103 Hints\r\nConnection: close\r\n\r\n" + head(3) + b"abc"
+    ends = []
+    for plain in (PlainHeads(), Forgetful()):
+        Exchange(Memory(1 << 20), plain).arrive(head(3) + b"abc")
+        exchange = Exchange(Memory(1 << 20), plain)
+        exchange.arrive(closing)
+        await asyncio.wait([exchange.answer])
+        ends.append(repr(exchange.answer.exception()))
+    assert ends == 2 * [repr(Failure(Cause.PROTOCOL))]
 
 
 @pytest.mark.parametrize(
