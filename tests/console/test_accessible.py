@@ -84,11 +84,11 @@ def look(
             browser.see("#failures tbody", "connect-failed")
         if everything:
             browser.run("for (const each of document.querySelectorAll('details')) each.open = true")
-            browser.run(
-                "document.getElementById('explain-id').value = '7';"
-                "document.getElementById('explain-ask').click()"
-            )
-            browser.see("#explanation tbody", "ms")
+        browser.run(
+            "document.getElementById('explain-id').value = '7';"
+            "document.getElementById('explain-ask').click()"
+        )
+        browser.see("#explanation tbody", "ms")
         browser.run("document.getElementById('pause').click()")
         browser.see("#link-text", "Paused")
 

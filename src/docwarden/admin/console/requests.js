@@ -6,8 +6,8 @@ const $ = (id) => document.getElementById(id);
 export const REFUSED = ["overloaded", "circuit_open"];
 const FAILURES = ["Ended", "Status", "Outcome", "Reason", "Attempts", "Took", "Document", "Request id"];
 const SUCCESSES = FAILURES.map((heading) => (heading === "Reason" ? "Type" : heading));
-const FEW = narrow ? 5 : 12;
-const FEW_REFUSED = 2;
+const FEW = narrow ? 4 : 12;
+const FEW_REFUSED = narrow ? 1 : 2;
 
 let failed = [];
 let all = false;

@@ -88,6 +88,7 @@ export function fill(body, rows, headings) {
       const element = row.cells[index];
       put(element.firstElementChild ?? element, cell.text);
       if (cell.value !== undefined) element.dataset.value = cell.value;
+      element.toggleAttribute("data-empty", cell.text === NOTHING);
     });
     if (row === before) before = before.nextSibling;
     else body.insertBefore(row, before);
