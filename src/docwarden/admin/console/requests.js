@@ -6,8 +6,8 @@ const $ = (id) => document.getElementById(id);
 export const REFUSED = ["overloaded", "circuit_open"];
 const FAILURES = ["Ended", "Status", "Outcome", "Reason", "Attempts", "Took", "Document", "Request id"];
 const SUCCESSES = FAILURES.map((heading) => (heading === "Reason" ? "Type" : heading));
-const FEW = narrow ? 4 : 12;
-const FEW_REFUSED = narrow ? 1 : 2;
+const few = () => (narrow.matches ? 4 : 12);
+const fewRefused = () => (narrow.matches ? 1 : 2);
 
 let failed = [];
 let all = false;
@@ -59,7 +59,7 @@ function rowOf(each, state, why) {
 // Those that were refused come in floods and do not tell why; a few of them are enough.
 function fewOf(failures) {
   let refused = 0;
-  return failures.filter((each) => !REFUSED.includes(each.outcome) || (refused += 1) <= FEW_REFUSED).slice(0, FEW);
+  return failures.filter((each) => !REFUSED.includes(each.outcome) || (refused += 1) <= fewRefused()).slice(0, few());
 }
 
 export function showFailures(told) {
@@ -78,7 +78,7 @@ export function showFailures(told) {
 }
 
 export function showSuccesses(told) {
-  fill($("successes").tBodies[0], told.slice(0, FEW).map((each) => rowOf(each, "good", each.media_type || "–")), SUCCESSES);
+  fill($("successes").tBodies[0], told.slice(0, few()).map((each) => rowOf(each, "good", each.media_type || "–")), SUCCESSES);
 }
 
 async function copy(event) {
@@ -92,6 +92,7 @@ async function copy(event) {
   } catch { /* a page without https has no clipboard; the text can be selected */ }
 }
 
+narrow.addEventListener("change", () => showFailures(failed));
 for (const name of ["by-outcome", "by-reason"]) $(name).addEventListener("change", () => showFailures(failed));
 for (const name of ["failures", "successes"]) $(name).addEventListener("click", copy);
 $("filter").addEventListener("submit", (event) => event.preventDefault());

@@ -82,7 +82,7 @@ const board = new Board($("charts"), [
 ]);
 
 // On a phone the parts are asked for; the page stays short.
-$("parts-box").open = !narrow;
+$("parts-box").open = !narrow.matches;
 
 // --- what the events bring
 

@@ -53,13 +53,13 @@ export function span(s) {
 // UTC, as the log has it.
 export const clock = (t) => new Date(t * 1000).toISOString().slice(11, 19);
 
-// A number and its unit stay on one line.
-export const tied = (text) => text.replace(/(\d) (?=(?:s|ms|%)(?!\w))/g, "$1\u00a0");
+// A number stays on one line with its unit, and with what it counts.
+export const tied = (text) => text.replace(/(\d) (?=(?:s|ms|%)(?!\w))/g, "$1\u00a0").replace(/ x (?=\d)/g, "\u00a0x\u00a0");
 
 export const units = { seconds, wait, bytes, count };
 
-// As wide as a phone, when the page was opened.
-export const narrow = matchMedia("(max-width: 760px)").matches;
+// Whether the page is as wide as a phone's.
+export const narrow = matchMedia("(max-width: 760px)");
 
 // Unchanged text is left alone, so that a selection in it stays.
 export function put(element, text) {
