@@ -98,7 +98,13 @@ class Clients:
                 within=120,
             )
         time.sleep(LEAST_BEFORE)
-        yield load
+        try:
+            yield load
+        except BaseException:
+            # The steps that follow would be under this load, too.
+            pods = [f"pod/load-{how}" for how in chosen]
+            kube.kubectl("delete", *pods, f"--namespace={self.namespace}", "--now")
+            raise
         time.sleep(LEAST_AFTER)
         for how in chosen:
             code = "import os, signal; os.kill(1, signal.SIGUSR1)"

@@ -8,7 +8,7 @@ from tests.cluster import kube
 FIXED = {"autoscaling": {"enabled": False}, "replicaCount": 3}
 # Little CPU, so that the load of the suite is much of it.
 SMALL = {
-    "resources": {"requests": {"cpu": "50m"}, "limits": {"cpu": "400m"}},
+    "resources": {"requests": {"cpu": "25m"}, "limits": {"cpu": "400m"}},
     "autoscaling": {"minReplicas": 2, "maxReplicas": 4},
 }
 
