@@ -560,7 +560,7 @@ async def test_metrics_tell_what_waits_for_a_deep_check_and_what_is_refused(
 ):
     simulator = await start_simulator(size=1 << 20, distinct=True)
     simulator.behave(mix="png=1")
-    gateway = await start_gateway(simulator.url)
+    gateway = await start_gateway(simulator.url, integrity_tier="3")
     monkeypatch.setattr(DeepChecker, "_dispatch", lambda _: None)  # no worker takes it
     asked = asyncio.create_task(gateway.get("/1"))
     async with asyncio.timeout(20):
