@@ -223,3 +223,27 @@ async def test_verification_ends_with_the_request_and_not_with_the_attempt(pdf):
     with pytest.raises(Failure, match="verification-timeout"):
         await world.attempts.make(fetch, world.fetched, 100.0, 3.0)
     assert world.memory.held == 0
+
+
+async def test_place_under_the_limit_is_released_before_a_deep_check_is_waited_for(
+    pdf, monkeypatch
+):
+    world = World((200, pdf))
+    limiter = world.attempts._limiter
+    verdict = await world.verifier.verify(pdf)
+    waits, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def wait():
+        waits.set()
+        await goes_on.wait()
+        return verdict
+
+    monkeypatch.setattr(Verifier, "recall", lambda *_: (1, None))
+    monkeypatch.setattr(Verifier, "begin", lambda *_: wait())
+    assert limiter.try_acquire()
+    world.fetched.within_limit = True
+    made = asyncio.create_task(world.make())
+    await waits.wait()
+    assert (limiter.in_flight, world.fetched.within_limit) == (0, False)
+    goes_on.set()
+    assert (await made).body == pdf
