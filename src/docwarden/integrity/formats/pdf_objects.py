@@ -54,7 +54,7 @@ def _object(depth: int) -> bytes:
 
 _OBJECT: Final = re.compile(_object(MAX_DEPTH), re.DOTALL)
 _ENTRY: Final = re.compile(
-    SPACE + rb"*+(?:(?P<key>" + _NAME + rb")" + _object(MAX_DEPTH - 1) + rb"|>>\Z)", re.DOTALL
+    SPACE + rb"*+(?:(?P<key>" + _NAME + rb")" + _object(MAX_DEPTH - 1) + rb"|>>)", re.DOTALL
 )
 _LAST: Final = re.compile(SPACE + rb"*+\]\Z")
 _OF_REFERENCE: Final = 3
@@ -86,28 +86,37 @@ def matched(pattern: re.Pattern[bytes], data: bytes, at: int) -> re.Match[bytes]
     return match
 
 
-def dictionary(value: object) -> Dictionary:
-    """Return the entries of a dictionary.
+def entries(data: bytes, at: int) -> tuple[Dictionary, int]:
+    """Return the entries of the dictionary that begins at `at`, and where it ends.
 
     Raises:
-        NotPlainError: `value` is none, or a key comes twice.
+        NotPlainError: There is none, or a key comes twice.
     """
-    if not isinstance(value, bytes) or not value.startswith(b"<<"):
+    if not data.startswith(b"<<", at):
         raise NotPlainError
-    entries: Dictionary = {}
-    at = len(b"<<")
-    while (entry := _ENTRY.match(value, at)) is not None:
+    at += len(b"<<")
+    found: Dictionary = {}
+    while (entry := _ENTRY.match(data, at)) is not None:
         at = entry.end()
         key, name, number, generation, digits, container = entry.groups()
         if key is None:
-            return entries
-        if key in entries:
+            return found, at
+        if key in found:
             break
         if number is not None:
-            entries[key] = int(number), int(generation)
+            found[key] = int(number), int(generation)
         else:
-            entries[key] = name or container or (None if digits is None else int(digits))
+            found[key] = name or container or (None if digits is None else int(digits))
     raise NotPlainError
+
+
+def dictionary(value: object) -> Dictionary:
+    """Return the entries of `value`, which has to be a dictionary. Raises `NotPlainError`."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, bytes):
+        raise NotPlainError
+    return entries(value, 0)[0]
 
 
 def array(value: object) -> list[Value]:

@@ -21,6 +21,7 @@ from docwarden.integrity.formats.pdf_objects import (
     Value,
     array,
     dictionary,
+    entries,
     integer,
     matched,
     parse,
@@ -69,6 +70,14 @@ def decode_small_pdf(data: Data, tier: int) -> Failures | None:
     return []
 
 
+_Object = Value | Dictionary | _Stream
+
+
+def _object(data: bytes, at: int) -> tuple[Value | Dictionary, int]:
+    """Return the object at `at`, a dictionary by its entries, and where it ends."""
+    return entries(data, at) if data.startswith(b"<<", at) else parse(data, at)
+
+
 class _Document:
     """One file: where its objects are, and those that were read.
 
@@ -81,7 +90,7 @@ class _Document:
         self._data = data
         self._left = MAX_INFLATED
         # None for one that is being read, so that none leads back to itself.
-        self._known: dict[int, Value | _Stream] = {}
+        self._known: dict[int, _Object] = {}
         self._unpacked: dict[int, _Unpacked] = {}
         self._proven: set[Value] = set()
         self._rows: list[Row] = []  # none is known while the section is read
@@ -153,7 +162,7 @@ class _Document:
 
     # --- objects
 
-    def _get(self, value: object) -> Value | _Stream:
+    def _get(self, value: object) -> _Object:
         """Return the object that a reference names."""
         number, generation = reference(value)
         if number not in self._known:
@@ -164,10 +173,10 @@ class _Document:
             raise NotPlainError
         return found
 
-    def _resolved(self, value: Value) -> Value | _Stream:
+    def _resolved(self, value: Value) -> _Object:
         return self._get(value) if isinstance(value, tuple) else value
 
-    def _read(self, number: int, generation: int) -> Value | _Stream:
+    def _read(self, number: int, generation: int) -> _Object:
         if not 0 < number < len(self._rows):
             raise NotPlainError
         kind, where, more = self._rows[number]
@@ -178,20 +187,21 @@ class _Document:
         if where not in self._unpacked:
             self._unpacked[where] = self._unpack(where)
         data, starts = self._unpacked[where]
-        if (number, more) not in starts:
+        start = starts.get((number, more), -1)
+        if start < 0:
             raise NotPlainError
-        return parse(data, starts[number, more])[0]
+        return _object(data, start)[0]
 
-    def _read_at(self, offset: int, expected: tuple[int, int] | None = None) -> Value | _Stream:
+    def _read_at(self, offset: int, expected: tuple[int, int] | None = None) -> _Object:
         data = self._data
         header = _HEADER.match(data, offset)
         if header is None or (expected and (int(header[1]), int(header[2])) != expected):
             raise NotPlainError
-        value, end = parse(data, header.end())
+        about, end = _object(data, header.end())
         after = matched(_AFTER, data, end)
         if after[1] is None:
-            return value
-        about = dictionary(value)
+            return about
+        about = dictionary(about)
         length = about.get(b"/Length")
         size = integer(self._get(length) if isinstance(length, tuple) else length)
         start = after.end()
@@ -203,7 +213,7 @@ class _Document:
     def _inflated_at(self, offset: int) -> tuple[Dictionary, bytes]:
         return self._inflated(self._read_at(offset))
 
-    def _inflated(self, stream: Value | _Stream) -> tuple[Dictionary, bytes]:
+    def _inflated(self, stream: _Object) -> tuple[Dictionary, bytes]:
         """Return the dictionary of a stream and what it inflates to, its checksum right."""
         if not isinstance(stream, _Stream):
             raise NotPlainError

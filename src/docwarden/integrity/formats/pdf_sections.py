@@ -13,9 +13,9 @@ from docwarden.integrity.formats.pdf_objects import (
     NotPlainError,
     array,
     dictionary,
+    entries,
     integer,
     matched,
-    parse,
 )
 
 MAX_OBJECTS: Final = 256
@@ -72,9 +72,8 @@ def locate(data: bytes, stream_at: Callable[[int], tuple[Dictionary, bytes]]) ->
             raise NotPlainError
     else:
         rows = _entries(table)
-        value, end = parse(data, table.end())
+        trailer, end = entries(data, table.end())
         matched(_STARTXREF, data, end)
-        trailer = dictionary(value)
     if trailer.get(b"/Size") != len(rows) or not _ELSEWHERE.isdisjoint(trailer):
         raise NotPlainError
     return rows, trailer
