@@ -65,13 +65,13 @@ def locate(data: bytes, stream_at: Callable[[int], tuple[Dictionary, bytes]]) ->
     table = _TABLE.match(data, offset)
     if table is None:
         trailer, inflated = stream_at(offset)
-        rows = _rows(trailer, inflated)
+        rows = _stream_rows(trailer, inflated)
         # Behind a byte that was lost, "12 0 obj" is read as "2 0 obj": its own row tells.
         number = int(matched(_NUMBER, data, offset)[1])
         if number >= len(rows) or rows[number][:2] != (AT_OFFSET, offset):
             raise NotPlainError
     else:
-        rows = _entries(table)
+        rows = _table_rows(table)
         trailer, end = entries(data, table.end())
         matched(_STARTXREF, data, end)
     if trailer.get(b"/Size") != len(rows) or not _ELSEWHERE.isdisjoint(trailer):
@@ -79,21 +79,21 @@ def locate(data: bytes, stream_at: Callable[[int], tuple[Dictionary, bytes]]) ->
     return rows, trailer
 
 
-def _entries(table: re.Match[bytes]) -> list[Row]:
-    entries = table[2]
-    if len(entries) != _ENTRY * int(table[1]) or len(entries) > _ENTRY * MAX_OBJECTS:
+def _table_rows(table: re.Match[bytes]) -> list[Row]:
+    written = table[2]
+    if len(written) != _ENTRY * int(table[1]) or len(written) > _ENTRY * MAX_OBJECTS:
         raise NotPlainError
     return [
         (
-            AT_OFFSET if entries[at + 17] == ord("n") else FREE,
-            int(entries[at : at + 10]),
-            int(entries[at + 11 : at + 16]),
+            AT_OFFSET if written[at + 17] == ord("n") else FREE,
+            int(written[at : at + 10]),
+            int(written[at + 11 : at + 16]),
         )
-        for at in range(0, len(entries), _ENTRY)
+        for at in range(0, len(written), _ENTRY)
     ]
 
 
-def _rows(trailer: Dictionary, data: bytes) -> list[Row]:
+def _stream_rows(trailer: Dictionary, data: bytes) -> list[Row]:
     """Return the rows of a cross-reference stream."""
     size = integer(trailer.get(b"/Size"))
     widths = [integer(each) for each in array(trailer.get(b"/W"))]
