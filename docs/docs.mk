@@ -14,7 +14,7 @@ test-docs: $(READY) docs console-tools ## Check the built documentation in a rea
 	$(BIN)/pytest tests/site
 
 .PHONY: test-tutorial
-test-tutorial: $(READY) ## Follow the tutorial, command by command
+test-tutorial: $(READY) ## Follow the tutorial and the how-to guides, command by command
 	@command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq curl >/dev/null; }
 	$(BIN)/pytest tests/tutorial
 
