@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from docwarden.core.document import Lease, Memory
 from docwarden.core.errors import Cause, Failure
 from docwarden.net.write_batch import Outbox
-from docwarden.upstream.connection import Connection
+from docwarden.upstream.connection import Connection, StaleConnectionError
 from docwarden.upstream.read_buffer import SIZE, Arrivals
 from docwarden.upstream.response_head import MAX_REMEMBERED_BYTES, MAX_REMEMBERED_HEADS, PlainHeads
 from docwarden.upstream.response_parser import AnswerReader
@@ -435,3 +435,27 @@ async def test_writes_of_one_turn_keep_their_order_and_can_be_hurried():
     assert (first.written, second.written) == ([b"ab", b"d"], [b"c"])
     await asyncio.sleep(0)
     assert first.written == [b"ab", b"d"], "nothing is written twice"
+
+
+async def test_bytes_that_nobody_asked_for_close_the_connection(exchange):
+    exchange.arrive(head(3) + b"abc")
+    assert await exchange.answer == (200, b"abc")
+    assert not exchange.transport.aborted
+    exchange.arrive(b"HTTP/1.1 200 OK\r\n")
+    assert exchange.transport.aborted
+    assert exchange.connection.closed
+
+
+async def test_kept_connection_that_closes_before_it_answers_is_stale(exchange):
+    exchange.arrive(head(3) + b"abc")
+    await exchange.answer
+    exchange.ask()
+    exchange.connection.connection_lost(None)
+    with pytest.raises(StaleConnectionError):
+        await exchange.answer
+
+
+async def test_new_connection_that_closes_before_it_answers_is_reset(exchange):
+    exchange.connection.connection_lost(None)
+    with pytest.raises(Failure, match="connection-lost"):
+        await exchange.answer
