@@ -79,6 +79,10 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+DELIVERED = "delivered"
+"""Whole but for its closing mark, or a byte of padding: every reader shows it."""
+
+
 def _reasons(*reasons: str) -> dict[str, str]:
     return dict(zip(DAMAGES, reasons, strict=True))
 
@@ -86,7 +90,7 @@ def _reasons(*reasons: str) -> dict[str, str]:
 PDF = _reasons(
     "end-missing",
     "end-missing",
-    "end-missing",
+    DELIVERED,
     "pdf-startxref-wrong",
     "pdf-startxref-wrong",
     "pdf-startxref-wrong",
@@ -102,11 +106,11 @@ PNG = _reasons(
     "png-crc-mismatch",
 )
 JPEG = _reasons(
-    "end-missing",
-    "end-missing",
-    "end-missing",
+    "image-undecodable",
+    "image-undecodable",
+    DELIVERED,
     "signature-damaged",
-    "jpeg-marker-missing",
+    "image-undecodable",
     "image-undecodable",
     "jpeg-marker-missing",
 )
@@ -127,7 +131,7 @@ REASONS = {
     ".gif": _reasons(
         "gif-block-truncated",
         "gif-block-truncated",
-        "gif-block-truncated",
+        DELIVERED,
         "gif-block-invalid",
         "gif-block-invalid",
         "gif-block-invalid",
@@ -144,15 +148,15 @@ REASONS = {
     ),
     # The mark that ends a linearized file's first page, or the older revision, is still there.
     "qpdf-linearized.pdf": PDF
-    | dict.fromkeys(
-        ("first half only", "last 64 bytes gone", "last byte gone"), "pdf-update-unfinished"
-    )
+    | dict.fromkeys(("first half only", "last 64 bytes gone"), "pdf-update-unfinished")
     | dict.fromkeys(("through UTF-8", "LF to CRLF", "4 KiB lost"), "pdf-section-wrong"),
-    "updated.pdf": PDF
-    | dict.fromkeys(("last 64 bytes gone", "last byte gone"), "pdf-update-unfinished"),
+    "updated.pdf": PDF | {"last 64 bytes gone": "pdf-update-unfinished"},
+    # Its first half ends within the first of several scans.
+    "photograph-progressive.jpg": JPEG | {"first half only": "end-missing"},
     # What is mangled here is the size, which now ends within the picture.
     "photograph-lossless.webp": WEBP
-    | {"last byte gone": "image-undecodable", "through UTF-8": "webp-chunk-truncated"},
+    # The last byte is padding.
+    | {"last byte gone": DELIVERED, "through UTF-8": "webp-chunk-truncated"},
 }
 
 
@@ -266,15 +270,22 @@ async def test_broken_ones_alone_are_all_refused(serve_folder, ask):
         assert answer.problem["attempts"] == 4
 
 
+def _end(answer):
+    """Return why a document was refused, or that it was not."""
+    if answer.status == 200:
+        return DELIVERED
+    assert (answer.status, answer.slug) == (502, "document-corrupt")
+    return json.loads(answer.body)["reason"]
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 async def test_each_damage_is_refused_with_its_reason(name, serve_bodies, ask, held):
     data = (FOLDER / name).read_bytes()
     gateway = await serve_bodies(data, *(damage(data) for damage in DAMAGES.values()))
     assert name_of(await ask(gateway.port, "/0"), held) == name
     answers = [await ask(gateway.port, f"/{number}") for number in range(1, len(DAMAGES) + 1)]
-    assert {(answer.status, answer.slug) for answer in answers} == {(502, "document-corrupt")}
-    reasons = [json.loads(answer.body)["reason"] for answer in answers]
-    assert dict(zip(DAMAGES, reasons, strict=True)) == REASONS.get(name, REASONS[Path(name).suffix])
+    ends = dict(zip(DAMAGES, map(_end, answers), strict=True))
+    assert ends == REASONS.get(name, REASONS[Path(name).suffix])
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
