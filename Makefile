@@ -35,7 +35,8 @@ test-corpus: $(READY) ## Prove on 1,300 valid files of many producers that none 
 
 .PHONY: test-mutants
 test-mutants: $(READY) ## Prove that what djpeg, tiffinfo and gifsicle complain about is refused
-	@command -v djpeg tiffinfo gifsicle >/dev/null || { apt-get update -qq && apt-get install -y -qq libjpeg-turbo-progs libtiff-tools gifsicle >/dev/null; }
+	@for tool in djpeg tiffinfo gifsicle; do command -v $$tool >/dev/null && continue; \
+		apt-get update -qq && apt-get install -y -qq libjpeg-turbo-progs libtiff-tools gifsicle >/dev/null; break; done
 	$(BIN)/python -m pytest -s tests/mutants
 
 .PHONY: test-producers
