@@ -66,7 +66,7 @@ test-hostile: $(READY) ## Attack a gateway process: clients that do not read, fl
 	$(BIN)/pytest tests/hostile
 
 .PHONY: test-load
-test-load: $(READY) ## Overload, then soak for SOAK_SECONDS (300): needs a quiet machine
+test-load: $(READY) ## Overload, fairness, then soak for SOAK_SECONDS (300): needs a quiet machine
 	$(BIN)/pytest -s tests/load --timeout 900
 
 ##@ Check

@@ -37,11 +37,11 @@ class Connection(asyncio.Protocol):
         self.transport = transport
         self.answer: asyncio.Future[int] | None = None
 
-    def ask(self):
+    def ask(self, path):
         self.answer = answer = asyncio.get_running_loop().create_future()
         self.missing = -1
         self.head = b""
-        self.transport.write(b"GET /1 HTTP/1.1\r\nHost: test\r\n\r\n")
+        self.transport.write(b"GET %b HTTP/1.1\r\nHost: test\r\n\r\n" % path)
         return answer
 
     def data_received(self, data):
@@ -71,7 +71,7 @@ class Clients:
         self.idle = []
         self.open = 0
 
-    async def get(self, seen, due):
+    async def get(self, seen, due, path=b"/1"):
         if self.idle:
             connection = self.idle.pop()
         else:
@@ -80,7 +80,7 @@ class Clients:
             _, connection = await asyncio.get_running_loop().create_connection(
                 Connection, "127.0.0.1", self.port
             )
-        status = await connection.ask()
+        status = await connection.ask(path)
         now = time.monotonic()
         seen.rows.append((now, status, now - due))
         self.idle.append(connection)
