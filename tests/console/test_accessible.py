@@ -84,6 +84,7 @@ def look(
             browser.see("#failures tbody", "connect-failed")
         if everything:
             browser.run("for (const each of document.querySelectorAll('details')) each.open = true")
+        upstream.behave(mix={"corrupt-pdf": 1})
         browser.run(
             "document.getElementById('explain-id').value = '7';"
             "document.getElementById('explain-ask').click()"
