@@ -149,6 +149,22 @@ def test_section_whose_length_stands_elsewhere_is_left_to_the_parser():
     assert decode_small_pdf(data, 3) is None
 
 
+def test_streams_whose_lengths_lead_on_and_on_are_left_to_the_parser(monkeypatch):
+    """Each length names the next stream; readers of all of them would recurse 250 deep."""
+    body = b"<< /Length %d 0 R >>\nstream\n0 0 m\nendstream"
+    chain = {f"_{number}": body % (number + 1) for number in range(6, 254)}
+    read = []
+    at = module._Document._read_at
+
+    def read_at(*given):
+        read.append(given[1])
+        return at(*given)
+
+    monkeypatch.setattr(module._Document, "_read_at", read_at)
+    assert decode_small_pdf(assembled(**chain, _254=b"5"), 3) is None
+    assert len(read) < 10
+
+
 KEYWORDS = (
     b"/Kids", b"/Type", b"/Page", b"/Pages", b"/Contents", b"/Length", b"/Font", b"/Resources",
     b"/Filter", b"/First", b"/N", b"endobj", b"endstream", b" obj", b"0 R", b"null", b"/Count",

@@ -33,6 +33,8 @@ from docwarden.integrity.verdict import Data
 
 MAX_BYTES: Final = 64 << 10
 MAX_PAGES: Final = 64
+MAX_NESTED: Final = 4
+"""Objects read for one another: a length for its stream, an object stream for what is in it."""
 MAX_INFLATED: Final = 256 << 10
 """Bytes that the streams of one file may inflate to."""
 _PER_STREAM: Final = 1 << 10
@@ -89,6 +91,7 @@ class _Document:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._left = MAX_INFLATED
+        self._nested = 0
         # None for one that is being read, so that none leads back to itself.
         self._known: dict[int, _Object] = {}
         self._unpacked: dict[int, _Unpacked] = {}
@@ -166,8 +169,12 @@ class _Document:
         """Return the object that a reference names."""
         number, generation = reference(value)
         if number not in self._known:
+            if self._nested >= MAX_NESTED:
+                raise NotPlainError
+            self._nested += 1  # what raises ends the whole proof
             self._known[number] = None
             self._known[number] = self._read(number, generation)
+            self._nested -= 1
         found = self._known[number]
         if found is None:
             raise NotPlainError
