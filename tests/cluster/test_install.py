@@ -1,7 +1,6 @@
 """Installing as the how-to says, and what a new pod does at first."""
 
 import json
-import statistics
 
 import pytest
 from tests.cluster import kube
@@ -44,10 +43,12 @@ def test_a_pod_s_first_document_costs_little_more_than_a_later_one(
         # Documents that are all different: a later one that is known by its bytes costs less.
         with served(namespaces["archive"], image, f"--mix={kind}=1", "--distinct") as values:
             running.be(merged(values, {"podAnnotations": {"first": kind}}))
-            for first, later in json.loads(clients.script("first", *running.addresses())):
-                ratios.append(first / later)
-                figure(f"{kind.upper()} {first} ms, later {later} ms")
-    assert statistics.median(ratios) <= 3
+            for first, rested, in_a_row in json.loads(
+                clients.script("first", *running.addresses())
+            ):
+                ratios.append(first / rested)
+                figure(f"{kind.upper()} {first} ms, later {rested} ms, in a row {in_a_row} ms")
+    assert max(ratios) <= 3
 
 
 def test_documents_arrive_through_the_service_with_their_types(running, clients, figure):

@@ -90,7 +90,7 @@ def redis(namespaces):
             *("wait", "--for=condition=Ready", "pod/redis", f"--namespace={at}", "--timeout=60s")
         )
     except kube.CommandError:
-        pytest.skip(f"cannot pull {reference}: set CLUSTER_REDIS_IMAGE")
+        pytest.skip(f"{reference} cannot be pulled or run: set CLUSTER_REDIS_IMAGE")
     yield f"redis://redis.{at}:6379/0"
     kube.kubectl("delete", "pod/redis", "service/redis", f"--namespace={at}")
 

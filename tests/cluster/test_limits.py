@@ -3,6 +3,8 @@
 from tests.cluster import kube
 from tests.cluster.documents import served
 
+# A scaler would leave as many pods as the step before needed.
+TWO_PODS = {"autoscaling": {"enabled": False}, "replicaCount": 2}
 LARGE = ("--size=24MiB", "--distinct", "--mix=png=50,pdf=50")
 DOCUMENTS = 48
 AT_ONCE = 12
@@ -15,6 +17,7 @@ for path in ("/sys/fs/cgroup/memory.peak", "/sys/fs/cgroup/memory/memory.max_usa
 
 
 def test_quota_and_limit_range_are_kept_by_every_pod(running, figure):
+    running.be(TWO_PODS)
     at = f"--namespace={running.namespace}"
     metadata = {"name": "docwarden-e2e", "namespace": running.namespace}
     ratio = {"type": "Container", "maxLimitRequestRatio": {"cpu": "8", "memory": "2"}}
@@ -31,7 +34,7 @@ def test_quota_and_limit_range_are_kept_by_every_pod(running, figure):
     try:
         kube.kubectl("rollout", "restart", "deployment/docwarden-simulator", at)
         kube.kubectl("rollout", "status", "deployment/docwarden-simulator", at)
-        running.upgrade({"podAnnotations": {"example.com/quota": "kept"}})
+        running.upgrade({**TWO_PODS, "podAnnotations": {"example.com/quota": "kept"}})
         assert "Phase:" in running.helm("test", "docwarden")
         used = kube.get("resourcequota", "docwarden-e2e", at)["status"]["used"]
     finally:

@@ -114,6 +114,15 @@ class App:
         Raises:
             StartError: when an address cannot be listened on or a part does not start.
         """
+        await self.prepare()
+        await self.open()
+
+    async def prepare(self) -> None:
+        """Start everything but the public listener, and warm up.
+
+        Raises:
+            StartError: when an address cannot be listened on or a part does not start.
+        """
         settings, parts = self._settings, self.parts
         parts.watch.start()
         # The operator's pages are first: they tell that the rest is starting.
@@ -129,6 +138,14 @@ class App:
                 raise StartError(f"the process of the deep checks: {error}") from error
         # Whether there is an upstream is no matter here: readiness never asks it.
         await asyncio.gather(self._warm_up(), parts.pool.open_ahead(OPEN_AHEAD_SECONDS))
+
+    async def open(self) -> None:
+        """Accept clients.
+
+        Raises:
+            StartError: when the address cannot be listened on.
+        """
+        settings, parts = self._settings, self.parts
         shared = self._channel is not None
         await self.public.start(listen(settings.listen, "LISTEN", shared=shared))
         parts.health.phase = Phase.READY
@@ -239,8 +256,9 @@ class App:
         for which in ending_signals():
             loop.add_signal_handler(which, received, which)
         try:
-            await self.start()
+            await self.prepare()
             tune_collector()
+            await self.open()
             first = await signals.get()
             delay = 0.0 if first is signal.SIGINT else self._settings.drain_delay
             in_time = await self.drain(delay, cause=first.name)
