@@ -1,9 +1,10 @@
-"""Every problem type and cause, from the table of rules."""
+"""Every problem type, cause and specific reason, from the tables in the code."""
 
 from types import MappingProxyType
 from typing import Final
 
-from docwarden.core.errors import RULES, Retry, Rule
+from docwarden.core.errors import RULES, Cause, Retry, Rule
+from docwarden.core.reasons import FailureReason
 from docwarden.settings.settings import PREFIX
 from reference_pages.markdown import page, table
 
@@ -13,9 +14,9 @@ _ALLOWANCES: Final = MappingProxyType(
 _INTRODUCTION: Final = """\
 Whatever is not a document is answered as `application/problem+json` (RFC 9457). `type` is
 `urn:docwarden:problem:` and a slug of this page; `reason` is finer: the cause of the last attempt,
-or what an [integrity check](integrity-checks.md) found. Nothing in a problem comes from the
-upstream. [Find out why a document was refused](../how-to/debug-a-refusal.md) shows how to read
-one."""
+a [specific reason](#specific-reasons), or what an [integrity check](integrity-checks.md) found.
+Nothing in a problem comes from the upstream.
+[Find out why a document was refused](../how-to/debug-a-refusal.md) shows how to read one."""
 
 _CAUSES: Final = f"""\
 ## Every cause
@@ -24,8 +25,13 @@ _CAUSES: Final = f"""\
 against the upstream in the circuit breaker. *Stale* says whether a last verified copy may stand in,
 where `{PREFIX}STALE_IF_ERROR` keeps them. `Retry-After` is jittered."""
 
-_STATUSES: Final = """\
-For a status that the upstream answered, the reason is `upstream-status-` and that status. 408, 425,
+_REASONS: Final = """\
+## Specific reasons
+
+Some failures have a reason more specific than their cause. The cause still decides what follows."""
+
+_STATUSES: Final = f"""\
+For a status that the upstream answered, the reason is `{Cause.STATUS}-` and that status. 408, 425,
 429 and 5xx are tried again, others are final."""
 
 
@@ -38,11 +44,13 @@ def problems_page() -> str:
     ]
     return page(
         "Problems",
-        "docwarden.core.errors",
+        "docwarden.core.errors and docwarden.core.reasons",
         _INTRODUCTION,
         table(("status", "slug", "title"), types),
         _CAUSES,
         _causes(),
+        _REASONS,
+        _reasons(),
         _STATUSES,
         "## Every problem",
         *(_problem(slug, rule) for slug, rule in reversed(slugs.items())),
@@ -65,6 +73,11 @@ def _causes() -> str:
         for cause, rule in RULES.items()
     ]
     return table(head, rows)
+
+
+def _reasons() -> str:
+    rows = [(f"`{reason}`", f"`{reason.cause}`", reason.meaning) for reason in FailureReason]
+    return table(("reason", "cause", "means"), rows)
 
 
 def _problem(slug: str, rule: Rule) -> str:

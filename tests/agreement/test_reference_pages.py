@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from docwarden.core.errors import RULES, Outcome
+from docwarden.core.reasons import FailureReason
 from docwarden.gateway.openapi import DESCRIPTION
 from docwarden.integrity.registry import MEDIA_TYPES
 from docwarden.settings.settings import variables
@@ -70,6 +71,12 @@ def test_every_cause_and_problem_has_its_rows(cause, read):
     assert f"\n| `{cause}` | `{rule.slug}` |" in page
     assert f"\n| {rule.status} | [`{rule.slug}`](#{rule.slug}) | {rule.title} |" in page
     assert f"\n### {rule.slug}\n" in page
+
+
+@pytest.mark.parametrize("reason", FailureReason)
+def test_every_specific_reason_has_its_row(reason, read):
+    page = read("reference/problems.md")
+    assert f"\n| `{reason}` | `{reason.cause}` | {reason.meaning} |" in page
 
 
 def test_http_page_names_every_media_type_and_public_path(read):

@@ -12,6 +12,7 @@ import orjson
 from docwarden.admin import pages
 from docwarden.core import responses
 from docwarden.core.errors import Cause, Failure
+from docwarden.core.reasons import FailureReason
 from docwarden.core.request import Request
 from docwarden.core.responses import Response
 from docwarden.explaining.allowance import Allowance
@@ -77,7 +78,7 @@ class ExplainPage:
             raise Failure(Cause.INVALID_ID)
         wait = self._allowance.take(time.monotonic())
         if wait:
-            raise Failure(Cause.OVERLOADED, "too-many-explanations", retry_after=wait)
+            raise FailureReason.TOO_MANY_EXPLANATIONS.failure(retry_after=wait)
 
     async def _explain(self, document_id: str) -> Explanation:
         try:

@@ -6,6 +6,8 @@ import urllib.error
 import urllib.request
 from typing import Any, Final
 
+from docwarden.core.errors import Cause
+
 PATIENCE: Final = 660.0
 """Seconds: a gateway's longest deadline, ten minutes, and some."""
 _LONGEST: Final = 1024 * 1024
@@ -49,7 +51,7 @@ def _why(gateway: str, error: urllib.error.HTTPError) -> str:
         reason = str(problem["reason"])
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return f"{gateway} is no operator listener of a gateway: it answers {error.code}"
-    if reason in {"no-such-page", "method-not-allowed"}:
+    if reason in {Cause.NO_SUCH_PAGE, Cause.METHOD}:
         return f"{gateway} does not explain: DOCWARDEN_EXPLAIN is false there"
     later = error.headers.get("Retry-After")
     again = f"; ask again in {later} s" if later else ""

@@ -1,13 +1,14 @@
 """Why a request can fail: one closed set of causes, each with what follows from it.
 
-Every failure is a `Failure` with a `Cause`. The table `RULES` is the only place that chooses a
-status, a problem type, whether a cause may be tried again, whether it speaks against the
-upstream's health, how loud it is logged and under which outcome it is counted.
+Every failure is a `Failure` with a `Cause`; some also have a more specific reason, a `ReasonCode`
+or a `StatusReason`. The table `RULES` is the only place that chooses a status, a problem type, whether a
+cause may be tried again, whether it speaks against the upstream's health, how loud it is logged and
+under which outcome it is counted.
 """
 
 import enum
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NewType
 
 
 class Cause(enum.StrEnum):
@@ -44,6 +45,20 @@ class Cause(enum.StrEnum):
     DRAINING = "draining"
     CLIENT_CLOSED = "client-closed"
     INTERNAL = "internal-error"
+
+
+class ReasonCode(enum.StrEnum):
+    """Reasons more specific than a cause. A member is its stable kebab-case code, a `str`.
+
+    `core.reasons` has those of requests, connections and limits, `integrity.reasons` those of
+    documents.
+    """
+
+    meaning: str
+
+
+StatusReason = NewType("StatusReason", str)
+"""An upstream status that comes with no document; only `core.reasons.status_reason` makes one."""
 
 
 class Detail(enum.StrEnum):
@@ -337,7 +352,7 @@ class Failure(Exception):  # noqa: N818 - the design's word: documents fail, cod
 
     Attributes:
         cause: the closed-set cause.
-        reason: a stable kebab-case code, finer than the cause where integrity found something.
+        reason: the cause, or a more specific reason.
         media_type: what the refused bytes are, where that is known.
         retry_after: seconds that the answer should name, where the raiser knows them.
         size: bytes of the document, where a range of it was asked for in vain.
@@ -347,7 +362,7 @@ class Failure(Exception):  # noqa: N818 - the design's word: documents fail, cod
     def __init__(  # noqa: PLR0913 - the cause, and what is known beside it
         self,
         cause: Cause,
-        reason: str | None = None,
+        reason: ReasonCode | StatusReason | None = None,
         *,
         media_type: str | None = None,
         retry_after: float | None = None,
@@ -356,7 +371,7 @@ class Failure(Exception):  # noqa: N818 - the design's word: documents fail, cod
     ) -> None:
         super().__init__(cause, reason)
         self.cause = cause
-        self.reason = reason or cause.value
+        self.reason: Cause | ReasonCode | StatusReason = reason or cause
         self.media_type = media_type
         self.retry_after = retry_after
         self.size = size

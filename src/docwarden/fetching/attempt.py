@@ -7,6 +7,7 @@ from typing import Any, Final
 from docwarden.core.document import Document, Lease, Memory
 from docwarden.core.errors import Cause, Failure
 from docwarden.core.fetch import Fetch, FetchResult
+from docwarden.core.reasons import FailureReason, status_reason
 from docwarden.fetching.resilience.limiter import AdaptiveLimiter
 from docwarden.integrity.deep.schedule import DeepChecksFullError
 from docwarden.integrity.reasons import Reason
@@ -27,9 +28,7 @@ _AGAIN: Final = frozenset((408, 425, 429))
 # A document of a supported type once, though its type can no longer be told.
 _DAMAGED: Final = frozenset((Reason.SIGNATURE_DAMAGED, Reason.ZEROS_INSTEAD))
 _EXTENSIONS: Final = {each.media_type: each.extension.encode("ascii") for each in FORMATS}
-_TIER_0: Final = frozenset(
-    ("body-truncated", "bytes-after-body", "content-coded", "empty-body", "body-too-large")
-)
+_TIER_0: Final = frozenset(reason for reason in Reason if reason.check.tier == 0)
 
 
 class Attempts:
@@ -92,7 +91,7 @@ class Attempts:
             self._refuse(failure, record)
             raise
         except MemoryError as error:
-            lack = Failure(Cause.MEMORY, "out-of-memory")
+            lack = FailureReason.OUT_OF_MEMORY.failure()
             self._refuse(lack, record)
             raise lack from error
         else:
@@ -153,7 +152,7 @@ class Attempts:
         cause = Cause.CORRUPT if media_type or damaged else Cause.UNSUPPORTED
         reason = rejected.reason if rejected is not None else None
         tier = rejected.tier if rejected is not None else 1
-        self._metrics.finding(media_type or _UNKNOWN, reason or cause.value, tier, refused=True)
+        self._metrics.finding(media_type or _UNKNOWN, reason or cause, tier, refused=True)
         raise Failure(cause, reason, media_type=media_type)
 
     def _count_observations(
@@ -181,11 +180,11 @@ class _Record:
 def _unusable(status: int) -> Failure:
     """Return why an answer brings no document: for its status, or because it is empty."""
     if status in DOCUMENT_STATUSES:
-        return Failure(Cause.CORRUPT, "empty-body")
+        return Failure(Cause.CORRUPT, Reason.EMPTY_BODY)
     if status in (404, 410):
         return Failure(Cause.NOT_FOUND)
     again = status >= 500 or status in _AGAIN
-    return Failure(Cause.STATUS if again else Cause.STATUS_FINAL, f"upstream-status-{status:03d}")
+    return Failure(Cause.STATUS if again else Cause.STATUS_FINAL, status_reason(status))
 
 
 async def _in_time(verifying: Coroutine[Any, Any, Verdict], fetch: Fetch, now: float) -> Verdict:
@@ -193,6 +192,6 @@ async def _in_time(verifying: Coroutine[Any, Any, Verdict], fetch: Fetch, now: f
         async with asyncio.timeout(fetch.deadline.remaining(now)):
             return await verifying
     except TimeoutError as error:
-        raise Failure(Cause.DEADLINE, "verification-timeout") from error
+        raise FailureReason.VERIFICATION_TIMEOUT.failure() from error
     except DeepChecksFullError as error:
-        raise Failure(Cause.OVERLOADED, "deep-checks-full") from error
+        raise FailureReason.DEEP_CHECKS_FULL.failure() from error

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 from docwarden.core.document import Document, release
 from docwarden.core.errors import Cause, Detail, Failure, Retry
 from docwarden.core.fetch import Fetch, FetchResult
+from docwarden.core.reasons import FailureReason
 from docwarden.core.single_flight import SingleFlight
 from docwarden.fetching.resilience.breaker import Breaker, Permit
 from docwarden.fetching.resilience.failure_evidence import Evidence
@@ -110,7 +111,7 @@ class Fetching:
         try:
             document = await pending
         except TimeoutError as error:
-            refusal = Failure(Cause.DEADLINE, "single-flight-timeout")
+            refusal = FailureReason.SINGLE_FLIGHT_TIMEOUT.failure()
             copy = await self._copies.find(fetch.document_id) if self._copies is not None else None
             if copy is None:
                 raise refusal from error

@@ -4,17 +4,16 @@ Each row: stable code, the check it belongs to, what it means. The codes are met
 `registry.REASONS` has them all.
 """
 
-from enum import StrEnum
 from typing import Self
 
+from docwarden.core.errors import ReasonCode
 from docwarden.integrity.checks import Check, CheckSet
 
 
-class ReasonSet(StrEnum):
-    """Reasons that are declared together. A member is its code, a `str`."""
+class ReasonSet(ReasonCode):
+    """Reasons that are declared together."""
 
     check: CheckSet
-    meaning: str
 
     def __new__(cls, code: str, check: CheckSet, meaning: str) -> Self:
         """Take one row of a table."""

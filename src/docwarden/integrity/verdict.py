@@ -22,7 +22,7 @@ class Finding:
         detail: What was seen, for people. Never holds the document's own text.
     """
 
-    reason: str
+    reason: ReasonSet
     check: CheckSet
     tier: int
     detail: str

@@ -22,6 +22,7 @@ from typing import Final
 import httptools
 
 from docwarden.core.errors import Cause, Failure
+from docwarden.core.reasons import FailureReason
 from docwarden.core.request import READ_FIELDS, Request
 from docwarden.net.heads import END, end_of_split_head
 
@@ -195,7 +196,7 @@ class RequestReader:
             end += 1
             self._empty_bytes += 1
             if self._empty_bytes > MAX_EMPTY_BYTES:
-                raise Failure(Cause.MALFORMED, "too-many-empty-lines")
+                raise FailureReason.TOO_MANY_EMPTY_LINES.failure()
         return end
 
     def _judge(self, piece: bytes) -> None:
@@ -218,7 +219,7 @@ class RequestReader:
         self._body_left -= len(piece)
         self._parser.feed_data(piece)
         if len(piece) < len(data) and not self.last:
-            raise Failure(Cause.MALFORMED, "request-body-too-large")
+            raise FailureReason.REQUEST_BODY_TOO_LARGE.failure()
 
     def _take_head(self, head: bytes, now: float, wall: float) -> None:
         self._repeated = b""
@@ -234,11 +235,11 @@ class RequestReader:
         )  # fmt: skip
         old = version == b"HTTP/1.0"
         if not old and version != b"HTTP/1.1":
-            failure = "http-version"
+            reason = FailureReason.HTTP_VERSION
         elif (hosts != 1 or not _HOST.fullmatch(fields[b"host"])) and (hosts or not old):
-            failure = "host-header"
+            reason = FailureReason.HOST_HEADER
         elif len(self.pending) >= MAX_PIPELINED:
-            failure = "too-many-pipelined"
+            reason = FailureReason.TOO_MANY_PIPELINED
         elif self._complete:
             connection = CLOSE if not self._keep else _KEEP if old else b""
             self.pending.append((request, None, connection, self._keep))
@@ -257,7 +258,7 @@ class RequestReader:
             self.began = now
             return
         self.last = True
-        self.pending.append((request, Failure(Cause.MALFORMED, failure), CLOSE, False))
+        self.pending.append((request, reason.failure(), CLOSE, False))
 
     def _refuse_upgrade(self) -> None:
         """Answer as if no upgrade had been asked for (RFC 9110 section 7.8), and read no more.
@@ -274,7 +275,7 @@ class RequestReader:
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
         if self._body_bytes > MAX_BODY_BYTES:
-            raise Failure(Cause.MALFORMED, "request-body-too-large")
+            raise FailureReason.REQUEST_BODY_TOO_LARGE.failure()
 
     def on_message_complete(self) -> None:
         self._complete = True

@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from docwarden.core.document import Lease
 from docwarden.core.errors import Cause, Detail, Failure
+from docwarden.core.reasons import FailureReason
 from docwarden.upstream.response_parser import Answer, AnswerReader
 
 # A read this long means that more is waiting.
@@ -154,7 +155,7 @@ class Connection:
         try:
             failure = self._reader.buffer_filled(count)
         except MemoryError:
-            failure = Failure(Cause.MEMORY, "out-of-memory")
+            failure = FailureReason.OUT_OF_MEMORY.failure()
         except Exception as error:  # noqa: BLE001 - a defect costs its own request, and is told by it
             self._fail(error)
             return
@@ -206,7 +207,7 @@ class Connection:
         try:
             reader.make_room()
         except MemoryError:
-            self._fail(Failure(Cause.MEMORY, "out-of-memory"))
+            self._fail(FailureReason.OUT_OF_MEMORY.failure())
             return
         self._resume()
         if reader.finished is not None:

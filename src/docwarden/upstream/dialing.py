@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from docwarden.core.errors import Cause, Detail, Failure
+from docwarden.core.reasons import FailureReason
 from docwarden.upstream.origin import Origin
 
 STAGGER_SECONDS: Final = 0.25
@@ -34,11 +35,11 @@ Address = tuple[socket.AddressFamily, tuple[object, ...]]
 
 # What the system lacked here; none of it speaks against the upstream.
 _LOCAL_ERRORS: Final = {
-    errno.EMFILE: (Cause.OVERLOADED, "too-few-descriptors"),
-    errno.ENFILE: (Cause.OVERLOADED, "too-few-descriptors"),
-    errno.EADDRNOTAVAIL: (Cause.OVERLOADED, "too-few-ports"),
-    errno.ENOMEM: (Cause.MEMORY, "out-of-memory"),
-    errno.ENOBUFS: (Cause.MEMORY, "out-of-memory"),
+    errno.EMFILE: FailureReason.TOO_FEW_DESCRIPTORS,
+    errno.ENFILE: FailureReason.TOO_FEW_DESCRIPTORS,
+    errno.EADDRNOTAVAIL: FailureReason.TOO_FEW_PORTS,
+    errno.ENOMEM: FailureReason.OUT_OF_MEMORY,
+    errno.ENOBUFS: FailureReason.OUT_OF_MEMORY,
 }
 _CONNECT_ERRORS: Final = {
     errno.ECONNREFUSED: Detail.REFUSED,
@@ -68,7 +69,7 @@ _CERTIFICATE_ERRORS: Final = {
 def failure_of(error: OSError | MemoryError) -> Failure:
     """Return why no connection was made, decided by the error's type and code."""
     if isinstance(error, ssl.SSLError):
-        return Failure(Cause.CONNECT, "tls-failed", detail=_tls_detail(error))
+        return FailureReason.TLS_FAILED.failure(detail=_tls_detail(error))
     if isinstance(error, socket.gaierror) and error.errno != socket.EAI_MEMORY:
         known = error.errno in _NO_SUCH_NAME
         detail = Detail.NAME_NOT_FOUND if known else Detail.NAME_LOOKUP_FAILED
@@ -76,7 +77,7 @@ def failure_of(error: OSError | MemoryError) -> Failure:
     lacks_memory = isinstance(error, (MemoryError, socket.gaierror))
     code = errno.ENOMEM if lacks_memory else getattr(error, "errno", None)
     if code in _LOCAL_ERRORS:
-        return Failure(*_LOCAL_ERRORS[code])
+        return _LOCAL_ERRORS[code].failure()
     return Failure(Cause.CONNECT, detail=_CONNECT_ERRORS.get(code or 0, Detail.OTHER))
 
 

@@ -20,6 +20,7 @@ from typing import Final, cast
 
 from docwarden.core.document import Lease
 from docwarden.core.errors import Cause, Detail, Failure
+from docwarden.core.reasons import FailureReason
 from docwarden.upstream.connection import Connection, StaleConnectionError
 from docwarden.upstream.dialing import Dialer, failure_of
 from docwarden.upstream.origin import Origin
@@ -247,10 +248,10 @@ class Pool:
 
     def _too_late(self, limit: float) -> Failure:
         if self.open >= self._max_connections:
-            return Failure(Cause.OVERLOADED, "pool-exhausted")
+            return FailureReason.POOL_EXHAUSTED.failure()
         if limit < self._connect_timeout:
             return Failure(Cause.ATTEMPT_TIMEOUT, detail=Detail.NO_ANSWER)
-        return Failure(Cause.CONNECT, "connect-timeout", detail=self._dialer.waiting_for)
+        return FailureReason.CONNECT_TIMEOUT.failure(detail=self._dialer.waiting_for)
 
     async def _open_or_wait(self) -> Connection:
         while self.open >= self._max_connections:

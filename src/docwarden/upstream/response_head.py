@@ -10,6 +10,8 @@ import re
 from typing import Final
 
 from docwarden.core.errors import Cause, Failure
+from docwarden.core.reasons import FailureReason
+from docwarden.integrity.reasons import Reason
 
 # Room for generous headers; nginx allows 8 x 4 or 8 KiB for upstream's, Go's client 1 MiB.
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -60,7 +62,7 @@ def framing_of(head: bytes | bytearray, status: int) -> tuple[int | None, bool]:
     lower = head.lower()
     # The status line and the empty one are lines too. None is shorter than four bytes.
     if len(lower) > 4 * MAX_HEADER_LINES and lower.count(b"\n") > MAX_HEADER_LINES + 2:
-        raise Failure(Cause.PROTOCOL, "head-too-large")
+        raise FailureReason.HEAD_TOO_LARGE.failure()
     chunked = status in (200, 203) and b"encoding" in lower and _is_chunked(lower)
     at = lower.find(_LENGTH)
     if at < 0:
@@ -75,7 +77,7 @@ def _is_chunked(lower: bytes | bytearray) -> bool:
         if kind == b"transfer":
             chunked = True
             if coding != b"chunked":
-                raise Failure(Cause.PROTOCOL, "transfer-coding-unknown")
+                raise FailureReason.TRANSFER_CODING_UNKNOWN.failure()
         elif not _COMPRESSIONS.isdisjoint(each.strip() for each in coding.split(b",")):
-            raise Failure(Cause.CORRUPT, "content-coded")
+            raise Failure(Cause.CORRUPT, Reason.CONTENT_CODED)
     return chunked

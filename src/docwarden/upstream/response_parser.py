@@ -14,6 +14,8 @@ import httptools
 
 from docwarden.core.document import Lease
 from docwarden.core.errors import Cause, Failure
+from docwarden.core.reasons import FailureReason
+from docwarden.integrity.reasons import Reason
 from docwarden.net.allocator import unfilled
 from docwarden.net.heads import END, end_of_split_head
 from docwarden.upstream.read_buffer import SIZE, Arrivals
@@ -118,12 +120,12 @@ class AnswerReader:
         except Failure as failure:
             return failure
         except httptools.HttpParserUpgrade:
-            return Failure(Cause.PROTOCOL, "upgrade-not-asked-for")
+            return FailureReason.UPGRADE_NOT_ASKED_FOR.failure()
         except httptools.HttpParserError as error:
             return self._why(error)
         overhead = self._bytes_read - self._size
         if self.finished is None and overhead > MAX_HEAD_BYTES + MAX_OVERHEAD * self._size:
-            return Failure(Cause.PROTOCOL, "head-too-large")
+            return FailureReason.HEAD_TOO_LARGE.failure()
         return None
 
     def make_room(self) -> None:
@@ -144,7 +146,7 @@ class AnswerReader:
             return Failure(Cause.RESET)
         if self._declared is None and not self._chunked:
             return self._status, self._gathered()
-        return Failure(Cause.CORRUPT, "body-truncated")
+        return Failure(Cause.CORRUPT, Reason.BODY_TRUNCATED)
 
     def _left(self) -> int:
         """Return how much of a body taken past the parser is to come."""
@@ -195,7 +197,7 @@ class AnswerReader:
         if status < 200:
             self._informational += 1
             if self._informational > MAX_INFORMATIONAL:
-                raise Failure(Cause.PROTOCOL, "endless-informational")
+                raise FailureReason.ENDLESS_INFORMATIONAL.failure()
             return
         self._head_done = True
         if self.finished is None:
@@ -228,7 +230,7 @@ class AnswerReader:
         declared = self._declared or 0
         self._size = before + end - start
         if self._size > declared:
-            raise Failure(Cause.CORRUPT, "bytes-after-body")
+            raise Failure(Cause.CORRUPT, Reason.BYTES_AFTER_BODY)
         if self.bytes_needed:
             self._body.append(self._arrivals.memory[start:end])
         elif self._size == declared and before == 0:
@@ -250,7 +252,7 @@ class AnswerReader:
         if isinstance(error.__context__, Failure):
             return error.__context__
         if self.finished is not None:
-            return Failure(Cause.CORRUPT, "bytes-after-body")
+            return Failure(Cause.CORRUPT, Reason.BYTES_AFTER_BODY)
         return Failure(Cause.PROTOCOL)
 
     # --- what the parser calls; a Failure raised here comes back as the parser error's context
@@ -258,7 +260,7 @@ class AnswerReader:
     def on_message_begin(self) -> None:
         self._begun = True
         if self.finished is not None:
-            raise Failure(Cause.CORRUPT, "bytes-after-body")
+            raise Failure(Cause.CORRUPT, Reason.BYTES_AFTER_BODY)
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)

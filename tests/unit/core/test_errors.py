@@ -1,6 +1,7 @@
 """The one table from cause to answer."""
 
 from docwarden.core.errors import RULES, Cause, Failure, Outcome, Retry
+from docwarden.integrity.reasons import Reason
 
 CONTRACT = {
     404: {"invalid-document-id", "document-not-found"},
@@ -49,4 +50,4 @@ def test_no_client_fault_is_counted_against_the_service():
 
 def test_failure_has_its_causes_code_unless_a_finer_one_is_given():
     assert Failure(Cause.RESET).reason == "connection-lost"
-    assert Failure(Cause.CORRUPT, "pdf-unreadable").reason == "pdf-unreadable"
+    assert Failure(Cause.CORRUPT, Reason.EMPTY_BODY).reason is Reason.EMPTY_BODY

@@ -12,6 +12,7 @@ from docwarden.core.fetch import Fetch, FetchResult
 from docwarden.fetching.attempt import Attempts
 from docwarden.fetching.resilience.limiter import AdaptiveLimiter
 from docwarden.integrity.policy import Policy
+from docwarden.integrity.reasons import Reason
 from docwarden.integrity.verifier import Verifier
 from docwarden.telemetry.metrics import Metrics
 from docwarden.upstream.origin import Origin
@@ -176,7 +177,7 @@ async def test_what_brings_no_document_is_told_and_holds_no_memory(end, cause, r
 
 
 async def test_refusal_of_tier_0_is_counted_with_the_findings():
-    world = World(Failure(Cause.CORRUPT, "body-truncated"))
+    world = World(Failure(Cause.CORRUPT, Reason.BODY_TRUNCATED))
     await world.fail()
     assert list(world.metrics.integrity.values()) == [1]
 

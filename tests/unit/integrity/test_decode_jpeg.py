@@ -69,7 +69,7 @@ def _outcome(data, tier=3):
     """Return the reasons of all tiers, and whether one of them is enforced."""
     policy = Policy.parse(tier=tier)
     found = [finding.reason for finding in inspect_bytes(data, policy)[1]]
-    found += [str(reason) for reason, _ in decode_jpeg(data, tier)] if tier > 2 else []
+    found += [reason for reason, _ in decode_jpeg(data, tier)] if tier > 2 else []
     enforced = any(
         policy.modes[reason.check] is Mode.ENFORCE for reason in REASONS if reason in found
     )

@@ -155,7 +155,7 @@ def outcome(data, tier=3):
     findings = inspect_bytes(data, policy)[1]
     found = [(finding.reason, finding.check) for finding in findings]
     if tier > 2:
-        found += [(str(reason), reason.check) for reason, _ in decode_pdf(data, tier)]
+        found += [(reason, reason.check) for reason, _ in decode_pdf(data, tier)]
     enforced = any(policy.modes[check] is Mode.ENFORCE for _, check in found)
     return [reason for reason, _ in found], enforced
 

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from docwarden.core.errors import Cause, Failure
 from docwarden.core.request import Request
+from docwarden.integrity.formats.png_checks import PngReason
 from docwarden.tracing import open_tracing
 from docwarden.tracing.environment import TracingError, is_asked_for
 from docwarden.tracing.export import CountedExporter, SpanExport
@@ -253,12 +254,12 @@ def test_verification_that_failed_has_the_finding(tracing, processor):
     request = request_with()
     tracing.begin(request)
     attempt = request.trace.attempt("5")
-    attempt.failure = Failure(Cause.CORRUPT, "png-crc", media_type="image/png")
+    attempt.failure = Failure(Cause.CORRUPT, PngReason.CRC_MISMATCH, media_type="image/png")
     attempt.end(100.0, 100.5, 101.0, recalled=True, intact=False)
     verify, client = processor.spans
     found = {
         "error.type": "corrupt",
-        "docwarden.reason": "png-crc",
+        "docwarden.reason": "png-crc-mismatch",
         "docwarden.refused_media_type": "image/png",
     }
     assert verify.attributes == {"docwarden.recalled": True, **found}

@@ -9,7 +9,7 @@ import orjson
 from docwarden import __version__
 from docwarden.admin.console.feed import VIEWERS, Feed, Viewer
 from docwarden.core import responses
-from docwarden.core.errors import Cause, Failure
+from docwarden.core.reasons import FailureReason
 from docwarden.core.request import Request
 from docwarden.core.responses import Response
 from docwarden.settings.settings import Setting
@@ -89,7 +89,7 @@ class Console:
             return Response(200, _EVENTS + _POLICY)
         viewer = self._feed.watch(self._about, tail=tail)
         if viewer is None:
-            raise Failure(Cause.OVERLOADED, "too-many-viewers", retry_after=5)
+            raise FailureReason.TOO_MANY_VIEWERS.failure(retry_after=5)
         return Response(200, _EVENTS + _POLICY, stream=viewer)
 
 
