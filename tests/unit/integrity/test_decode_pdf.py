@@ -263,7 +263,7 @@ def test_error_that_nobody_foresaw_is_a_defect_and_leaves_the_word_to_the_other_
     def fail(_):
         raise TypeError("Can't hash indirect object")
 
-    monkeypatch.setattr(module, "_decode_streams", fail)
+    monkeypatch.setattr(module, "decode_streams", fail)
     assert outcome(build(), 4) == ([Reason.DECODER_DEFECT], False)
     assert outcome(entry_freed(build(), 3), 4)[1]
     monkeypatch.setattr(module, "_of_either_base", fail)
