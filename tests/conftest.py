@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import pytest
 
 from docwarden.process.lifecycle import App
-from docwarden.settings.settings import load
+from docwarden.settings.loading import load
 from docwarden.simulator.documents import make
 from docwarden.simulator.server import Configuration, Simulator
 from docwarden.telemetry.logs import open_log

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 NAMES = re.compile(r"\bDOCWARDEN_[A-Z0-9_]+\b")
-LOAD = "from docwarden.settings.settings import load; load()"
+LOAD = "from docwarden.settings.loading import load; load()"
 LIST = """
 import json
 from docwarden import __version__

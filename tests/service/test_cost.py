@@ -26,7 +26,7 @@ import uvloop
 
 from docwarden.process.lifecycle import App
 from docwarden.server.listener import Listener
-from docwarden.settings.settings import load
+from docwarden.settings.loading import load
 from docwarden.simulator.documents import make
 from docwarden.telemetry.logs import open_log
 

@@ -13,7 +13,7 @@ import pytest
 
 from docwarden.process.workers import supervisor
 from docwarden.process.workers.worker import Worker
-from docwarden.settings.settings import load
+from docwarden.settings.loading import load
 from docwarden.telemetry.logs import open_log
 
 PDF = "document/pdf/{id}"

@@ -10,7 +10,8 @@ import pytest
 from tests.conftest import until
 from tests.tutorial.reader import Step, steps
 
-from docwarden.settings.settings import load, variables
+from docwarden.settings.loading import load
+from docwarden.settings.settings import variables
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "how-to"

@@ -5,7 +5,8 @@ import argparse
 import orjson
 
 from docwarden.cli.main import complain, put
-from docwarden.settings.settings import SettingError, describe, load
+from docwarden.settings.loading import SettingError, load
+from docwarden.settings.settings import describe
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

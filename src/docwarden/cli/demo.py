@@ -15,7 +15,8 @@ from docwarden.cli.serve import configure as configure_serve
 from docwarden.net.units import Address
 from docwarden.process.defect_log import keep_from_standard_error
 from docwarden.process.lifecycle import App, StartError
-from docwarden.settings.settings import SettingError, Settings, load
+from docwarden.settings.loading import SettingError, load
+from docwarden.settings.settings import Settings
 from docwarden.telemetry.logs import Log, open_log
 
 _READY_SECONDS = 10.0

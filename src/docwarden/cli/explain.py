@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from docwarden.cli.main import complain, put
 from docwarden.gateway.public_site import DOCUMENT_PATH
-from docwarden.settings.settings import SettingError, Settings, load
+from docwarden.settings.loading import SettingError, load
+from docwarden.settings.settings import Settings
 
 if TYPE_CHECKING:
     from docwarden.explaining.explanation import Explanation

@@ -5,7 +5,7 @@ import http.client
 import sys
 
 from docwarden.cli.main import complain, put
-from docwarden.settings.settings import SettingError, load
+from docwarden.settings.loading import SettingError, load
 
 _LONGEST_SECONDS = 3600
 _PATHS = {"live": "/livez", "ready": "/readyz", "startup": "/startupz"}

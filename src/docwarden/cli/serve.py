@@ -12,7 +12,8 @@ from docwarden.net.allocator import tune_allocator
 from docwarden.process.defect_log import keep_from_standard_error
 from docwarden.process.lifecycle import App, StartError
 from docwarden.process.workers.worker import end_with_parent
-from docwarden.settings.settings import SettingError, Settings, load
+from docwarden.settings.loading import SettingError, load
+from docwarden.settings.settings import Settings
 from docwarden.telemetry.logs import Log, open_log
 
 # A log to its descriptor would be written to the first connection.

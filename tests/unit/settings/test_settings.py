@@ -12,7 +12,8 @@ from docwarden.net.units import (
     parse_duration,
     parse_size,
 )
-from docwarden.settings.settings import SettingError, Settings, describe, load, variables
+from docwarden.settings.loading import SettingError, load
+from docwarden.settings.settings import Settings, describe, variables
 
 
 def test_defaults_are_those_of_the_contract():
