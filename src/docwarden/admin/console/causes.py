@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from docwarden.admin.console.concern import Concern, Level, Snapshot, ranked, span
+from docwarden.admin.console.concern import Concern, Level, Snapshot, counted, ranked, span
 from docwarden.admin.console.counts import LATENCY_BOUND
 from docwarden.core.errors import Outcome
 from docwarden.fetching.resilience.breaker import State
@@ -35,15 +35,15 @@ def _upstream(snapshot: Snapshot) -> Iterator[Concern]:
         yield Concern(
             Level.WARN,
             "The upstream fails",
-            f"{recent.broken:,.0f} of {attempts:,.0f} attempts in {span(recent)} brought no usable"
-            f" answer: {ranked(recent.broken_results)}",
+            f"{counted(recent.broken, attempts, 'attempts', recent)} brought no usable answer:"
+            f" {ranked(recent.broken_results)}",
             "DocwardenUpstreamDown",
         )
     if recent.late / attempts >= MANY_LATE:
         yield Concern(
             Level.WARN,
             "The upstream is slow",
-            f"{recent.late:,.0f} of {attempts:,.0f} attempts in {span(recent)} took longer than"
+            f"{counted(recent.late, attempts, 'attempts', recent)} took longer than"
             f" {LATENCY_BOUND:g} s.",
             "DocwardenUpstreamSlow",
         )
@@ -51,8 +51,8 @@ def _upstream(snapshot: Snapshot) -> Iterator[Concern]:
         yield Concern(
             Level.WARN,
             "The upstream sends damaged documents",
-            f"{recent.damaged:,.0f} of {attempts:,.0f} attempts in {span(recent)} brought"
-            " something else than an intact document.",
+            f"{counted(recent.damaged, attempts, 'attempts', recent)} brought something else than"
+            " an intact document.",
             "DocwardenCorruptionHigh",
         )
 

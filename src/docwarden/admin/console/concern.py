@@ -73,6 +73,11 @@ def span(recent: Counts) -> str:
     return "the last minute" if recent.at >= WINDOW else f"the last {max(1, recent.at):.0f} s"
 
 
+def counted(part: float, total: float, things: str, recent: Counts) -> str:
+    """Return a part of a total in words: `3 of 120 requests in the last minute`."""
+    return f"{part:,.0f} of {total:,.0f} {things} in {span(recent)}"
+
+
 def percent(share: float) -> str:
     """Round down, as the page does: 99.999 % is not all."""
     return f"{math.floor(share * 10_000) / 100:.2f} %"

@@ -12,10 +12,10 @@ from docwarden.admin.console.concern import (
     Concern,
     Level,
     Snapshot,
+    counted,
     from_moment,
     percent,
     ranked,
-    span,
 )  # fmt: skip
 from docwarden.admin.console.counts import LATENCY_BOUND
 from docwarden.admin.console.course import Pulse, Stretch
@@ -68,12 +68,11 @@ def _losses(snapshot: Snapshot) -> Iterator[Concern]:
     """Tell of documents that were asked for and not delivered."""
     recent = snapshot.recent
     share = recent.lost / recent.asked if recent.asked else 0.0
-    burn = share / (1 - OBJECTIVE)
-    if burn < 1 or _are_few(recent.lost, share):
+    level = _level(recent.lost, share, OBJECTIVE)
+    if level is None:
         return
-    numbers = f"{recent.lost:,.0f} of {recent.asked:,.0f} requests in {span(recent)} failed"
+    numbers = f"{counted(recent.lost, recent.asked, 'requests', recent)} failed"
     outage = snapshot.since(lambda grown: _told(grown.good == 0, grown.good + grown.lost))
-    level = Level.BAD if burn >= PAGE_BURN and recent.lost >= FEW else Level.WARN
     if not recent.good or (outage and _is_outage(outage)):
         title, told = "No documents delivered", f"No documents delivered{from_moment(outage)}"
         if recent.good and outage:
@@ -96,8 +95,12 @@ def _is_outage(stretch: Stretch) -> bool:
     return stretch.seconds >= OUTAGE and stretch.grown.lost >= FEW
 
 
-def _are_few(number: float, share: float) -> bool:
-    return number < FEW and share < FEW_SHARE
+def _level(number: float, share: float, objective: float) -> Level | None:
+    """Return the level for a share that missed the objective; None within budget, or for few."""
+    burn = share / (1 - objective)
+    if burn < 1 or (number < FEW and share < FEW_SHARE):
+        return None
+    return Level.BAD if burn >= PAGE_BURN and number >= FEW else Level.WARN
 
 
 def _told(holds: bool, total: float) -> bool | None:  # noqa: FBT001 - what it is told
@@ -108,8 +111,8 @@ def _slowness(snapshot: Snapshot) -> Iterator[Concern]:
     """Tell of documents that came, and late."""
     recent = snapshot.recent
     share = recent.slow / recent.delivered if recent.delivered else 0.0
-    burn = share / (1 - LATENCY_OBJECTIVE)
-    if burn < 1 or _are_few(recent.slow, share):
+    level = _level(recent.slow, share, LATENCY_OBJECTIVE)
+    if level is None:
         return
     most = PAGE_BURN * (1 - LATENCY_OBJECTIVE)
 
@@ -117,10 +120,10 @@ def _slowness(snapshot: Snapshot) -> Iterator[Concern]:
         return _told(grown.slow >= min(share, most) / 2 * grown.delivered, grown.delivered)
 
     yield Concern(
-        Level.BAD if burn >= PAGE_BURN and recent.slow >= FEW else Level.WARN,
+        level,
         "Documents come slowly",
-        f"{recent.slow:,.0f} of {recent.delivered:,.0f} deliveries in {span(recent)} took longer"
-        f" than {LATENCY_BOUND:g} s{from_moment(snapshot.since(slow))}: {percent(1 - share)} were"
-        f" in time, the objective is {LATENCY_OBJECTIVE * 100:g} %.",
+        f"{counted(recent.slow, recent.delivered, 'deliveries', recent)} took longer than"
+        f" {LATENCY_BOUND:g} s{from_moment(snapshot.since(slow))}: {percent(1 - share)} were in"
+        f" time, the objective is {LATENCY_OBJECTIVE * 100:g} %.",
         "DocwardenLatencyBudgetBurn",
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from docwarden.admin.console.causes import causes
-from docwarden.admin.console.concern import Concern, Level, Snapshot, ranked, span
+from docwarden.admin.console.concern import Concern, Level, Snapshot, counted, ranked, span
 from docwarden.admin.console.impact import impact
 
 _WEIGHT: Final = {level: weight for weight, level in enumerate(Level)}
@@ -38,6 +38,7 @@ def _all_is_well(snapshot: Snapshot) -> str:
     if not recent.asked:
         quiet = f" No document was asked for in {span(recent)}." if recent.at >= 1 else ""
         return f"Nothing is wrong.{quiet}"
-    part = "All" if not recent.lost else f"{recent.good:,.0f} of"
-    told = f"{part} {recent.asked:,.0f} requests in {span(recent)} ended well."
-    return f"{told} {ranked(snapshot.reasons)}".strip() if recent.lost else told
+    if not recent.lost:
+        return f"All {recent.asked:,.0f} requests in {span(recent)} ended well."
+    told = f"{counted(recent.good, recent.asked, 'requests', recent)} ended well."
+    return f"{told} {ranked(snapshot.reasons)}".strip()
