@@ -14,9 +14,6 @@ from typing import Final, NewType
 class Cause(enum.StrEnum):
     """What went wrong. The values are the stable default reason codes."""
 
-    # Enum's own hash is Python code and stands in every look-up.
-    __hash__ = str.__hash__
-
     MALFORMED = "malformed-request"
     HEAD_TOO_LARGE = "request-head-too-large"
     HEAD_TIMEOUT = "request-head-timeout"
@@ -82,8 +79,6 @@ class Detail(enum.StrEnum):
 
 class Outcome(enum.StrEnum):
     """How a document request ended: the label of `docwarden_documents_total`."""
-
-    __hash__ = str.__hash__
 
     DELIVERED = "delivered"
     DELIVERED_STALE = "delivered_stale"
