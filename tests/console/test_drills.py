@@ -72,20 +72,20 @@ DRILLS = {
     ),
     "40 % corrupt": Drill(
         {"mix": {"png": 30, "pdf": 30, "corrupt-pdf": 40}},
-        ("Documents are not delivered",),
-        ("pdf-startxref-wrong", "ended well, the objective is 99.9 %"),
+        ("Some documents are not delivered",),
+        ("pdf-startxref-wrong", "succeeded, the objective is 99.9 %"),
     ),
     "3 s": Drill(
         {"latency": "3s"},
         # As long as an attempt may take: which of them are heard is a matter of milliseconds.
-        ("No documents delivered", "Documents are not delivered", "Documents come slowly"),
+        ("No documents delivered", "Some documents are not delivered", "Deliveries are slow"),
         (),
         causes=("attempt-timeout", "The upstream is slow"),
         fails=False,
     ),
     "2.5 s": Drill(
         {"latency": "2.5s"},
-        ("Documents come slowly",),
+        ("Deliveries are slow",),
         ("took longer than 0.5 s", "the objective is 99 %", "The upstream is slow"),
         fails=False,
     ),

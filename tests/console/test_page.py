@@ -229,7 +229,7 @@ def test_everything_can_be_reached_and_used_by_keyboard(browser: Any, gateway: A
     pages = ["metrics", "readyz", "livez", "startupz", "version"]
     assert walk == [
         "Skip to content", "pause", "theme", "tail", "explain-id", "explain-ask", *charts,
-        "Parts", "Settings in effect 3 differ from their default", *pages,
+        "Components", "Effective settings 3 differ from the default", *pages,
     ]  # fmt: skip
 
 
@@ -266,10 +266,10 @@ def test_arrow_keys_read_a_chart_at_an_earlier_moment(
         return str(browser.run("return document.activeElement.getAttribute('aria-valuetext')"))
 
     browser.press(*[TAB] * 7)
-    poll(lambda: told().startswith("now: ended well"), told)
+    poll(lambda: told().startswith("now: succeeded"), told)
     # The first point is a second older than the second.
     poll(lambda: browser.press(LEFT) or not told().startswith("now"), told)
-    assert ": ended well" in told()
+    assert ": succeeded" in told()
     browser.press(END)
     assert told().startswith("now")
 

@@ -42,14 +42,14 @@ ACTS: Final = {
     "corrupt": Act(
         "seven answers in ten are damaged PDFs",
         {"mix": {"png": 3, "corrupt-pdf": 7}},
-        ("Documents are not delivered",),
+        ("Some documents are not delivered",),
         "DocwardenCorruptionHigh",
         "pdf-startxref-wrong",
     ),
     "slow": Act(
         "every answer takes 0.6 s, and the objective is 0.5 s",
         {"latency": "600ms"},
-        ("Documents come slowly",),
+        ("Deliveries are slow",),
         "DocwardenUpstreamSlow",
         crowd=8,
     ),

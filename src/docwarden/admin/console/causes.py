@@ -34,8 +34,8 @@ def _upstream(snapshot: Snapshot) -> Iterator[Concern]:
     if recent.broken / attempts >= MANY_BROKEN:
         yield Concern(
             Level.WARN,
-            "The upstream fails",
-            f"{counted(recent.broken, attempts, 'attempts', recent)} brought no usable answer:"
+            "The upstream is failing",
+            f"{counted(recent.broken, attempts, 'attempts', recent)} got no usable answer:"
             f" {ranked(recent.broken_results)}",
             "DocwardenUpstreamDown",
         )
@@ -51,8 +51,8 @@ def _upstream(snapshot: Snapshot) -> Iterator[Concern]:
         yield Concern(
             Level.WARN,
             "The upstream sends damaged documents",
-            f"{counted(recent.damaged, attempts, 'attempts', recent)} brought something else than"
-            " an intact document.",
+            f"{counted(recent.damaged, attempts, 'attempts', recent)} returned something other"
+            " than an intact document.",
             "DocwardenCorruptionHigh",
         )
 
@@ -62,16 +62,16 @@ def _breaker(snapshot: Snapshot) -> Iterator[Concern]:
         yield Concern(
             Level.BAD,
             "Upstream circuit open",
-            "The upstream failed repeatedly and is not called; the next probe is in"
+            "The upstream failed repeatedly and is not contacted; the next probe is in"
             f" {snapshot.breaker_wait:.0f} s.",
             "DocwardenBreakerOpen",
         )
     elif snapshot.breaker is State.HALF_OPEN:
         yield Concern(
             Level.WARN,
-            "Upstream on probation",
-            "The circuit is half open: one request at a time finds out whether the upstream is"
-            " well again.",
+            "Upstream circuit half-open",
+            "The circuit breaker is half-open: one request at a time probes whether the upstream"
+            " has recovered.",
             "DocwardenBreakerOpen",
         )
 
@@ -83,8 +83,8 @@ def _shedding(snapshot: Snapshot) -> Iterator[Concern]:
         yield Concern(
             Level.WARN,
             "Shedding load",
-            f"{shed:,.0f} requests were refused in {span(recent)}; {snapshot.limit:.0f} may be in"
-            " flight.",
+            f"{shed:,.0f} requests were refused in {span(recent)}; the limit is"
+            f" {snapshot.limit:.0f} in flight.",
             "DocwardenShedding",
         )
 
@@ -95,27 +95,29 @@ def _machinery(snapshot: Snapshot) -> Iterator[Concern]:
     if store:
         yield Concern(
             Level.WARN,
-            "The store fails",
-            f"{store:,.0f} uses of the store failed; documents flow.",
+            "The store is failing",
+            f"{store:,.0f} store operations failed; documents are still delivered.",
             "DocwardenStoreUnreachable",
         )
     deep = grown.get("docwarden_deep_check_failures_total", 0.0)
     if deep:
         yield Concern(
             Level.WARN,
-            "Deep checks fail",
+            "Deep checks are failing",
             f"{deep:,.0f} documents made the deep checker crash, time out or run out of memory.",
             "DocwardenDeepCheckFailing",
         )
     dropped = grown.get("docwarden_log_lines_dropped_total", 0.0)
     if dropped:
         yield Concern(
-            Level.WARN, "Log lines are lost", f"{dropped:,.0f} lines found the log queue full."
+            Level.WARN,
+            "Log lines are lost",
+            f"{dropped:,.0f} lines were dropped because the log queue was full.",
         )
     if snapshot.stall >= LONG_STALL:
         yield Concern(
             Level.WARN,
             "The event loop stalls",
-            f"It stood still for {snapshot.stall:.2f} s within the last two minutes.",
+            f"It was blocked for {snapshot.stall:.2f} s within the last two minutes.",
             "DocwardenEventLoopStalled",
         )

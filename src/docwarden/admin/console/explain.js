@@ -3,7 +3,7 @@
 import { bytes, fill, milliseconds, put } from "./write.js";
 
 const $ = (id) => document.getElementById(id);
-const HEADINGS = ["Attempt", "Result", "Status", "Bytes", "Type", "Found", "Upstream", "Checks"];
+const HEADINGS = ["Attempt", "Result", "Status", "Bytes", "Type", "Findings", "Upstream", "Checks"];
 const ID = /^(0|[1-9][0-9]{0,18})$/;
 
 export function offerToExplain(offered) {
@@ -53,7 +53,7 @@ async function ask(event) {
     const answer = await fetch(`explain/${id}`, { method: "POST" });
     const told = await answer.json();
     if (answer.ok) show(told);
-    else say(`${told.title}: ${told.reason}. ${answer.headers.has("Retry-After") ? `Again in ${answer.headers.get("Retry-After")} s.` : ""}`, "bad");
+    else say(`${told.title}: ${told.reason}. ${answer.headers.has("Retry-After") ? `Try again in ${answer.headers.get("Retry-After")} s.` : ""}`, "bad");
   } catch {
     say("The gateway does not answer.", "bad");
   } finally {

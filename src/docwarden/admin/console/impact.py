@@ -45,8 +45,8 @@ def _life(snapshot: Snapshot) -> Iterator[Concern]:
     if snapshot.stuck:
         yield Concern(
             Level.BAD,
-            "Work is stuck",
-            f"A request is {snapshot.stuck:.1f} s past its bounds, so liveness fails.",
+            "A request is stuck",
+            f"A request is {snapshot.stuck:.1f} s past its time limits, so liveness fails.",
             "DocwardenDown",
         )
     match snapshot.phase:
@@ -56,11 +56,11 @@ def _life(snapshot: Snapshot) -> Iterator[Concern]:
             yield Concern(
                 Level.WARN,
                 "Draining",
-                "Shutting down: not ready, still serving while load balancers take note.",
+                "Shutting down: not ready, but serving until load balancers have noticed.",
             )
         case Phase.CLOSING:
             yield Concern(
-                Level.WARN, "Closing", "Shutting down: only requests in flight are finished."
+                Level.WARN, "Closing", "Shutting down: only finishing requests in flight."
             )
 
 
@@ -81,9 +81,9 @@ def _losses(snapshot: Snapshot) -> Iterator[Concern]:
             told += f": {numbers}."
     else:
         failing = snapshot.since(lambda grown: _told(grown.lost > 0, grown.good + grown.lost))
-        title = "Documents are not delivered"
+        title = "Some documents are not delivered"
         told = (
-            f"{numbers}{from_moment(failing)}: {percent(1 - share)} ended well, the objective is"
+            f"{numbers}{from_moment(failing)}: {percent(1 - share)} succeeded, the objective is"
             f" {OBJECTIVE * 100:g} %."
         )
     why = ranked(snapshot.reasons)
@@ -121,7 +121,7 @@ def _slowness(snapshot: Snapshot) -> Iterator[Concern]:
 
     yield Concern(
         level,
-        "Documents come slowly",
+        "Deliveries are slow",
         f"{counted(recent.slow, recent.delivered, 'deliveries', recent)} took longer than"
         f" {LATENCY_BOUND:g} s{from_moment(snapshot.since(slow))}: {percent(1 - share)} were in"
         f" time, the objective is {LATENCY_OBJECTIVE * 100:g} %.",

@@ -4,7 +4,7 @@ import { clock, fill, make, narrow, put, seconds } from "./write.js";
 
 const $ = (id) => document.getElementById(id);
 export const REFUSED = ["overloaded", "circuit_open"];
-const FAILURES = ["Ended", "Status", "Outcome", "Reason", "Attempts", "Took", "Document", "Request id"];
+const FAILURES = ["Ended", "Status", "Outcome", "Reason", "Attempts", "Duration", "Document", "Request id"];
 const SUCCESSES = FAILURES.map((heading) => (heading === "Reason" ? "Type" : heading));
 const few = () => (narrow.matches ? 4 : 12);
 const fewRefused = () => (narrow.matches ? 1 : 2);

@@ -11,7 +11,7 @@ const SILENCE = 5000;
 const AGAIN = 2000;
 
 const TONES = { good: "#1f9d61", warn: "#c98a06", bad: "#d5433b", unknown: "#78828e" };
-const BREAKER = { closed: "closed", open: "open", half_open: "half open" };
+const BREAKER = { closed: "closed", open: "open", half_open: "half-open" };
 const GOOD = ["delivered", "not_modified", "not_found"];
 // Not what was asked for, and not a failure to serve either.
 const AILING = [...REFUSED, "delivered_stale"];
@@ -50,7 +50,7 @@ const board = new Board($("charts"), [
   {
     title: "Requests", unit: "per second", least: 1, write: rate,
     series: [
-      { key: "good", label: "ended well", tone: "tone-good", kind: "area" },
+      { key: "good", label: "succeeded", tone: "tone-good", kind: "area" },
       { key: "refused", label: "refused", tone: "tone-warn", kind: "area" },
       { key: "failed", label: "failed", tone: "tone-bad", kind: "area" },
     ],
@@ -161,7 +161,7 @@ function showTiles() {
   const { short, long } = last;
   put($("tile-rate"), short.seconds ? rate(short.good + short.failed + short.refused) : "–");
   put($("tile-good"), percent(long.good_share));
-  put($("good-window"), `Ended well, last ${Math.max(1, Math.round(long.seconds))} s`);
+  put($("good-window"), `Success rate, last ${Math.max(1, Math.round(long.seconds))} s`);
   for (const name of ["p50", "p95", "p99"]) put($(`tile-${name}`), milliseconds(long[name]));
 }
 
@@ -272,7 +272,7 @@ function showSettings() {
       { text: each.origin },
       { text: each.about.replaceAll("`", "") },
     ],
-  })), ["Variable", "Value", "From", "What it does"]);
+  })), ["Variable", "Value", "Source", "Description"]);
 }
 $("changed-only").addEventListener("change", () => about && showSettings());
 
@@ -289,8 +289,8 @@ function showLink(state) {
 function lose() {
   if ($("link").dataset.state === "lost") return;
   showLink("lost");
-  const since = last ? ` The numbers below are those of ${clock(last.point.t)}.` : "";
-  put($("lost"), `The gateway does not answer.${since} Trying again.`);
+  const since = last ? ` The numbers below are from ${clock(last.point.t)}.` : "";
+  put($("lost"), `The gateway does not answer.${since} Retrying.`);
   $("lost").hidden = false;
   document.body.classList.add("old");
 }

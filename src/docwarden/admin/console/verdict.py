@@ -36,9 +36,9 @@ def judge(snapshot: Snapshot) -> Verdict:
 def _all_is_well(snapshot: Snapshot) -> str:
     recent = snapshot.recent
     if not recent.asked:
-        quiet = f" No document was asked for in {span(recent)}." if recent.at >= 1 else ""
+        quiet = f" No document was requested in {span(recent)}." if recent.at >= 1 else ""
         return f"Nothing is wrong.{quiet}"
     if not recent.lost:
-        return f"All {recent.asked:,.0f} requests in {span(recent)} ended well."
-    told = f"{counted(recent.good, recent.asked, 'requests', recent)} ended well."
+        return f"All {recent.asked:,.0f} requests in {span(recent)} succeeded."
+    told = f"{counted(recent.good, recent.asked, 'requests', recent)} succeeded."
     return f"{told} {ranked(snapshot.reasons)}".strip()

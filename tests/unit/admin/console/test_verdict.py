@@ -57,7 +57,7 @@ def verdict(
 def test_all_is_well_says_how_many_requests_that_rests_on():
     told = verdict(outcomes={"delivered": 1200.0})
     assert (told.level, told.title) == (Level.GOOD, "Serving")
-    assert told.concerns[0].text == "All 1,200 requests in the last minute ended well."
+    assert told.concerns[0].text == "All 1,200 requests in the last minute succeeded."
     assert "the last 7 s" in verdict(outcomes={"delivered": 1.0}, at=7.2).concerns[0].text
 
 
@@ -65,7 +65,7 @@ def test_one_failure_among_many_is_no_outage_and_not_hidden():
     told = verdict(outcomes={"delivered": 435.0, "timeout": 1.0}, reasons={"attempt-timeout": 1})
     assert told.level is Level.GOOD
     assert told.concerns[0].text == (
-        "435 of 436 requests in the last minute ended well. attempt-timeout x 1."
+        "435 of 436 requests in the last minute succeeded. attempt-timeout x 1."
     )
 
 
@@ -101,7 +101,7 @@ def test_outage_is_named_while_documents_of_the_minute_before_it_still_count():
 def test_few_failures_in_a_row_are_no_outage(stretch):
     outcomes = {"delivered": 800.0, "upstream_error": 40.0}
     assert verdict(outcomes=outcomes, since=lambda _: stretch).title == (
-        "Documents are not delivered"
+        "Some documents are not delivered"
     )
 
 
@@ -123,7 +123,7 @@ def test_level_follows_the_share_of_the_error_budget(outcomes, level):
 
 def test_share_is_rounded_down_so_that_nearly_all_is_not_all():
     told = verdict(outcomes={"delivered": 99_899.0, "timeout": 101.0})
-    assert "99.89 % ended well, the objective is 99.9 %" in told.concerns[0].text
+    assert "99.89 % succeeded, the objective is 99.9 %" in told.concerns[0].text
 
 
 @pytest.mark.parametrize(
@@ -140,27 +140,31 @@ def test_slow_documents_count_as_the_objective_has_them(delivery, level):
     told = verdict(outcomes={"delivered": sum(delivery)}, delivery=delivery, since=lambda _: HELD)
     assert told.level is level
     if level is not Level.GOOD:
-        assert told.title == "Documents come slowly"
+        assert told.title == "Deliveries are slow"
         assert "took longer than 0.5 s since 12:00:00 UTC" in told.concerns[0].text
 
 
 def test_silence_is_no_reason_for_concern():
-    assert verdict().concerns[0].text.startswith("Nothing is wrong. No document was asked for")
+    assert verdict().concerns[0].text.startswith("Nothing is wrong. No document was requested")
     assert verdict(at=0.0).concerns[0].text == "Nothing is wrong."
 
 
 @pytest.mark.parametrize(
     ("given", "level", "title"),
     [
-        ({"stuck": 3.0}, Level.BAD, "Work is stuck"),
+        ({"stuck": 3.0}, Level.BAD, "A request is stuck"),
         ({"phase": Phase.STARTING}, Level.WARN, "Starting"),
         ({"phase": Phase.DRAINING}, Level.WARN, "Draining"),
         ({"phase": Phase.CLOSING}, Level.WARN, "Closing"),
         ({"breaker": State.OPEN, "breaker_wait": 7.0}, Level.BAD, "Upstream circuit open"),
-        ({"breaker": State.HALF_OPEN}, Level.WARN, "Upstream on probation"),
+        ({"breaker": State.HALF_OPEN}, Level.WARN, "Upstream circuit half-open"),
         ({"outcomes": {"overloaded": 1.0}}, Level.WARN, "Shedding load"),
         ({"outcomes": {"timeout": 1.0}}, Level.WARN, "No documents delivered"),
-        ({"attempts": {"connection-lost": 2.0, "intact": 38.0}}, Level.WARN, "The upstream fails"),
+        (
+            {"attempts": {"connection-lost": 2.0, "intact": 38.0}},
+            Level.WARN,
+            "The upstream is failing",
+        ),
         (
             {"attempts": {"corrupt": 12.0, "intact": 28.0}},
             Level.WARN,
@@ -171,8 +175,8 @@ def test_silence_is_no_reason_for_concern():
             Level.WARN,
             "The upstream is slow",
         ),
-        ({"incidents": {INCIDENTS[0]: 1.0}}, Level.WARN, "The store fails"),
-        ({"incidents": {INCIDENTS[1]: 1.0}}, Level.WARN, "Deep checks fail"),
+        ({"incidents": {INCIDENTS[0]: 1.0}}, Level.WARN, "The store is failing"),
+        ({"incidents": {INCIDENTS[1]: 1.0}}, Level.WARN, "Deep checks are failing"),
         ({"incidents": {INCIDENTS[2]: 1.0}}, Level.WARN, "Log lines are lost"),
         ({"stall": 0.5}, Level.WARN, "The event loop stalls"),
     ],
@@ -212,6 +216,6 @@ def test_impact_comes_before_its_causes_and_gives_the_title():
 def test_failing_attempts_are_named_by_their_results():
     told = verdict(attempts={"connect-failed": 30.0, "connection-lost": 2.0, "intact": 8.0})
     assert (
-        "32 of 40 attempts in the last minute brought no usable answer:"
+        "32 of 40 attempts in the last minute got no usable answer:"
         " connect-failed x 30, connection-lost x 2."
     ) in told.concerns[0].text
