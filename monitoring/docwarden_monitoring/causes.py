@@ -29,10 +29,10 @@ MACHINERY: Final = (
         # The burn-rate page looks back two minutes and outlasts that; evaluations and the way to
         # Alertmanager take one more.
         outlast="4m",
-        summary="Holds back what {{ $labels.cause }} explains.",
+        summary="Inhibits the alerts that {{ $labels.cause }} explains.",
         description=(
-            "{{ $labels.cause }} pages, or did so until 4 minutes ago. Nobody is told of this: it"
-            " holds back burn-rate alerts on the same fault."
+            "{{ $labels.cause }} pages, or did within the last 4 minutes. This alert notifies"
+            " nobody: it inhibits burn-rate alerts on the same fault."
         ),
         panel="Alerts firing",
     ),
@@ -42,7 +42,7 @@ MACHINERY: Final = (
         expr="vector(1)",
         wait="0s",
         summary="Alerting works.",
-        description="Always fires. Whoever receives it raises the alarm when it stops coming.",
+        description="Always fires. Its receiver raises the alarm when it stops arriving.",
         panel="Alerts firing",
     ),
 )

@@ -101,11 +101,11 @@ OBJECTIVES: Final = (
         slo="documents",
         alert="DocwardenDocumentsBudgetBurn",
         title="documents delivered intact",
-        miss="brought no intact document",
+        miss="got no intact document",
         target=0.999,
         failed=f"sum {BY} (rate(docwarden_documents_total{{{_BAD}}}[$window]))",
         total=f"sum {BY} (rate(docwarden_documents_total{{{_COUNTED}}}[$window]))",
-        blame="Of the failures: "
+        blame="Failures by outcome: "
         + dominant("docwarden_documents_total", "outcome", _BAD_OUTCOME, most=3, window="short")
         + ".",
         panel="Failed share by outcome",
@@ -114,7 +114,7 @@ OBJECTIVES: Final = (
         slo="latency",
         alert="DocwardenLatencyBudgetBurn",
         title="deliveries under 500 ms",
-        miss="took longer",
+        miss="took longer than 500 ms",
         target=0.99,
         failed=(
             f"sum {BY} (rate({_SECONDS}_count{{{_DELIVERIES}}}[$window]))"
@@ -126,7 +126,7 @@ OBJECTIVES: Final = (
             "histogram_quantile(0.5, sum by (le)"
             f' (rate(docwarden_upstream_attempt_duration_seconds_bucket{{{JOB},namespace="%s",'
             'result="intact"}[${short}])))',
-            "The upstream's median answer takes {{ humanizeDuration $value }}.",
+            "The median attempt takes {{ humanizeDuration $value }}.",
         ),
         panel="Slow share of deliveries",
     ),

@@ -98,8 +98,8 @@ PAGES: Final = (
         outlast="1m",
         summary="No docwarden process can be scraped.",
         description=(
-            "Prometheus reaches none of the installation's targets, or no longer has any: clients"
-            " most likely get nothing."
+            "Prometheus cannot scrape any of the installation's targets, or no longer has any:"
+            " clients most likely get nothing."
         ),
         panel="Targets",
         explains=(
@@ -122,7 +122,7 @@ PAGES: Final = (
         summary="The upstream is down.",
         description=(
             "No process's circuit breaker has been closed for a minute: the upstream cannot be"
-            f" reached or answers errors, and documents are refused at once. {_FAILURES}"
+            f" reached or answers with errors, and documents are refused at once. {_FAILURES}"
         ),
         panel="Attempts by result",
         explains=(
@@ -145,10 +145,10 @@ PAGES: Final = (
         summary="The upstream is too slow.",
         description=(
             f"{{{{ $value | humanizePercentage }}}} of the attempts took longer than"
-            f" {LATENCY_BOUND} s or timed out. The upstream can be reached; it answers late, or"
+            f" {LATENCY_BOUND} s or timed out. The upstream can be reached, but answers late or"
             f" hangs. {_MEDIAN}"
         ),
-        panel="Time of one attempt",
+        panel="Attempt duration",
         explains=("DocwardenShedding", *_BURN_ALERTS, "DocwardenBreakerOpen"),
     ),
     Cause(
@@ -160,9 +160,9 @@ PAGES: Final = (
         ),
         wait="30s",
         outlast=_FLAPPING,
-        summary="The upstream sends so many corrupt documents that retries cannot make up for it.",
+        summary="The upstream sends more corrupt documents than retries can make up for.",
         description=(
-            "{{ $value | humanizePercentage }} of the documents that came in the last 5 minutes"
+            "{{ $value | humanizePercentage }} of the documents received in the last 5 minutes"
             f" were refused as not intact; {NORMAL_CORRUPTION:.0%} is normal. Commonest findings: "
             + dominant("docwarden_integrity_failures_total", "reason", 'reason!=""', most=2)
             + "."
@@ -181,7 +181,7 @@ PAGES: Final = (
             " too many requests in flight, or too little memory. "
             + measured(
                 f'sum(docwarden_concurrency_limit{{{JOB},namespace="%s"}})',
-                "The limit stands at {{ humanize $value }} requests in flight. ",
+                "The limit is {{ humanize $value }} requests in flight. ",
             )
             + _MEDIAN
         ),

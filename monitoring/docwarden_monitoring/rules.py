@@ -101,8 +101,8 @@ class RuleFile:
             rule["keep_firing_for"] = self._scale(burn.outlast)
         rule["annotations"] = {
             "summary": (
-                f"The error budget of {objective.title} burns at {burn.factor:g} times the speed"
-                " that is allowed."
+                f"The error budget of {objective.title} burns at {burn.factor:g} times the"
+                " allowed rate."
             ),
             "description": self._burn_description(objective, burn),
             **self._links(objective.alert, objective.panel),
@@ -111,9 +111,9 @@ class RuleFile:
 
     def _burn_description(self, objective: Objective, burn: Burn) -> str:
         text = (
-            f"{{{{ $value | humanizePercentage }}}} of the requests of {burn.long}"
-            f" {objective.miss}; the promise allows {objective.budget:.1%}. At"
-            f" {burn.factor:g} times that, the budget of {PERIOD} is gone in"
+            f"{{{{ $value | humanizePercentage }}}} of the requests in {burn.long}"
+            f" {objective.miss}; the objective allows {objective.budget:.1%}. At"
+            f" {burn.factor:g} times that, the budget for {PERIOD} is used up in"
             f" {read_duration(PERIOD) / read_duration('1h') / burn.factor:.0f} hours."
         )
         return f"{text} {self._scaled(objective.blame.replace('${short}', f'${{{burn.short}}}'))}"

@@ -41,7 +41,7 @@ def integrity() -> Row:
             ),
             Panel(
                 title="Refused documents by type and tier", unit="ops", stacked=True,
-                about="Tier 1 looks at the type, 2 at the structure, 3 parses.",
+                about="Tier 1 checks the type, tier 2 the structure, tier 3 parses.",
                 queries=(
                     Query(
                         rate("docwarden_integrity_failures_total", "media_type, tier"),
@@ -51,7 +51,7 @@ def integrity() -> Row:
             ),
             Panel(
                 title="Findings that were only observed", unit="ops", stacked=True,
-                about="Delivered all the same. A check that never shows up here can be enforced.",
+                about="Delivered anyway. A check that never shows up here can be enforced.",
                 queries=(
                     Query(
                         f"{rate('docwarden_integrity_observations_total', 'reason')} or vector(0)",
@@ -61,8 +61,8 @@ def integrity() -> Row:
             ),
             Panel(
                 title="Deep checks", unit="ops",
-                about="Checks that crashed, timed out or ran out of memory, starts of their"
-                " process, and documents refused as their check would have come too late.",
+                about="Checks that crashed, timed out or ran out of memory, restarts of their"
+                " workers, and documents refused because their check would have come too late.",
                 queries=(
                     Query(rate("docwarden_deep_check_failures_total", "kind"), "{{kind}}"),
                     Query(rate("docwarden_deep_check_restarts_total"), "restarts"),
@@ -70,9 +70,9 @@ def integrity() -> Row:
                 ),
             ),
             Panel(
-                title="Remembered verdicts", unit="ops",
+                title="Cached verdicts", unit="ops",
                 about="Documents with the same bytes as an earlier one, not checked again.",
-                queries=(Query(rate("docwarden_verdicts_recalled_total"), "remembered"),),
+                queries=(Query(rate("docwarden_verdicts_recalled_total"), "cached"),),
             ),
         ),
     )  # fmt: skip
@@ -89,7 +89,7 @@ def resilience() -> Row:
         (
             Panel(
                 title="Concurrency", unit="none",
-                about="Requests wait when as many are in flight as the adaptive limit allows.",
+                about="Requests wait when the adaptive limit is reached.",
                 queries=(
                     Query(level("docwarden_requests_in_flight"), "in flight"),
                     Query(level("docwarden_requests_waiting"), "waiting"),
@@ -98,18 +98,18 @@ def resilience() -> Row:
             ),
             Panel(
                 title="Retry budget", unit="none",
-                about="Transport retries that may start now. At 0, failures are passed on at once.",
+                about="Transport retries that may start now. At 0, failures are not retried.",
                 queries=(Query(f"min (docwarden_retry_budget_remaining{{{SELECTED}}})", "least"),),
             ),
             Panel(
                 title="Memory of documents in progress", unit="bytes",
                 about="Requests are refused when it reaches DOCWARDEN_MAX_BUFFERED_BYTES.",
                 queries=(
-                    Query(f"max (docwarden_buffered_bytes{{{SELECTED}}})", "fullest process"),
+                    Query(f"max (docwarden_buffered_bytes{{{SELECTED}}})", "maximum"),
                 ),
             ),
             Panel(
-                title="Hedged and shared", unit="ops",
+                title="Hedged and shared requests", unit="ops",
                 about="Second attempts started and won, and requests that shared another's fetch;"
                 " both are off by default.",
                 queries=(
@@ -122,12 +122,12 @@ def resilience() -> Row:
                 about="Looked up when a document cannot be fetched; off by default.",
                 queries=(
                     Query(rate("docwarden_store_lookups_total", "result"), "{{result}}"),
-                    Query(rate("docwarden_store_errors_total", "operation"), "no {{operation}}"),
+                    Query(rate("docwarden_store_errors_total", "operation"), "{{operation}} error"),
                 ),
             ),
             Panel(
                 title="Breaker openings", unit="none",
-                about="Times that a circuit breaker opened, in each step.",
+                about="How many times a circuit breaker opened, per step.",
                 queries=(
                     Query(
                         f"sum (increase(docwarden_breaker_openings_total{{{SELECTED}}}"
@@ -161,14 +161,14 @@ def processes() -> Row:
             ),
             Panel(
                 title="Event loop stalls", unit="s", width=6,
-                about="Longest time that the event loop was blocked within the last minute or two.",
+                about="Longest blocking of the event loop in the last one to two minutes.",
                 queries=(
                     Query(f"docwarden_event_loop_stall_seconds{{{SELECTED}}}", "{{instance}}"),
                 ),
                 steps=((STALL_SECONDS, RED),),
             ),
             Panel(
-                title="Descriptors used", unit="percentunit", width=6, most=1,
+                title="File descriptors used", unit="percentunit", width=6, most=1,
                 about="Share of the file descriptors that the process may open.",
                 queries=(
                     Query(
@@ -188,13 +188,13 @@ def processes() -> Row:
             ),
             Panel(
                 title="Log lines dropped", unit="ops", width=6,
-                about="Lost because the reader of the log is too slow.",
+                about="Dropped because whatever reads the log is too slow.",
                 queries=(Query(rate("docwarden_log_lines_dropped_total"), "dropped"),),
                 steps=((0.01, RED),),
             ),
             Panel(
                 title="Targets", unit="none", width=6,
-                about="Processes that Prometheus reaches, and those that are shutting down.",
+                about="Processes that Prometheus can scrape, and those that are shutting down.",
                 queries=(
                     Query(level("up"), "up"),
                     Query(level("docwarden_draining"), "draining"),
@@ -222,8 +222,8 @@ def logs() -> Row:
         (
             Panel(
                 title="Requests that failed", unit="none", kind="logs", width=24, height=10,
-                about="One line a request: status, document, outcome, reason, attempts, time, id."
-                " Set *Log stream* above to the labels that your collector gives the gateway.",
+                about="One line per request: status, document, outcome, reason, attempts, time, id."
+                " Set *Log stream* above to the labels that your collector adds.",
                 queries=(
                     Query(
                         explore.FAILED + ' | line_format "{{.message}} {{.request_id}}"',
@@ -233,8 +233,8 @@ def logs() -> Row:
             ),
             Panel(
                 title="Events", unit="none", kind="logs", width=24, height=8,
-                about="Changes of state with their cause and duration, starts, drains, lost"
-                " workers, defects: everything but requests.",
+                about="State changes with cause and duration, starts, drains, lost workers,"
+                " defects: everything but requests.",
                 queries=(
                     Query(
                         explore.EVENTS + ' | line_format "{{.event_name}} {{.message}}"', "events"

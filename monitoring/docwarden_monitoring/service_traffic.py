@@ -45,15 +45,15 @@ def promises() -> Row:
         panels += [
             Panel(
                 title=f"{each.title.capitalize()}, {PERIOD}",
-                about=f"{each.target:.1%} are promised.",
+                about=f"The objective is {each.target:.1%}.",
                 kind="stat", unit="percentunit", width=4, height=6, least=None, below=RED,
                 queries=(Query(f"1 - {RATIO}{PERIOD}{slo}", each.title),),
                 steps=((each.target, GREEN),),
             ),
             Panel(
-                title=f"Budget left: {each.title}",
-                about="Share of the failures that the promise allows and that are not used up."
-                " Below zero the promise is broken.",
+                title=f"Error budget left: {each.title}",
+                about="Share of the error budget that is not used up. Below zero the objective is"
+                " missed.",
                 kind="stat", unit="percentunit", width=4, height=6, least=None, below=RED,
                 queries=(Query(f"{BUDGET}{slo}", each.title),),
                 steps=((0, ORANGE), (0.25, YELLOW), (0.5, GREEN)),
@@ -90,7 +90,7 @@ def _firing() -> Panel:
 
     return Panel(
         title="Alerts firing", unit="none", kind="stat", width=4, height=5,
-        about="Pages and tickets that Prometheus fires now.",
+        about="Pages and tickets firing in Prometheus now.",
         queries=(Query(firing("critical"), "pages"), Query(firing("warning"), "tickets")),
         steps=((1, RED),),
     )  # fmt: skip
@@ -99,9 +99,9 @@ def _firing() -> Panel:
 def _available() -> Panel:
     return Panel(
         title="Available time", unit="percentunit", kind="stat", width=4, height=5,
-        about="Share of the time shown in which documents were delivered: an outage counts by its"
-        f" length, however few requests it met. Unavailable is when more than {FAST_SHARE:.2%} of"
-        " the requests of two minutes failed, or no process was up.",
+        about="Share of the selected time range in which documents were delivered: an outage counts"
+        f" by its length, however few requests it affected. Unavailable: more than {FAST_SHARE:.2%}"
+        " of the requests of two minutes failed, or no process was up.",
         least=None, below=RED,
         queries=(
             Query(f"1 - avg_over_time(({_UNAVAILABLE})[$__range:15s])", "{{namespace}}"),
@@ -114,8 +114,8 @@ def _over_time() -> Panel:
     return Panel(
         title="Documents delivered, over time", unit="percentunit", kind="state-timeline",
         width=16, height=5, least=None, below=RED,
-        about="Share of the requests of two minutes that brought an intact document. The normal"
-        f" {NORMAL_CORRUPTION:.0%} of corrupt answers costs 0.01 %, which is green.",
+        about="Share of the requests of two minutes that got an intact document. The normal"
+        f" {NORMAL_CORRUPTION:.0%} of corrupt responses costs 0.01 %, which is green.",
         queries=(Query(f"({_NONE_UP}) or 1 - {_FAILING}", "{{namespace}}"),),
         steps=((0.5, ORANGE), (0.9, YELLOW), (1 - FAST_SHARE, GREEN)),
         logs=explore.FAILED,
@@ -139,14 +139,14 @@ def requests() -> Row:
             ),
             Panel(
                 title="Failed share by outcome", unit="percentunit", stacked=True,
-                about="Which failures use up the budget. The line is what is promised.",
+                about="Which failures use up the error budget. The line is the objective.",
                 logs=explore.BY_OUTCOME,
                 queries=(Query(f"{bad} / on () group_left () {counted}", "{{outcome}}"),),
                 steps=((OBJECTIVES[0].budget, RED),),
             ),
             Panel(
-                title="Answers by status", unit="reqps", stacked=True,
-                about="Every answer of the public listener, health checks included.",
+                title="Responses by status", unit="reqps", stacked=True,
+                about="Every response of the public listener, including health checks.",
                 logs=explore.BY_STATUS,
                 queries=(
                     Query(
@@ -157,7 +157,7 @@ def requests() -> Row:
             ),
             Panel(
                 title="Time to deliver", unit="s",
-                about="From a request's last header to the end of its answer, deliveries only.",
+                about="From a request's last header to the end of its response, deliveries only.",
                 logs=explore.SLOW,
                 queries=tuple(
                     Query(quantile(share, _DURATION, _DELIVERIES), label)
@@ -167,7 +167,7 @@ def requests() -> Row:
             ),
             Panel(
                 title="Time to deliver, distribution", unit="s", kind="heatmap", least=None,
-                about="Deliveries a second in each bucket.",
+                about="Deliveries per second in each bucket.",
                 queries=(
                     Query(
                         f"sum by (le) (rate({_DURATION}_bucket{{{_DELIVERIES}}}"
@@ -210,9 +210,9 @@ def upstream() -> Row:
                 queries=(Query(rate(_ATTEMPTS, "result"), "{{result}}"),),
             ),
             Panel(
-                title="Time of one attempt", unit="s",
-                about="Verification included. Attempts that time out are counted with the others"
-                " that were answered: the difference tells a slow upstream from one that hangs.",
+                title="Attempt duration", unit="s",
+                about="Including verification. Attempts that time out are counted with those that"
+                " were answered: the difference tells a slow upstream from one that hangs.",
                 logs=explore.SLOW,
                 queries=tuple(
                     Query(quantile(share, _ATTEMPT_SECONDS, f"{SELECTED},{results}"), label)
@@ -226,7 +226,7 @@ def upstream() -> Row:
             ),
             Panel(
                 title="Attempts per document", unit="none", least=1,
-                about="1.11 at 10 % corruption; six at most.",
+                about="1.11 at 10 % corruption; at most six.",
                 queries=(
                     Query(
                         f"{rate(_ATTEMPTS)} / {rate('docwarden_documents_total', more=_COUNTED)}",
@@ -237,7 +237,7 @@ def upstream() -> Row:
             ),
             Panel(
                 title="Connections to the upstream", unit="none", stacked=True,
-                about="All of them busy means that requests wait for a connection.",
+                about="When all are busy, requests wait for a connection.",
                 queries=(
                     Query(
                         level("docwarden_upstream_connections", "state"), "{{state}}"
@@ -252,7 +252,7 @@ def upstream() -> Row:
             ),
             Panel(
                 title="Circuit breakers", unit="none", stacked=True,
-                about="Processes by the state of their breaker. Open: no requests go upstream.",
+                about="Processes by the state of their breaker. Open: nothing is sent upstream.",
                 queries=(
                     Query(level("docwarden_breaker_state", "state"), "{{state}}"),
                 ),

@@ -21,9 +21,9 @@ TICKETS: Final = (
         severity="warning",
         expr=f"{corrupt_share('30m')} > {CORRUPTION_TICKET} and {enough_answers('30m')}",
         wait="15m",
-        summary="The upstream sends more corrupt documents than it used to.",
+        summary="The upstream sends more corrupt documents than usual.",
         description=(
-            "{{ $value | humanizePercentage }} of the documents that came in the last 30 minutes"
+            "{{ $value | humanizePercentage }} of the documents received in the last 30 minutes"
             f" were refused as not intact; {NORMAL_CORRUPTION:.0%} is normal. Retries still hide"
             " most of it."
         ),
@@ -37,7 +37,7 @@ TICKETS: Final = (
         summary="A process's circuit breaker is open.",
         description=(
             "The circuit breaker of {{ $labels.instance }} has not been closed for 5 minutes. If"
-            " others are closed, the fault lies between this process and the upstream."
+            " those of others are closed, the fault lies between this process and the upstream."
         ),
         panel="Circuit breakers",
     ),
@@ -47,7 +47,7 @@ TICKETS: Final = (
         expr=f"up{{{JOB}}} == 0",
         wait="5m",
         summary="A docwarden process cannot be scraped.",
-        description="{{ $labels.instance }} has not answered Prometheus for 5 minutes.",
+        description="Prometheus has not been able to scrape {{ $labels.instance }} for 5 minutes.",
         panel="Targets",
     ),
     Cause(
@@ -55,9 +55,9 @@ TICKETS: Final = (
         severity="warning",
         expr=f"{_TRAFFIC})) == 0 and {_TRAFFIC} offset ${{1d}})) > 0",
         wait="15m",
-        summary="docwarden gets no requests.",
+        summary="docwarden receives no requests.",
         description=(
-            "No document has been asked for in half an hour, though some were at this time"
+            "No document has been requested for half an hour, though some were at this time"
             " yesterday: routing or DNS in front of docwarden may be broken."
         ),
         panel="Documents by outcome",
@@ -70,10 +70,10 @@ TICKETS: Final = (
             f'sum {BY} (rate(docwarden_store_errors_total{{{JOB},operation!="busy"}}[${{5m}}])) > 0'
         ),
         wait="10m",
-        summary="The store of last verified copies fails.",
+        summary="The store of last verified copies is failing.",
         description=(
-            "Uses of the store have been failing for 10 minutes. Documents are still delivered,"
-            " but nothing would stand in for the upstream if it failed now."
+            "Store operations have been failing for 10 minutes. Documents are still delivered,"
+            " but there would be no stale copies if the upstream failed now."
         ),
         panel="Last verified copies",
     ),
@@ -88,7 +88,7 @@ TICKETS: Final = (
         wait="0s",
         summary="Deep checks of documents crash or exceed their limits.",
         description=(
-            "{{ $value | humanize }} deep checks ended in {{ $labels.kind }} within 15 minutes."
+            "{{ $value | humanize }} deep checks ended with {{ $labels.kind }} within 15 minutes."
             " Each counts as a corrupt document."
         ),
         panel="Deep checks",
@@ -101,8 +101,8 @@ TICKETS: Final = (
         summary="The event loop of a docwarden process stalls repeatedly.",
         description=(
             "The event loop of {{ $labels.instance }} was blocked for"
-            " {{ $value | humanizeDuration }}, and has done so in each of the last 5 minutes."
-            " Every request on it waited that long."
+            " {{ $value | humanizeDuration }}, and was blocked in each of the last 5 minutes."
+            " Every request of that process waited that long."
         ),
         panel="Event loop stalls",
     ),
@@ -117,7 +117,7 @@ TICKETS: Final = (
         summary="More than one build of docwarden is running.",
         description=(
             "{{ $value | humanize }} builds have been running side by side for an hour: a rollout"
-            " is stuck half-way."
+            " is stuck."
         ),
         panel="Builds",
     ),

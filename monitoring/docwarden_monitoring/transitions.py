@@ -63,7 +63,7 @@ TRANSITIONS: Final = (
             "sum by (instance) (rate(docwarden_store_errors_total"
             f'{{{SELECTED},operation!="busy"}}[2m])) > 0'
         ),
-        title="{{instance}}: the store fails",
+        title="{{instance}}: the store is failing",
     ),
     Transition(
         name="Deep checker replaced",
@@ -72,7 +72,7 @@ TRANSITIONS: Final = (
             "sum by (instance, kind)"
             f" (increase(docwarden_deep_check_failures_total{{{SELECTED}}}[1m])) > 0"
         ),
-        title="{{instance}}: deep check ended in {{kind}}",
+        title="{{instance}}: deep check ended with {{kind}}",
     ),
     Transition(
         name="Process started",

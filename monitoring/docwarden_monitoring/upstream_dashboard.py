@@ -34,8 +34,8 @@ def _summary() -> Row:
         (
             Panel(
                 title="Available time", unit="percentunit", kind="stat", width=6, height=5,
-                about="Share of the time shown in which at least one gateway's circuit breaker was"
-                " closed. An outage counts by its length: while it lasts, few requests are sent.",
+                about="Share of the selected time range in which at least one gateway's circuit"
+                " breaker was closed. An outage counts by its length: few requests are sent then.",
                 least=None, below=RED,
                 queries=(
                     Query(
@@ -49,7 +49,7 @@ def _summary() -> Row:
             Panel(
                 title="Requests answered", unit="percentunit", kind="stat", width=6, height=5,
                 about="Share of the requests sent that were answered with a document or with 404,"
-                " over the time shown.",
+                " in the selected time range.",
                 least=None, below=RED,
                 queries=(
                     Query(f"1 - {_over_range(_BROKEN)} / {_over_range(theirs)}", "answered"),
@@ -58,7 +58,7 @@ def _summary() -> Row:
             ),
             Panel(
                 title="Documents intact", unit="percentunit", kind="stat", width=6, height=5,
-                about="Share of the documents sent that were intact, over the time shown."
+                about="Share of the documents sent that were intact, in the selected time range."
                 f" {1 - NORMAL_CORRUPTION:.0%} is normal.",
                 least=None, below=RED,
                 queries=(
@@ -69,7 +69,7 @@ def _summary() -> Row:
             Panel(
                 title="Gateways with an open breaker", unit="none", kind="stat", width=6,
                 height=5,
-                about="Each sends a single probe, after half a minute at first, later after up to"
+                about="Each sends a single probe, at first after half a minute, later after up to"
                 " five minutes.",
                 queries=(
                     Query(
@@ -109,9 +109,9 @@ def _availability() -> Row:
                 steps=((0.01, YELLOW), (0.85, RED)),
             ),
             Panel(
-                title="Time to answer", unit="s", width=12,
-                about="Connection, answer and verification. Verification takes well below 1 ms for"
-                " most documents.",
+                title="Response time", unit="s", width=12,
+                about="Connection, response and verification. Verification takes well below 1 ms"
+                " for most documents.",
                 queries=tuple(
                     Query(quantile(share, _SECONDS, f"{SELECTED},{_ANSWERED}"), label)
                     for share, label in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %"))
@@ -119,8 +119,8 @@ def _availability() -> Row:
                 steps=((0.5, YELLOW),),
             ),
             Panel(
-                title="Time to answer, distribution", unit="s", kind="heatmap", width=12,
-                least=None, about="Requests a second in each bucket.",
+                title="Response time, distribution", unit="s", kind="heatmap", width=12,
+                least=None, about="Requests per second in each bucket.",
                 queries=(
                     Query(
                         f"sum by (le) (rate({_SECONDS}_bucket{{{SELECTED}}}[$__rate_interval]))",
@@ -149,7 +149,7 @@ def _integrity() -> Row:
             ),
             Panel(
                 title="Corrupt documents by type", unit="ops", stacked=True, width=8,
-                about="By the type of their bytes.",
+                about="By the media type detected from the bytes.",
                 queries=(
                     Query(
                         rate("docwarden_integrity_failures_total", "media_type"), "{{media_type}}"
@@ -177,7 +177,7 @@ def _load() -> Row:
                 about="The difference is retries and hedges.",
                 queries=(
                     Query(rate(_ATTEMPTS), "requests to you"),
-                    Query(rate("docwarden_documents_total"), "requests of clients"),
+                    Query(rate("docwarden_documents_total"), "requests from clients"),
                 ),
             ),
             Panel(

@@ -161,10 +161,11 @@ def test_a_page_says_how_much_failed_and_what(tmp_path: Path, generated: dict[st
                         },
                         "exp_annotations": {
                             "summary": "The error budget of documents delivered intact burns at"
-                            " 14.4 times the speed that is allowed.",
-                            "description": "5% of the requests of 1h brought no intact document;"
-                            " the promise allows 0.1%. At 14.4 times that, the budget of 30d is"
-                            " gone in 50 hours. Of the failures: circuit_open 60%, timeout 40%.",
+                            " 14.4 times the allowed rate.",
+                            "description": "5% of the requests in 1h got no intact document;"
+                            " the objective allows 0.1%. At 14.4 times that, the budget for 30d"
+                            " is used up in 50 hours. Failures by outcome: circuit_open 60%,"
+                            " timeout 40%.",
                             "runbook_url": "https://docwarden.example/runbooks/"
                             "DocwardenDocumentsBudgetBurn.html",
                             "dashboard_url": "https://grafana.example/d/docwarden-service"
