@@ -11,7 +11,7 @@ from reference_pages.markdown import page, table
 
 _INTRODUCTION: Final = """\
 `docwarden COMMAND`, or `python -m docwarden COMMAND`; from a clone, `.venv/bin/docwarden COMMAND`.
-`--help` prints what stands here, `--version` the version. Wrong usage exits with status 2."""
+`--help` prints the same help, `--version` the version. Wrong usage exits with status 2."""
 
 # Some help texts name the default themselves, which has a column here.
 _DEFAULT: Final = re.compile(r"\s*\(default:? (.*)\)")

@@ -9,11 +9,10 @@ from reference_pages.markdown import codes, page, table
 
 _INTRODUCTION: Final = """\
 The operator listener's `/metrics` serves the Prometheus text format, or OpenMetrics to clients that
-accept it. Labels have few possible values: none holds an id, a path or the text of an exception."""
+accept it. Labels have few possible values: none contains an id, a path or an exception text."""
 
 _PROCESS: Final = """\
-`process_*` (CPU seconds, memory, open descriptors, start time) come from `prometheus_client` beside
-these."""
+`process_*` (CPU seconds, memory, open descriptors, start time) come from `prometheus_client`."""
 
 _BUCKETS: Final = f"""\
 ## Buckets of the histograms

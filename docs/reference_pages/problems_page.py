@@ -12,18 +12,18 @@ _ALLOWANCES: Final = MappingProxyType(
     {Retry.NEVER: "no", Retry.TRANSPORT: "transport", Retry.CORRUPTION: "corruption"}
 )
 _INTRODUCTION: Final = """\
-Whatever is not a document is answered as `application/problem+json` (RFC 9457). `type` is
-`urn:docwarden:problem:` and a slug of this page; `reason` is finer: the cause of the last attempt,
-a [specific reason](#specific-reasons), or what an [integrity check](integrity-checks.md) found.
-Nothing in a problem comes from the upstream.
+Every response that is not a document is `application/problem+json` (RFC 9457). `type` is
+`urn:docwarden:problem:` and a slug from this page; `reason` is more specific: the cause of the last
+attempt, a [specific reason](#specific-reasons), or the finding of an
+[integrity check](integrity-checks.md). Nothing in a problem comes from the upstream.
 [Find out why a document was refused](../how-to/debug-a-refusal.md) shows how to read one."""
 
 _CAUSES: Final = f"""\
 ## Every cause
 
-*Retry* is the allowance that another attempt is taken from. *Trips* says whether an attempt counts
-against the upstream in the circuit breaker. *Stale* says whether a last verified copy may stand in,
-where `{PREFIX}STALE_IF_ERROR` keeps them. `Retry-After` is jittered."""
+*Retry* names the retry budget used for another attempt. *Trips* says whether an attempt counts
+as a failure for the circuit breaker. *Stale* says whether a last verified copy may be delivered
+instead, if `{PREFIX}STALE_IF_ERROR` is set. `Retry-After` is jittered."""
 
 _REASONS: Final = """\
 ## Specific reasons
@@ -31,8 +31,8 @@ _REASONS: Final = """\
 Some failures have a reason more specific than their cause. The cause still decides what follows."""
 
 _STATUSES: Final = f"""\
-For a status that the upstream answered, the reason is `{Cause.STATUS}-` and that status. 408, 425,
-429 and 5xx are tried again, others are final."""
+For an error status from the upstream, the reason is `{Cause.STATUS}-` and that status. 408, 425,
+429 and 5xx are retried, others are final."""
 
 
 def problems_page() -> str:

@@ -16,18 +16,18 @@ _BOUNDS: Final = re.compile(r"at least (\S+) and at most (\S+)")
 # Free text: the parser takes everything, and what it means is checked elsewhere or not at all.
 _FREE_TEXT: Final = MappingProxyType(
     {
-        "admin_hosts": "names with commas between",
+        "admin_hosts": "comma-separated names",
         "integrity_checks": "`check=mode` pairs, see [the checks](integrity-checks.md)",
         "revision": "any text",
     }
 )
 _INTRODUCTION: Final = f"""\
-Every setting is an environment variable; what is not set has its default. `docwarden config` shows
-the effective values and where each came from. A value that cannot be used, and a `{PREFIX}`
-variable that does not exist, stop the start with exit status 2 and one line that names it.
+Every setting is an environment variable; unset ones have their default. `docwarden config` shows
+the effective values and their source. With an invalid value or an unknown `{PREFIX}` variable the
+gateway exits with status 2 and one line per problem.
 
 Durations read `250ms`, `10s`, `5m`, `1h`, `7d`; sizes `4096`, `64KiB`, `32MiB`, `1GiB`.
-[Configure the gateway](../how-to/configure.md) shows which settings to think about first."""
+[Configure the gateway](../how-to/configure.md) says which settings to consider first."""
 
 
 def settings_page() -> str:

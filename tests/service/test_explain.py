@@ -181,7 +181,7 @@ async def test_last_body_is_saved_for_its_owner_and_replaces_nothing_unasked(
     asked = len(upstream.requests)
     refused = await explain(f"{upstream.url}/{{id}}", "--save", target)
     assert (refused.status, refused.out) == (USAGE, "")
-    assert refused.err.endswith("it exists; --force would replace it\n")
+    assert refused.err.endswith("it exists; use --force to overwrite it\n")
     assert len(upstream.requests) == asked
     assert target.read_bytes() == b"mine"
 
@@ -197,7 +197,7 @@ async def test_refused_body_is_saved_and_where_none_came_no_file_is_made(tmp_pat
     assert b"<html" in (tmp_path / "page").read_bytes().lower()
     without = await explain(f"{simulator.url}/fault/reset/{{id}}", "--save", tmp_path / "none")
     assert without.status == REFUSED
-    assert without.err.endswith("no body came\n")
+    assert without.err.endswith("no body was received\n")
     assert not (tmp_path / "none").exists()
 
 

@@ -543,7 +543,7 @@ async def test_process_that_does_not_trace_has_nothing_of_opentelemetry_in_it(
     ("variables", "missing", "says"),
     [
         ({}, True, "pip install 'docwarden[tracing]'"),
-        ({"OTEL_TRACES_EXPORTER": "zipkin"}, False, "OTEL_TRACES_EXPORTER is not usable"),
+        ({"OTEL_TRACES_EXPORTER": "zipkin"}, False, "OTEL_TRACES_EXPORTER is invalid"),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, False, "http/protobuf"),
         ({"OTEL_BSP_MAX_QUEUE_SIZE": "1"}, False, "max_export_batch_size"),
     ],

@@ -9,7 +9,7 @@ from docwarden.cli import main as command_line
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell to write for")
+    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell to complete for")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every setting; return 2 when one is wrong."""
+    """Print every setting; return 2 if one is invalid."""
     try:
         rows = describe(load())
     except SettingError as error:

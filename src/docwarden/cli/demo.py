@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--simulator-control", metavar="HOST:PORT", default="127.0.0.1:3001",
-        help="where the simulator takes orders",
+        help="control endpoint of the simulator",
     )  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def _say_what_to_try(settings: Settings, app: App, control: str) -> None:
         ("documents", f"{public}/529852"),
         ("console", f"{admin}/   (metrics at {admin}/metrics)"),
         ("upstream", f"{settings.upstream_url}: half PNG, 40 % PDF, 10 % corrupt PDF"),
-        ("faults", f"{control}/   (what the upstream does wrong: shown, and changed by PUT)"),
+        ("faults", f"{control}/   (GET shows what the upstream does wrong, PUT changes it)"),
     )
     tries = (
         ("get one", f"curl --head {public}/529852"),

@@ -20,17 +20,17 @@ WOULD_DELIVER, WOULD_REFUSE = 0, 1
 """Exit statuses; 2 is wrong usage."""
 
 _GATEWAY: Final = re.compile(r"https?://[^/?#@\s]+/?")
-NOT_AN_ID: Final = "is no document id: 1 to 19 decimal digits without leading zeros"
+NOT_AN_ID: Final = "is not a document id: 1 to 19 decimal digits without leading zeros"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options; everything else is a DOCWARDEN_ variable."""
     parser.description = (
-        "Fetch and verify a document as the gateway does, and tell what each attempt brought."
+        "Fetch and verify a document as the gateway does, and show the result of each attempt."
         " Needs no running gateway, and delivers nothing; --gateway asks one that runs."
     )
     parser.epilog = (
-        "Exit status: 0 a client would get the document, 1 it would not, 2 wrong usage, or an"
+        "Exit status: 0 a client would get the document, 1 it would not, 2 wrong usage or an"
         " output that cannot be written."
     )
     parser.add_argument("document_id", metavar="ID", type=_document_id, help="decimal digits")
@@ -38,13 +38,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--upstream-url", metavar="URL", help="overrides DOCWARDEN_UPSTREAM_URL")
     where.add_argument(
         "--gateway", metavar="URL", type=_gateway,
-        help="ask the gateway whose operator listener this is, such as http://127.0.0.1:8081",
+        help="ask the gateway with this operator listener, such as http://127.0.0.1:8081",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "--save", type=Path, metavar="FILE", help="keep the bytes of the last body that came"
-    )
-    parser.add_argument("--force", action="store_true", help="let --save replace a file")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="save the last body received")
+    parser.add_argument("--force", action="store_true", help="let --save overwrite a file")
 
 
 def _document_id(text: str) -> str:
@@ -142,9 +140,9 @@ def _unfit(target: Path, *, force: bool) -> str | None:
         if not target.parent.is_dir():
             return "its folder does not exist"
         if target.is_symlink() or (target.exists() and not target.is_file()):
-            return "it is no regular file"
+            return "it is not a regular file"
         if target.exists() and not force:
-            return "it exists; --force would replace it"
+            return "it exists; use --force to overwrite it"
     except (OSError, ValueError) as error:
         return str(error)
     return None
@@ -157,7 +155,7 @@ def _save(target: Path, body: bytes | bytearray | None, *, force: bool) -> None:
         OSError: it cannot be written, or has come to exist meanwhile.
     """
     if body is None:
-        complain(f"nothing to save to {str(target)!r}: no body came")
+        complain(f"nothing to save to {str(target)!r}: no body was received")
         return
     with tempfile.TemporaryDirectory(prefix=".docwarden-", dir=target.parent) as folder:
         written = Path(folder, "body")

@@ -22,7 +22,7 @@ DEFAULT_TIER: Final = 3
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.description = "Verify files as the gateway verifies what it fetches."
+    parser.description = "Verify files as the gateway verifies documents."
     parser.epilog = (
         "Exit status: 0 all intact, 1 some not, 2 wrong usage, an unreadable file, or an output"
         " that cannot be written."
@@ -31,28 +31,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="a file or a pipe, a folder to walk, or - for standard input",
+        help="a file or a pipe, a folder to search, or - for standard input",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.add_argument(
         "--tier",
         type=int,
         choices=range(1, TOP_TIER + 1),
         default=DEFAULT_TIER,
-        help="the highest tier of checks that runs (default %(default)s)",
+        help="the highest tier of checks to run (default %(default)s)",
     )
     parser.add_argument(
         "--checks",
         default="",
         metavar="CHECK=MODE,...",
-        help="what failed checks lead to, like trailing-bytes=enforce",
+        help="modes of checks, such as trailing-bytes=enforce",
     )
     parser.add_argument(
         "--max-bytes",
         type=_cap,
         default=MAX_BYTES,
         metavar="N",
-        help="a larger file counts as broken, unread (default %(default)s)",
+        help="a larger file counts as broken and is not read (default %(default)s)",
     )
 
 

@@ -94,7 +94,7 @@ def _walk(folder: str, report: Report) -> Iterator[str]:
 def _dangling(path: str) -> str:
     """Return where a link leads that leads nowhere, else nothing."""
     if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114 - as above
-        return f"a link to {os.readlink(path)}, which is not there"  # noqa: PTH115 - as above
+        return f"a link to {os.readlink(path)}, which does not exist"  # noqa: PTH115 - as above
     return ""
 
 

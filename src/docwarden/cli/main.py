@@ -35,12 +35,12 @@ COMMANDS: Final = {
     ),
     "explain": (
         "docwarden.cli.explain",
-        "tell what the gateway makes of one document, attempt by attempt",
+        "show what the gateway does with one document, attempt by attempt",
         "docwarden explain 529852 --upstream-url 'http://documents.internal:3000/{id}'",
     ),
     "probe": (
         "docwarden.cli.probe",
-        "ask a running gateway for its health",
+        "check the health of a running gateway",
         "docwarden probe ready --timeout 1",
     ),
     "config": (
@@ -50,7 +50,7 @@ COMMANDS: Final = {
     ),
     "completion": (
         "docwarden.cli.completion",
-        "print a script that completes commands and options in a shell",
+        "print a shell completion script for commands and options",
         'eval "$(docwarden completion bash)"',
     ),
 }
@@ -112,8 +112,8 @@ def build_parser(configured: Iterable[str] = ()) -> argparse.ArgumentParser:
     """Return the parser of all commands, with the options of those that are `configured`."""
     parser = argparse.ArgumentParser(
         prog="docwarden",
-        description="A document gateway: what it delivers is intact.",
-        epilog="`docwarden COMMAND --help` tells its options and an example.",
+        description="A document gateway that delivers only intact documents.",
+        epilog="`docwarden COMMAND --help` shows the options and an example.",
     )
     parser.add_argument("--version", action="version", version=f"docwarden {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command")

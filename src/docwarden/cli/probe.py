@@ -20,10 +20,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         choices=tuple(_PATHS),
         default="ready",
-        help="what to ask for: ready (default)",
+        help="what to check: ready (default)",
     )
     parser.add_argument(
-        "--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="longest wait (default: 2)"
+        "--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="timeout (default: 2)"
     )
 
 

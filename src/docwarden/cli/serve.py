@@ -17,7 +17,7 @@ from docwarden.settings.settings import Settings
 from docwarden.telemetry.logs import Log, open_log
 
 # A log to its descriptor would be written to the first connection.
-NO_OUTPUT: Final = "standard output is closed, where log events go; /dev/null would do"
+NO_OUTPUT: Final = "standard output is closed, but log events go there; redirect it to /dev/null"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def overrides(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until a signal; return 0, 1 when requests had to be cut off, 2 for a wrong setting."""
+    """Serve until a signal; return 0, 1 if requests had to be cut off, 2 for an invalid setting."""
     try:
         settings = load(overrides(arguments))
     except SettingError as error:

@@ -28,13 +28,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--listen",
         metavar="HOST:PORT",
         default="127.0.0.1:3000",
-        help="where to serve documents; port 0 takes a free one (default: %(default)s)",
+        help="where to serve documents; port 0 picks a free port (default: %(default)s)",
     )
     add(
         "--control",
         metavar="HOST:PORT",
         default="127.0.0.1:3001",
-        help="where to show the state and take changes, or 'off' (default: %(default)s)",
+        help="where to show and change the state, or 'off' (default: %(default)s)",
     )
     add("--seed", type=int, default=0, help="the same seed gives the same answers (default: 0)")
     add(
@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[=PARAMETER][:SHARE]",
         action="append",
         default=[],
-        help="spoil this share of the answers (may be given again): " + ", ".join(FAULTS),
+        help="inject this fault into a share of the answers (repeatable): " + ", ".join(FAULTS),
     )
     add(
         "--latency",
@@ -59,18 +59,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--accept-delay",
         default="0s",
         metavar="DURATION",
-        help="leave new connections alone for so long",
+        help="wait this long before serving a new connection",
     )
-    add("--documents", type=Path, metavar="DIR", help="serve the files of this folder")
+    add("--documents", type=Path, metavar="DIR", help="serve the files in this folder")
     add("--size", metavar="BYTES", help="make PNG and PDF documents of this size, such as 1MiB")
-    add("--distinct", action="store_true", help="give every answer bytes of its own")
+    add("--distinct", action="store_true", help="make every answer different")
     add("--verbose", action="store_true", help="write a line for each request to stderr")
     # `demo` has the two flags for addresses under longer names, which the advice has to give.
     add("--flag-prefix", default="", help=argparse.SUPPRESS)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until SIGTERM (returns 0) or Ctrl-C (130); 2 when it cannot start as asked."""
+    """Serve until SIGTERM (return 0) or Ctrl-C (130); return 2 if it cannot start."""
     try:
         simulator = Simulator(_configuration(arguments))
     except (ValueError, OSError) as problem:

@@ -30,7 +30,7 @@ class Transitions:
             self._log.event(
                 "error",
                 "breaker.opened",
-                f"the upstream is not asked for {lasts}: {change.cause}",
+                f"no requests go upstream for {lasts}: {change.cause}",
                 cause=change.cause,
                 duration_s=seconds,
                 openings_in_a_row=change.openings,
@@ -85,7 +85,7 @@ class Transitions:
             self._log.event(
                 "warning",
                 "store.lost",
-                f"the store of copies does not answer: {change.cause}",
+                f"the store of copies fails: {change.cause}",
                 cause=change.cause,
                 duration_s=seconds,
             )

@@ -15,21 +15,21 @@ _DOCUMENT_CAUSES: Final = tuple(
 )
 _HEADERS: Final = {
     "ETag": "Strong entity tag of the bytes.",
-    "Content-Disposition": "inline, with a file name of id and type.",
-    "Server-Timing": "Milliseconds spent in the upstream and in verification.",
-    "X-Request-ID": "The request's id: the client's own if it was sane.",
+    "Content-Disposition": "inline, with a file name made of id and type.",
+    "Server-Timing": "Milliseconds spent waiting for the upstream and on verification.",
+    "X-Request-ID": "The request id: the client's own if it was well-formed.",
     "X-Content-Type-Options": "nosniff",
 }
 _RETRY_AFTER: Final = {
-    "description": "Seconds after which to ask again, with jitter.",
+    "description": "Seconds after which to retry, with jitter.",
     "schema": {"type": "integer", "minimum": 1},
 }
 _BUSY: Final = 503
 _REQUEST_HEADERS: Final = {
     "If-None-Match": "Entity tags that the client holds; 304 if the document is one of them.",
-    "If-Match": "Entity tags of which the document has to be one; else 412.",
+    "If-Match": "Entity tags; 412 unless the document has one of them.",
     "Range": "One range of bytes, such as bytes=0-1023.",
-    "If-Range": "The entity tag for which Range holds; for any other the whole document comes.",
+    "If-Range": "The entity tag to which Range applies; otherwise the whole document is sent.",
     "Want-Repr-Digest": "sha-256 or sha-512, with a preference from 1 to 10 (RFC 9530).",
     "X-Request-ID": "An id for this request, 1 to 128 letters, digits, dots, dashes, underscores.",
     "traceparent": "The client's trace context (W3C Trace Context).",
@@ -65,9 +65,9 @@ def _document_operation(method: str) -> dict[str, Any]:
             each: {"schema": {"type": "string", "format": "binary"}} for each in MEDIA_TYPES
         },
     }
-    answers: dict[str, Any] = {"200": whole, "304": {"description": "The client has it already."}}
+    answers: dict[str, Any] = {"200": whole, "304": {"description": "The client already has it."}}
     if method == "get":
-        answers["206"] = {**whole, "description": "The part of the document that was asked for."}
+        answers["206"] = {**whole, "description": "The requested part of the document."}
     return {
         "operationId": f"{method}Document",
         "summary": "Fetch a document; it is delivered only if it is intact.",
@@ -115,10 +115,10 @@ def _description() -> dict[str, Any]:
         "paths": {
             "/{id}": {"get": _document_operation("get"), "head": _document_operation("head")},
             "/healthz": _page(
-                "Whether this instance takes requests.", "application/json", "200", "503"
+                "Whether this instance accepts requests.", "application/json", "200", "503"
             ),
             "/openapi.json": _page("This description.", "application/json", "200"),
-            "/": _page("An index for people.", "text/html", "200"),
+            "/": _page("An index page.", "text/html", "200"),
         },
         "components": {
             "schemas": {
@@ -143,10 +143,10 @@ INDEX: Final = b"""<!doctype html>
 </head>
 <body>
 <h1>docwarden</h1>
-<p>A document gateway: what it delivers is intact.</p>
+<p>A document gateway that delivers only intact documents.</p>
 <ul>
 <li><a href="/529852">/529852</a>: a document, by its id</li>
-<li><a href="/healthz">/healthz</a>: whether this instance takes requests</li>
+<li><a href="/healthz">/healthz</a>: whether this instance accepts requests</li>
 <li><a href="/openapi.json">/openapi.json</a>: the interface</li>
 </ul>
 </body>

@@ -54,7 +54,7 @@ class Check(CheckSet):
     STATUS = ("status", 0, Mode.ENFORCE, "The upstream's answer has a usable status.")
     LENGTH = ("length", 0, Mode.ENFORCE, "As many bytes arrived as were declared.")
     CONTENT_CODING = ("content-coding", 0, Mode.ENFORCE, "The body is not compressed.")
-    SIZE = ("size", 0, Mode.ENFORCE, "The body keeps within the size cap.")
+    SIZE = ("size", 0, Mode.ENFORCE, "The body is within the size limit.")
     EMPTY = ("empty", 0, Mode.ENFORCE, "The body has bytes.")
 
     MEDIA_TYPE = ("media-type", 1, Mode.ENFORCE, "The bytes begin like an allowed type.")
@@ -62,21 +62,21 @@ class Check(CheckSet):
         "leading-bytes",
         1,
         Mode.OBSERVE,
-        "Nothing stands before the header; readers look for it in the first 1024 bytes.",
+        "Nothing precedes the header; readers search for it in the first 1024 bytes.",
     )
-    TAIL_MARKER = ("tail-marker", 1, Mode.ENFORCE, "The format's closing mark is there.")
+    TAIL_MARKER = ("tail-marker", 1, Mode.ENFORCE, "The format's closing mark is present.")
 
     CLOSING_MARK = (
         "closing-mark",
         2,
         Mode.OBSERVE,
-        "The closing mark ends the document; where nothing else is missing, readers do without.",
+        "The document ends with the closing mark; readers do not need it if all else is there.",
     )
     TRAILING_BYTES = (
         "trailing-bytes",
         2,
         Mode.OBSERVE,
-        "Nothing stands after the format's end.",
+        "Nothing follows the format's end.",
     )
 
     IMAGE_DECODE = ("image-decode", 3, Mode.ENFORCE, "A strict decoder reads every pixel.")
@@ -84,11 +84,11 @@ class Check(CheckSet):
         "decoder",
         3,
         Mode.OBSERVE,
-        "The decoder ends without an error that nobody foresaw; where it does not, tier 2 decides.",
+        "The decoder ends without an unforeseen error; otherwise tier 2 decides.",
     )
     DEEP_CHECK = (
         "deep-check",
         3,
         Mode.ENFORCE,
-        "The deep check ends within its limits of time and memory.",
+        "The deep check finishes within its limits on time and memory.",
     )

@@ -34,29 +34,33 @@ class Reason(ReasonSet):
         Check.CONTENT_CODING,
         "The body is compressed although that was not requested.",
     )
-    BODY_TOO_LARGE = ("body-too-large", Check.SIZE, "The body is larger than the cap.")
+    BODY_TOO_LARGE = ("body-too-large", Check.SIZE, "The body is larger than the limit.")
     EMPTY_BODY = ("empty-body", Check.EMPTY, "The body has no bytes.")
-    TYPE_UNKNOWN = ("type-unknown", Check.MEDIA_TYPE, "The bytes are of none of the types.")
-    HTML_INSTEAD = ("html-instead", Check.MEDIA_TYPE, "An HTML page came instead.")
-    TEXT_INSTEAD = ("text-instead", Check.MEDIA_TYPE, "JSON, XML or other text came instead.")
+    TYPE_UNKNOWN = ("type-unknown", Check.MEDIA_TYPE, "The bytes are of no known type.")
+    HTML_INSTEAD = ("html-instead", Check.MEDIA_TYPE, "An HTML page was received instead.")
+    TEXT_INSTEAD = (
+        "text-instead",
+        Check.MEDIA_TYPE,
+        "JSON, XML or other text was received instead.",
+    )
     ZEROS_INSTEAD = ("zeros-instead", Check.MEDIA_TYPE, "The first bytes are all zero.")
     SIGNATURE_DAMAGED = (
         "signature-damaged",
         Check.MEDIA_TYPE,
-        "The signature is that of an allowed type after a transfer as text.",
+        "The signature is that of an allowed type, damaged by a transfer as text.",
     )
-    LEADING_BYTES = ("leading-bytes", Check.LEADING_BYTES, "Bytes stand before the header.")
+    LEADING_BYTES = ("leading-bytes", Check.LEADING_BYTES, "There are bytes before the header.")
     END_MISSING = (
         "end-missing",
         Check.TAIL_MARKER,
-        "The closing mark (%%EOF, IEND, EOI, trailer) is nowhere in the bytes.",
+        "The closing mark (%%EOF, IEND, EOI, trailer) is missing.",
     )
     CLOSING_MARK_MISSING = (
         "closing-mark-missing",
         Check.CLOSING_MARK,
         "The document is complete except for its end marker.",
     )
-    TRAILING_BYTES = ("trailing-bytes", Check.TRAILING_BYTES, "Bytes stand after the end.")
+    TRAILING_BYTES = ("trailing-bytes", Check.TRAILING_BYTES, "There are bytes after the end.")
     IMAGE_UNDECODABLE = (
         "image-undecodable",
         Check.IMAGE_DECODE,
@@ -65,20 +69,20 @@ class Reason(ReasonSet):
     DECODER_DEFECT = (
         "decoder-defect",
         Check.DECODER,
-        "The decoder met an error that nobody foresaw. Please report it.",
+        "The decoder failed with an unforeseen error. Please report it.",
     )
     DEEP_CHECK_CRASHED = (
         "deep-check-crashed",
         Check.DEEP_CHECK,
-        "The process that looked at the document died.",
+        "The process that checked the document died.",
     )
     DEEP_CHECK_TIMEOUT = (
         "deep-check-timeout",
         Check.DEEP_CHECK,
-        "The document took too long to look at.",
+        "The document took too long to check.",
     )
     DEEP_CHECK_MEMORY = (
         "deep-check-memory",
         Check.DEEP_CHECK,
-        "The document took too much memory to look at.",
+        "The document took too much memory to check.",
     )

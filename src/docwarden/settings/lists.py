@@ -22,7 +22,7 @@ def parse_networks(text: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(item.strip()) for item in text.split(",") if item.strip())
     except ValueError:
-        raise ValueError("networks such as 10.0.0.0/8, with commas between") from None
+        raise ValueError("networks such as 10.0.0.0/8, separated by commas") from None
 
 
 def write_networks(networks: tuple[Network, ...]) -> str:
@@ -38,7 +38,7 @@ def parse_header_names(text: str) -> tuple[str, ...]:
     """
     names = tuple(dict.fromkeys(item.strip().lower() for item in text.split(",") if item.strip()))
     if len(names) > MAX_HEADERS or not all(map(_FIELD_NAME.fullmatch, names)):
-        raise ValueError(f"at most {MAX_HEADERS} names of header fields, with commas between")
+        raise ValueError(f"at most {MAX_HEADERS} header field names, separated by commas")
     if any(map(_SECRET.search, names)):
         raise ValueError("names of header fields that hold no credentials")
     return names

@@ -83,9 +83,9 @@ def _disagreements(settings: Settings, given: Mapping[str, Any]) -> list[str]:
         name = f"{PREFIX}INTEGRITY_CHECKS"
         problems.append(_problem(name, settings.integrity_checks, str(error)))
     if settings.max_document_bytes > settings.max_buffered_bytes:
-        least = f"{PREFIX}MAX_DOCUMENT_BYTES ({format_size(settings.max_document_bytes)})"
+        minimum = f"{PREFIX}MAX_DOCUMENT_BYTES ({format_size(settings.max_document_bytes)})"
         buffered = format_size(settings.max_buffered_bytes)
-        problems.append(_problem(f"{PREFIX}MAX_BUFFERED_BYTES", buffered, f"at least {least}"))
+        problems.append(_problem(f"{PREFIX}MAX_BUFFERED_BYTES", buffered, f"at least {minimum}"))
     # The default gives way to a shorter deadline; what somebody set does not.
     if "attempt_timeout" in given and settings.attempt_timeout > settings.request_timeout:
         longest = f"{PREFIX}REQUEST_TIMEOUT ({format_duration(settings.request_timeout)})"
@@ -95,7 +95,7 @@ def _disagreements(settings: Settings, given: Mapping[str, Any]) -> list[str]:
 
 
 def _problem(variable: str, value: str, expected: str) -> str:
-    return f"{variable}={_without_secrets(value)!r} is not usable: it takes {expected}"
+    return f"{variable}={_without_secrets(value)!r} is invalid: expected {expected}"
 
 
 def _without_secrets(text: str) -> str:

@@ -47,19 +47,19 @@ class Settings:
     )
     admin_hosts: str = setting(
         "",
-        "Public names of the operator listener, with commas between; requests for others get 421."
-        " Addresses, names without a dot and Kubernetes' Service names always pass.",
+        "Public names of the operator listener, comma-separated; requests for others get 421."
+        " Addresses, names without a dot and Kubernetes Service names are always accepted.",
     )
     upstream_url: str = setting(
         "http://127.0.0.1:3000/{id}",
-        "Where documents come from; `{id}` stands for the document id and may be left out.",
+        "Where documents come from; `{id}` is replaced by the document id and may be left out.",
         parse=parse_upstream_url,
     )
     request_timeout: float = time_setting(
-        "10s", "Deadline of a whole request, every attempt and wait included.", "100ms", "10m"
+        "10s", "Deadline of a whole request, including every attempt and wait.", "100ms", "10m"
     )
     attempt_timeout: float = time_setting(
-        "3s", "Longest single attempt; never past the request's deadline.", "50ms", "10m"
+        "3s", "Longest single attempt; never beyond the request's deadline.", "50ms", "10m"
     )
     connect_timeout: float = time_setting(
         "1s", "Longest wait for a connection to the upstream.", "10ms", "1m"
@@ -70,38 +70,43 @@ class Settings:
     max_document_bytes: int = size_setting("32MiB", "Largest document.", "1KiB", "1GiB")
     max_buffered_bytes: int = size_setting(
         "128MiB",
-        "Memory for all documents in progress together; requests wait for room, then are refused.",
+        "Memory for all documents in progress; requests wait for memory, then are refused.",
         "1MiB",
         "64GiB",
     )
-    upstream_connections: int = count_setting(256, "Most connections to the upstream.", 1, 10_000)
+    upstream_connections: int = count_setting(
+        256, "Maximum number of connections to the upstream.", 1, 10_000
+    )
     upstream_max_connection_age: float = time_setting(
         "5m",
-        "Longest use of one connection to the upstream, less up to a tenth at random; a name that"
-        " moves to another address is followed within it.",
+        "Maximum age of a connection to the upstream, less up to 10 % at random; DNS changes are"
+        " picked up within this time.",
         "1s",
         "1d",
     )
     transport_attempts: int = count_setting(
-        3, "Most attempts where the upstream cannot be reached or answers an error.", 1, 10
+        3, "Maximum attempts if the upstream cannot be reached or answers with an error.", 1, 10
     )
     corrupt_attempts: int = count_setting(
-        4, "Most attempts where the upstream sends a corrupt document.", 1, 10
+        4, "Maximum attempts if the upstream sends a corrupt document.", 1, 10
     )
     breaker_open: float = time_setting(
-        "30s", "First pause of the circuit breaker; repeated openings last longer.", "100ms", "5m"
+        "30s",
+        "How long the circuit breaker stays open at first; repeated openings last longer.",
+        "100ms",
+        "5m",
     )
     max_concurrency: int = count_setting(
-        200, "Ceiling of the adaptive limit on requests in flight.", 1, 10_000
+        200, "Maximum of the adaptive limit on requests in flight.", 1, 10_000
     )
     queue_timeout: float = time_setting(
-        "100ms", "Longest wait for a place under the concurrency limit.", "0s", "10s"
+        "100ms", "Longest wait for a free slot under the concurrency limit.", "0s", "10s"
     )
     hedging: bool = switch_setting(
         "false", "Start a second attempt when the first is slower than the 95th percentile."
     )
     single_flight: bool = switch_setting(
-        "false", "Let requests for one id that are in flight at the same moment share a fetch."
+        "false", "Let concurrent requests for the same id share one fetch."
     )
     stale_if_error: float = time_setting(
         "0s",
@@ -117,16 +122,18 @@ class Settings:
         write=mask,
         secret=True,
     )
-    store_max_bytes: int = size_setting("64MiB", "Size of the store in memory.", "1MiB", "64GiB")
-    integrity_tier: int = count_setting(3, "Highest tier of integrity checks that runs.", 1, 4)
+    store_max_bytes: int = size_setting(
+        "64MiB", "Maximum size of the in-memory store.", "1MiB", "64GiB"
+    )
+    integrity_tier: int = count_setting(3, "Highest tier of integrity checks to run.", 1, 4)
     integrity_checks: str = setting(
         "",
         "Checks whose mode differs from its default: `trailing-bytes=enforce,pdf-parse=observe`.",
     )
     deep_workers: int = count_setting(
         0,
-        "Processes that decode documents of any size; one more takes small ones only. 0 is as many"
-        " as the CPU quota has cores, shared among `DOCWARDEN_WORKERS`.",
+        "Processes that decode documents of any size; one more decodes small ones only. 0 means one"
+        " per core of the CPU quota, divided among `DOCWARDEN_WORKERS`.",
         0,
         64,
     )
@@ -134,11 +141,14 @@ class Settings:
         "10s", "After SIGTERM: how long to keep serving while not ready.", "0s", "10m"
     )
     drain_timeout: float = time_setting(
-        "20s", "After the drain delay: how long requests in flight may take to end.", "0s", "10m"
+        "20s", "After the drain delay: how long requests in flight may take to finish.", "0s", "10m"
     )
     workers: int = count_setting(1, "Processes that share the public port.", 1, 64)
     max_client_connections: int = count_setting(
-        10_000, "Most client connections at once; more are closed at once.", 1, 1_000_000
+        10_000,
+        "Maximum number of client connections; at the limit the longest idle one is closed.",
+        1,
+        1_000_000,
     )
     max_header_bytes: int = size_setting(
         "16KiB", "Largest request head, request line included.", "1KiB", "1MiB"
@@ -147,10 +157,10 @@ class Settings:
         "10s", "Longest time from a request head's first byte to its last.", "100ms", "10m"
     )
     idle_timeout: float = time_setting(
-        "75s", "Longest time that a kept-alive client connection may idle.", "100ms", "1h"
+        "75s", "Longest time that a keep-alive client connection may be idle.", "100ms", "1h"
     )
     send_timeout: float = time_setting(
-        "30s", "Longest time without progress in sending an answer to a client.", "100ms", "1h"
+        "30s", "Longest time without progress in sending a response to a client.", "100ms", "1h"
     )
     log_format: str = setting(
         "auto",
@@ -167,37 +177,37 @@ class Settings:
     )
     log_request_headers: tuple[str, ...] = setting(
         "",
-        "Header fields of requests that the log tells, such as `X-Tenant`, with commas between: at"
-        " most eight, the first 128 bytes of each, and none that holds credentials.",
+        "Request header fields to log, such as `X-Tenant`, comma-separated: at most eight, the"
+        " first 128 bytes of each, and none that holds credentials.",
         parse=parse_header_names,
         write=write_header_names,
     )
     trusted_proxies: tuple[Network, ...] = setting(
         "",
-        "Networks of the proxies in front, such as `10.0.0.0/8`, with commas between: whom they"
-        " name as their client is `client.address` in the log. Nobody else is believed.",
+        "Networks of trusted proxies, such as `10.0.0.0/8`, comma-separated: the client that they"
+        " name is `client.address` in the log. Other peers' forwarding headers are ignored.",
         parse=parse_networks,
         write=write_networks,
     )
     trusted_proxy_header: str = setting(
         X_FORWARDED_FOR,
-        "Where trusted proxies name their client; the other field is the client's own, not read.",
+        "Header field in which trusted proxies name their client; the other field is not read.",
         parse=one_of(X_FORWARDED_FOR, FORWARDED),
     )
 
     console_links: str = setting(
         "",
-        "Pages that the console links to: `Grafana=https://...,Logs=https://...`; below `Runbooks`"
-        " it expects the runbook of each alert.",
+        "Pages that the console links to: `Grafana=https://...,Logs=https://...`; under `Runbooks`"
+        " it expects one page per alert.",
         parse=parse_links,
     )
     explain: bool = switch_setting(
         "true",
-        "Let operators ask about one document on the operator listener: it is fetched and judged,"
-        " and what was found is told, not the document.",
+        "Let operators explain a document on the operator listener: it is fetched and verified,"
+        " and the findings are returned, not the document.",
     )
     revision: str = setting(
-        "unknown", "Source revision that `docwarden_build_info` shows; the image sets it."
+        "unknown", "Source revision shown by `docwarden_build_info`; set in the image."
     )
 
     def links(self) -> dict[str, str]:

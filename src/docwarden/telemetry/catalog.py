@@ -61,7 +61,7 @@ DECLARED: Final[tuple[Declared, ...]] = (
         "http_server_request_duration_seconds",
         "histogram",
         ("http_route", "http_request_method", "http_response_status_code"),
-        "Time from a request's last header to the end of its answer.",
+        "Time from a request's last header to the end of its response.",
     ),
     Declared(
         "docwarden_documents",
@@ -73,13 +73,13 @@ DECLARED: Final[tuple[Declared, ...]] = (
         "docwarden_integrity_failures",
         "counter",
         ("media_type", "reason", "tier"),
-        "Answers of the upstream that were refused, by the finding that refused them.",
+        "Upstream responses that were refused, by finding.",
     ),
     Declared(
         "docwarden_integrity_observations",
         "counter",
         ("media_type", "reason", "tier"),
-        "Findings of checks that only observe: the document was delivered.",
+        "Findings of checks in observe mode: the document was delivered.",
     ),
     Declared(
         "docwarden_upstream_attempts",
@@ -91,7 +91,7 @@ DECLARED: Final[tuple[Declared, ...]] = (
         "docwarden_upstream_attempt_duration_seconds",
         "histogram",
         ("result",),
-        "Time of one attempt, verification included.",
+        "Duration of one attempt, including verification.",
     ),
     Declared(
         "docwarden_upstream_stale_connections",
@@ -101,16 +101,19 @@ DECLARED: Final[tuple[Declared, ...]] = (
     ),
     Declared("docwarden_upstream_connections", "gauge", ("state",), "Connections to the upstream."),
     Declared(
-        "docwarden_requests_in_flight", "gauge", (), "Requests that hold a place under the limit."
+        "docwarden_requests_in_flight",
+        "gauge",
+        (),
+        "Requests that hold a slot of the concurrency limit.",
     ),
-    Declared("docwarden_requests_waiting", "gauge", (), "Requests that wait for a place."),
+    Declared("docwarden_requests_waiting", "gauge", (), "Requests that wait for a slot."),
     Declared("docwarden_concurrency_limit", "gauge", (), "Requests that may be in flight now."),
     Declared("docwarden_retry_budget_remaining", "gauge", (), "Retries that may start now."),
     Declared(
         "docwarden_breaker_state", "gauge", ("state",), "1 for the circuit breaker's current state."
     ),
     Declared("docwarden_breaker_openings", "counter", (), "Times the circuit breaker opened."),
-    Declared("docwarden_buffered_bytes", "gauge", (), "Memory that documents in progress hold."),
+    Declared("docwarden_buffered_bytes", "gauge", (), "Memory held by documents in progress."),
     Declared("docwarden_client_connections", "gauge", (), "Open client connections."),
     Declared(
         "docwarden_client_connections_shed",
@@ -123,7 +126,7 @@ DECLARED: Final[tuple[Declared, ...]] = (
         "docwarden_hedges",
         "counter",
         ("result",),
-        "Hedged attempts, by whether they were started or won.",
+        "Hedged attempts: started, and won.",
     ),
     Declared(
         "docwarden_single_flight_shared", "counter", (), "Requests that shared another's fetch."
@@ -136,25 +139,28 @@ DECLARED: Final[tuple[Declared, ...]] = (
         ("kind",),
         "Deep checks that crashed, timed out or ran out of memory.",
     ),
-    Declared("docwarden_deep_check_restarts", "counter", (), "Starts of the deep-check process."),
+    Declared("docwarden_deep_check_restarts", "counter", (), "Restarts of deep-check processes."),
     Declared("docwarden_deep_checks_waiting", "gauge", (), "Documents that wait for a deep check."),
     Declared(
         "docwarden_deep_checks_refused",
         "counter",
         (),
-        "Documents refused as their deep check would have come too late.",
+        "Documents refused because their deep check would have come too late.",
     ),
-    Declared(
-        "docwarden_verdicts_recalled", "counter", (), "Documents whose verdict was remembered."
-    ),
+    Declared("docwarden_verdicts_recalled", "counter", (), "Documents whose verdict was cached."),
     Declared(
         "docwarden_event_loop_stall_seconds",
         "gauge",
         (),
         "Longest stall in the last one to two minutes.",
     ),
-    Declared("docwarden_event_loop_tasks", "gauge", (), "Tasks that the event loop runs."),
-    Declared("docwarden_log_lines_dropped", "counter", (), "Log lines lost to a full queue."),
+    Declared("docwarden_event_loop_tasks", "gauge", (), "Tasks in the event loop."),
+    Declared(
+        "docwarden_log_lines_dropped",
+        "counter",
+        (),
+        "Log lines dropped because the queue was full.",
+    ),
     Declared(
         "docwarden_trace_export_failures",
         "counter",

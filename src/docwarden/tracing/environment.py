@@ -45,4 +45,4 @@ def _given(environ: Mapping[str, str], name: str) -> str:
 
 def _refusal(name: str, takes: str) -> str:
     # Without the value: an endpoint may hold credentials.
-    return f"{name} is not usable: it takes {takes}"
+    return f"{name} is invalid: expected {takes}"

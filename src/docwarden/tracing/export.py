@@ -168,7 +168,7 @@ def open_export(environ: Mapping[str, str], log: Log) -> tuple[Sampler, SpanExpo
         processor = BatchSpanProcessor(exporter, max_queue_size=size)
     except ValueError as error:
         library.close()
-        raise TracingError(f"OTEL_ variables are not usable: {error}") from error
+        raise TracingError(f"OTEL_ variables are invalid: {error}") from error
     for message in library.heard:
         log.event("warning", "tracing.setting_ignored", f"ignored: {message}", reason=message)
     library.only_exporters()

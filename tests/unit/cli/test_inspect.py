@@ -106,8 +106,8 @@ def test_folder_without_files_and_link_to_nowhere_are_told(tmp_path):
     (tmp_path / "linked" / "x").symlink_to("/nowhere")
     for name, why in (
         ("empty", "no file in this folder"),
-        ("linked", "a link to /nowhere, which is not there"),
-        ("linked/x", "a link to /nowhere, which is not there"),
+        ("linked", "a link to /nowhere, which does not exist"),
+        ("linked/x", "a link to /nowhere, which does not exist"),
     ):
         done = run("--json", tmp_path / name)
         assert (done.returncode, done.stdout) == (2, b"")

@@ -67,7 +67,7 @@ def test_traces_are_made_when_the_standard_variables_ask_for_them(environ, asked
     ],
 )
 def test_variable_that_cannot_be_obeyed_is_named_without_its_value(environ, name):
-    with pytest.raises(TracingError, match=f"^{name} is not usable: it takes ") as caught:
+    with pytest.raises(TracingError, match=f"^{name} is invalid: expected ") as caught:
         is_asked_for(environ)
     assert "secret" not in str(caught.value)
 

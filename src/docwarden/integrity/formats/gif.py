@@ -22,7 +22,7 @@ class GifCheck(CheckSet):
         "gif-extra-pixels",
         3,
         Mode.ENFORCE,
-        "No frame's codes stand for more pixels than it has, as they do where one changed.",
+        "No frame's codes decode to more pixels than the frame has.",
     )
 
 
@@ -37,7 +37,7 @@ class GifReason(ReasonSet):
     BLOCK_INVALID = (
         "gif-block-invalid",
         GifCheck.STRUCTURE,
-        "Something else stands where a block must begin, or an image's code size is impossible.",
+        "Something else is where a block must begin, or an image's code size is impossible.",
     )
     BLOCK_TRUNCATED = (
         "gif-block-truncated",
@@ -53,7 +53,7 @@ class GifReason(ReasonSet):
     EXTRA_PIXELS = (
         "gif-extra-pixels",
         GifCheck.EXTRA_PIXELS,
-        "A frame's codes stand for more pixels than the frame has.",
+        "A frame's codes decode to more pixels than the frame has.",
     )
 
 

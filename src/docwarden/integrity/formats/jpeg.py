@@ -32,13 +32,13 @@ class JpegCheck(CheckSet):
         "jpeg-extra-bytes",
         2,
         Mode.OBSERVE,
-        "Nothing stands between the segments; decoders skip it with a warning.",
+        "There are no stray bytes between segments; decoders skip them with a warning.",
     )
     SCAN_PARAMETERS = (
         "jpeg-scan-parameters",
         2,
         Mode.OBSERVE,
-        "A sequential scan has the parameters of one; decoders ignore others with a warning.",
+        "Sequential scans have sequential parameters; decoders ignore others with a warning.",
     )
 
 
@@ -48,7 +48,7 @@ class JpegReason(ReasonSet):
     MARKER_MISSING = (
         "jpeg-marker-missing",
         JpegCheck.STRUCTURE,
-        "Something else stands where a marker must be.",
+        "Something else is where a marker must be.",
     )
     SEGMENT_TRUNCATED = (
         "jpeg-segment-truncated",
@@ -63,7 +63,7 @@ class JpegReason(ReasonSet):
     HEADER_INVALID = (
         "jpeg-header-invalid",
         JpegCheck.STRUCTURE,
-        "A table or a scan header is one that no decoder can work by.",
+        "No decoder can use a table or a scan header.",
     )
     SCAN_MISSING = ("jpeg-scan-missing", JpegCheck.STRUCTURE, "There is no scan.")
     TOO_MANY_SEGMENTS = (
@@ -74,7 +74,7 @@ class JpegReason(ReasonSet):
     EXTRA_BYTES = (
         "jpeg-extra-bytes",
         JpegCheck.EXTRA_BYTES,
-        "Bytes that belong to nothing stand between two segments.",
+        "There are stray bytes between two segments.",
     )
     SCAN_PARAMETERS_ODD = (
         "jpeg-scan-parameters-odd",

@@ -27,7 +27,7 @@ class PdfCheck(CheckSet):
         "pdf-structure",
         2,
         Mode.ENFORCE,
-        "The last startxref, and every older section after it, lands on a cross-reference section.",
+        "The last startxref, and every link to an older section, points to a section.",
     )
     PARSE = (
         "pdf-parse",
@@ -39,25 +39,25 @@ class PdfCheck(CheckSet):
         "pdf-streams",
         4,
         Mode.OBSERVE,
-        "Every object reads and every Flate stream's checksum is right; readers tolerate others.",
+        "Every object can be read and every Flate checksum is right; readers tolerate errors.",
     )
     STARTXREF = (
         "pdf-startxref",
         2,
         Mode.OBSERVE,
-        "The last startxref is exact; readers look a few bytes around it.",
+        "The last startxref is exact; readers also search a few bytes around it.",
     )
     ENTRIES = (
         "pdf-entries",
         3,
         Mode.OBSERVE,
-        "The entries of the cross-reference tables take 20 bytes; readers read others.",
+        "Entries of cross-reference tables are 20 bytes long; readers accept other lengths.",
     )
     STREAM_LENGTH = (
         "pdf-stream-length",
         3,
         Mode.OBSERVE,
-        "The length of every stream leads to its end; readers look for the end otherwise.",
+        "The Length of every stream is right; otherwise readers search for its end.",
     )
     CONTENTS = (
         "pdf-contents",
@@ -73,17 +73,17 @@ class PdfReason(ReasonSet):
     STARTXREF_MISSING = (
         "pdf-startxref-missing",
         PdfCheck.STRUCTURE,
-        "No startxref with a number stands before the last %%EOF.",
+        "There is no startxref with a number before the last %%EOF.",
     )
     STARTXREF_WRONG = (
         "pdf-startxref-wrong",
         PdfCheck.STRUCTURE,
-        "The last startxref lands on no cross-reference section: bytes were lost, added or moved.",
+        "The last startxref points to no cross-reference section: bytes were lost or added.",
     )
     SECTION_WRONG = (
         "pdf-section-wrong",
         PdfCheck.STRUCTURE,
-        "A Prev or XRefStm entry lands on no cross-reference section.",
+        "A Prev or XRefStm entry points to no cross-reference section.",
     )
     TRAILER_BROKEN = (
         "pdf-trailer-broken",
@@ -103,12 +103,12 @@ class PdfReason(ReasonSet):
     TABLE_ODD = (
         "pdf-table-odd",
         PdfCheck.ENTRIES,
-        "The entries of a cross-reference table do not take 20 bytes each.",
+        "The entries of a cross-reference table are not 20 bytes long.",
     )
     STREAM_LENGTH_WRONG = (
         "pdf-stream-length-wrong",
         PdfCheck.STREAM_LENGTH,
-        "A stream's Length does not lead to its end, while all offsets are right.",
+        "A stream's Length is wrong, while all offsets are right.",
     )
     CONTENTS_DAMAGED = (
         "pdf-contents-damaged",

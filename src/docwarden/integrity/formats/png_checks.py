@@ -17,7 +17,7 @@ class PngCheck(CheckSet):
         "png-surplus",
         3,
         Mode.OBSERVE,
-        "The pixel data ends with the last pixel; libpng warns of more, and readers show it.",
+        "The pixel data ends with the last pixel; libpng only warns of more.",
     )
 
 

@@ -32,13 +32,13 @@ class TiffCheck(CheckSet):
         "tiff-directory",
         3,
         Mode.OBSERVE,
-        "libtiff reads each page's directory without a warning but of private tags.",
+        "libtiff reads each page's directory without warnings, except about private tags.",
     )
     FAX_LINES = (
         "tiff-fax-lines",
         3,
         Mode.OBSERVE,
-        "Every line of a Group 3 fax decodes; noise of the telephone line is stepped over.",
+        "Every line of a Group 3 fax decodes; decoders skip lines with telephone noise.",
     )
 
 
@@ -73,7 +73,7 @@ class TiffReason(ReasonSet):
     DIRECTORY_ODD = (
         "tiff-directory-odd",
         TiffCheck.DIRECTORY,
-        "libtiff warns of a directory: a tag of the wrong kind or number, which is left out.",
+        "libtiff warns of a tag of the wrong kind or number in a directory, and ignores it.",
     )
     FAX_LINES_DAMAGED = (
         "tiff-fax-lines-damaged",

@@ -167,14 +167,14 @@ class Supervisor:
             if self._stopping.is_set():
                 return  # the drain has its own bounds
         pid = worker.process.pid
-        self._log.event("error", "worker.stalled", f"worker {pid} stands still", pid=pid)
+        self._log.event("error", "worker.stalled", f"worker {pid} is stalled", pid=pid)
         worker.signal(signal.SIGKILL)
 
     async def _until_ready(self, keepers: Sequence[asyncio.Future[None]]) -> None:
         while not self._stopping.is_set():
             if any(keeper.done() for keeper in keepers):
                 # A worker has told on standard error what is wrong.
-                raise StartError("the workers do not start")
+                raise StartError("the workers did not start")
             answers = [await worker.ask("/readyz") for worker in self.workers]
             if sum(answer is not None and answer[0] == 200 for answer in answers) == self.wanted:
                 self._served = True
