@@ -40,9 +40,8 @@ HEAD: Final = """\
 
 <!-- Generated from charts/docwarden/values.yaml and values.schema.json by `make chart-files`. -->
 
-Every value of `charts/docwarden`, with what it is unless you say otherwise. Keys that are not here
-are refused, as are values of another type.
-[Deploy to Kubernetes](../how-to/deploy-to-kubernetes.md) shows them at work.
+Every value of `charts/docwarden` with its default. Unknown keys and values of another type are
+refused. [Deploy to Kubernetes](../how-to/deploy-to-kubernetes.md) shows how to use them.
 
 """
 
@@ -52,7 +51,7 @@ README_HEAD: Final = """\
 <!-- Generated from values.yaml and values.schema.json by `make chart-files`. -->
 
 A fail-safe document gateway: `GET /<id>` fetches a document from an upstream that cannot be
-trusted, proves that it is intact, and delivers it with the media type of its bytes. This chart
+trusted, verifies that it is intact, and delivers it with the media type of its bytes. This chart
 installs it on Kubernetes 1.30 or newer, with Helm 4.
 
 ```console
@@ -61,14 +60,14 @@ $ helm upgrade --install docwarden oci://ghcr.io/docwarden/charts/docwarden \\
 $ helm test docwarden --namespace docwarden --logs
 ```
 
-This tries it with the simulator, a faulty upstream from the same image. For a real one, set
-`upstream.url` instead, `image.digest`, and `networkPolicy.clients` to whoever may fetch documents.
+This installs it with the simulator, a faulty upstream from the same image. For a real upstream,
+set `upstream.url` instead, `image.digest`, and `networkPolicy.clients` to those who may fetch.
 [Deploy to Kubernetes](https://github.com/docwarden/docwarden/blob/main/docs/how-to/deploy-to-kubernetes.md)
-goes through an installation step by step.
+describes an installation step by step.
 
 ## Values
 
-Keys that are not here are refused, as are values of another type.
+Unknown keys and values of another type are refused.
 
 """
 

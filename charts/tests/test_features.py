@@ -702,14 +702,13 @@ def test_helm_test_runs_the_script_as_it_is(external, chart):
     [
         ({}, "kubectl --namespace docwarden port-forward deployment/r-docwarden 8081"),
         ({}, "Operator console, health and metrics:"),
-        ({"env": {"DOCWARDEN_WORKERS": 4}}, "Health and metrics (DOCWARDEN_WORKERS is 4, so there"),
-        ({"env": {"DOCWARDEN_WORKERS": "1"}}, "Operator console, health and metrics:"),
-        ({"simulator": {"enabled": True}}, "WARNING: the simulator stands in"),
-        ({}, "NOTE: nobody but the pod of `helm test` may fetch documents"),
-        ({}, "--wait waits: 2 (autoscaling between 2 and 10)."),
-        ({"autoscaling": {"enabled": False}, "replicaCount": 3}, "--wait waits: 3."),
+        ({"env": {"DOCWARDEN_WORKERS": 4}}, "Operator console, health and metrics:"),
+        ({"simulator": {"enabled": True}}, "WARNING: the upstream is the simulator."),
+        ({}, "NOTE: only the pod of `helm test` may fetch documents."),
+        ({}, "--wait waits for: 2 (autoscaling between 2 and 10)."),
+        ({"autoscaling": {"enabled": False}, "replicaCount": 3}, "--wait waits for: 3."),
         ({"networkPolicy": {"enabled": False}}, "WARNING: networkPolicy.enabled is false"),
-        ({"env": {"DOCWARDEN_STALE_IF_ERROR": "1h"}}, "each pod remembers its own documents"),
+        ({"env": {"DOCWARDEN_STALE_IF_ERROR": "1h"}}, "each pod keeps its own verified copies"),
         (
             {
                 "ingress": {"enabled": True, "hosts": ["a.example.com"], "tlsSecretName": "c"},
