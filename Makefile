@@ -19,7 +19,7 @@ demo: $(RUNNABLE) ## Set everything up, run gateway and simulator, print what to
 	@exec $(BIN)/python -m docwarden demo
 
 .PHONY: drill
-drill: $(READY) ## Break a gateway three ways, be paged, read console and runbook, recover (5 minutes)
+drill: $(READY) ## Break a gateway in three ways, get paged, read console and runbook, recover (5 minutes)
 	@PYTHONPATH=monitoring exec $(BIN)/python -m tests.drill
 
 ##@ Test
@@ -62,11 +62,11 @@ test-redis: $(READY) ## Test the store in Redis against a real server
 	$(BIN)/pytest tests/redis
 
 .PHONY: test-hostile
-test-hostile: $(READY) ## Attack a gateway process: clients that do not read, flood, idle or break the rules
+test-hostile: $(READY) ## Attack a gateway process: clients that do not read, flood, idle or violate the protocol
 	$(BIN)/pytest tests/hostile
 
 .PHONY: test-load
-test-load: $(READY) ## Overload, fairness, then soak for SOAK_SECONDS (300): needs a quiet machine
+test-load: $(READY) ## Overload, fairness, then soak for SOAK_SECONDS (300): needs an idle machine
 	$(BIN)/pytest -s tests/load --timeout 900
 
 ##@ Check
@@ -93,12 +93,12 @@ fix: $(READY) ## Apply format and safe style repairs
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade
 
 .PHONY: lock
-lock: $(READY) ## Renew the hash-pinned requirement files
+lock: $(READY) ## Regenerate the hash-pinned requirement files
 	$(LOCK) --extra redis --extra tracing pyproject.toml -o requirements/runtime.txt
 	$(LOCK) --extra redis --extra tracing --group dev pyproject.toml -o requirements/dev.txt
 
 .PHONY: clean
-clean: ## Remove everything that these targets made
+clean: ## Remove everything that these targets created
 	rm -rf .venv* build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis infra/cdk.out infra/node_modules tests/console/node_modules
 
 # Installs a requirement file and counts along; $(1) is the file.
@@ -153,7 +153,7 @@ LIST = awk -v only="$(1)" 'BEGIN {FS = ":.*\#\# "; split(only, names, " "); for 
 	/^[a-zA-Z_-]+:.*\#\# / && (only == "" || $$1 in wanted) {if (part != "") printf "\n%s\n", part; part = ""; printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: help
-help: ## List the targets of every day
+help: ## List the everyday targets
 	@$(call LIST,$(EVERY_DAY))
 
 .PHONY: help-all

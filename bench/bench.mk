@@ -8,7 +8,7 @@ BENCH_READY := $(BENCH_GATEWAY)/.ready $(BENCH_PEERS)/.ready
 BENCH := PYTHONPATH=src:bench $(BENCH_GATEWAY)/bin/python -m sidebyside --peers-python $(BENCH_PEERS)/bin/python
 
 .PHONY: bench
-bench: $(BENCH_READY) bench-tools ## Compare with proxies side by side and renew docs/reference/performance-tables.md (25 minutes, needs a quiet machine)
+bench: $(BENCH_READY) bench-tools ## Compare with proxies side by side and regenerate docs/reference/performance-tables.md (25 minutes, needs an idle machine)
 	$(BENCH) --publish $(BENCH_OPTIONS)
 
 .PHONY: bench-quick
@@ -24,7 +24,7 @@ bench-tools:
 	done
 
 .PHONY: lock-bench
-lock-bench: $(READY) ## Renew the hash-pinned lock of the benchmark's Python peers
+lock-bench: $(READY) ## Regenerate the hash-pinned lock of the benchmark's Python peers
 	$(LOCK) bench/requirements.in -o bench/requirements.txt
 
 define BENCH_VENV

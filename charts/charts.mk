@@ -18,7 +18,7 @@ test-chart-image: $(CHART_READY) $(HELM) ## Run the chart's Deployment and Confi
 	HELM=$(abspath $(HELM)) CHART_IMAGE=$(IMAGE) $(CHART_BIN)/pytest -c charts/pytest.ini charts/image_tests
 
 .PHONY: chart-files
-chart-files: $(READY) ## Renew what the chart copies or derives: rules, dashboards, schema, reference page
+chart-files: $(READY) ## Regenerate the chart's derived files: rules, dashboards, schema, reference page
 	mkdir -p $(CHART)/files/dashboards
 	rm -f $(CHART)/files/rules.yaml $(CHART)/files/dashboards/*.json
 	for file in $(wildcard monitoring/generated/rules.yaml); do cp $$file $(CHART)/files/; done
@@ -26,7 +26,7 @@ chart-files: $(READY) ## Renew what the chart copies or derives: rules, dashboar
 	$(BIN)/python charts/reference.py
 
 .PHONY: lock-chart
-lock-chart: $(READY) ## Renew the hash-pinned lock of the chart's checks
+lock-chart: $(READY) ## Regenerate the hash-pinned lock of the chart's checks
 	$(LOCK) charts/requirements.in -o charts/requirements.txt
 
 $(CHART_READY): charts/requirements.txt

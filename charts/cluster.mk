@@ -17,5 +17,5 @@ cluster: $(HELM) ## Bring up a cluster with the chart, Prometheus, Alertmanager,
 	$(CLUSTER_TOOLS) ENGINE=$(ENGINE) IMAGE=$(IMAGE) CLUSTER_IMAGE=$(CLUSTER_IMAGE) YES=$(YES) STACK=$(STACK) charts/cluster/up.sh
 
 .PHONY: cluster-down
-cluster-down: $(HELM) ## Take away what `make cluster` brought (YES=1)
+cluster-down: $(HELM) ## Delete what `make cluster` created (YES=1)
 	$(CLUSTER_TOOLS) ENGINE=$(ENGINE) YES=$(YES) charts/cluster/down.sh

@@ -19,12 +19,12 @@ test-tutorial: $(READY) ## Follow the tutorial and the how-to guides, command by
 	$(BIN)/pytest tests/tutorial
 
 .PHONY: reference
-reference: $(READY) ## Renew the reference pages that follow from the code
+reference: $(READY) ## Regenerate the reference pages that are derived from the code
 	PYTHONPATH=docs $(BIN)/python -m reference_pages
 	$(BIN)/python -m docwarden.integrity.reference > docs/reference/integrity-checks.md
 
 .PHONY: lock-docs
-lock-docs: $(READY) ## Renew the hash-pinned lock of the documentation's tools
+lock-docs: $(READY) ## Regenerate the hash-pinned lock of the documentation's tools
 	$(LOCK) docs/requirements.in -o docs/requirements.txt
 
 $(DOCS_READY): docs/requirements.txt

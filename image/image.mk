@@ -15,14 +15,14 @@ image: ## Build the image, localhost/docwarden:test
 	ENGINE=$(ENGINE) image/build.sh $(IMAGE)
 
 .PHONY: test-image
-test-image: $(READY) $(LINT_READY) .cache/helm/helm ## Build the image and run it for real: hardened, under load, replaced while serving
+test-image: $(READY) $(LINT_READY) .cache/helm/helm ## Build the image and run it: hardened, under load, replaced while serving
 	@image/install_tools.sh
 	$(MAKE) image ENGINE=podman
 	PATH="$$PATH:/usr/sbin:$(CURDIR)/.cache/helm" IMAGE=$(IMAGE) SYFT=$(CURDIR)/$(LINT_BIN)/syft \
 		$(BIN)/pytest -c image/pytest.ini image/tests
 
 .PHONY: notice
-notice: ## Renew NOTICE, which names the licences of what the image ships
+notice: ## Regenerate NOTICE, which lists the licences of what the image ships
 	$(MAKE) image ENGINE=podman
 	podman run --rm --no-healthcheck --entrypoint python $(IMAGE) -c "$$(cat image/notice.py)" > NOTICE
 
@@ -39,7 +39,7 @@ OTELCOL ?= $(if $(filter whole,$(STACK)),,$(wildcard $(CURDIR)/$(COLLECTOR)))
 
 # STACK=whole runs every part with Docker Compose, which has to reach the registries of their images.
 .PHONY: test-stack
-test-stack: $(READY) $(LINT_READY) ## Run the stack and look for documents, metrics, alerts and log lines in it
+test-stack: $(READY) $(LINT_READY) ## Run the stack and check documents, metrics, alerts and log lines
 	@test "$(STACK)" = whole || { image/install_tools.sh --names && $(MAKE) monitoring-tools; }
 	$(MAKE) image ENGINE=$(if $(filter whole,$(STACK)),docker,podman)
 	PATH="$$PATH:/usr/sbin" IMAGE=$(IMAGE) OTELCOL=$(OTELCOL) PODMAN_COMPOSE=$(CURDIR)/$(LINT_BIN)/podman-compose \

@@ -21,7 +21,7 @@ lint-workflows: $(LINT_READY) $(ACTIONLINT) ## Check the workflows (actionlint, 
 	$(LINT_BIN)/yamllint --strict .github .pre-commit-config.yaml compose.yaml
 
 .PHONY: lint-stack
-lint-stack: $(COLLECTOR) ## Have the OpenTelemetry Collector judge its configuration of the stack (Go)
+lint-stack: $(COLLECTOR) ## Validate the configuration of the stack's OpenTelemetry Collector (Go)
 	$(COLLECTOR) validate --config=image/stack/collector.yaml
 
 .PHONY: clean-tree
@@ -29,7 +29,7 @@ clean-tree: ## Fail when a file differs from its commit, as after forgotten gene
 	@git status --porcelain | { ! grep .; } || { git diff --stat >&2; exit 1; }
 
 .PHONY: lock-image
-lock-image: $(READY) ## Renew the hash-pinned locks of the image's build and of the linters
+lock-image: $(READY) ## Regenerate the hash-pinned locks of the image's build and of the linters
 	$(LOCK) image/build-requirements.in -o image/build-requirements.txt
 	$(LOCK) image/lint-requirements.in -o image/lint-requirements.txt
 
@@ -62,5 +62,5 @@ test-workflows-whole: $(READY) ## Likewise, with the steps that take minutes (ha
 	$(TEST_WORKFLOWS) --whole
 
 .PHONY: pipeline-page
-pipeline-page: $(READY) ## Renew docs/reference/pipeline.md, which lists these steps
+pipeline-page: $(READY) ## Regenerate docs/reference/pipeline.md, which lists these steps
 	$(BIN)/python image/workflow_tests/workflows.py

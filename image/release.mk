@@ -60,7 +60,7 @@ try-image: check-digest ## Fetch documents through an image from the registry, o
 	image/try.sh '$(REPOSITORY)'"@$$DIGEST" '$(PLATFORMS)'
 
 .PHONY: sign-image
-sign-image: check-digest ## Sign an image or a chart by digest without a key of one's own (REPOSITORY=, DIGEST=)
+sign-image: check-digest ## Sign an image or a chart by digest, without a long-lived key (REPOSITORY=, DIGEST=)
 	cosign sign --yes '$(REPOSITORY)'"@$$DIGEST"
 
 # SIGNER is one workflow of one repository at one branch or tag, COMMIT the commit that it ran for.
@@ -77,7 +77,7 @@ find-image: ## Print the digest that a tag has in the registry (REPOSITORY=, TAG
 # From one index the copy is exact, so it keeps its digest and its signature:
 # https://docs.docker.com/reference/cli/docker/buildx/imagetools/create/
 .PHONY: tag-image
-tag-image: check-digest ## Give an image another tag, unless another image has it (REPOSITORY=, DIGEST=, TAG=)
+tag-image: check-digest ## Add a tag to an image, unless another image has it (REPOSITORY=, DIGEST=, TAG=)
 	image/tag.sh '$(REPOSITORY)' "$$DIGEST" '$(TAG)'
 
 # The signature refers to the image from beside it and stays there: verify before. Not `cosign copy`,
@@ -115,7 +115,7 @@ ecr-login: ## Sign docker in to the registry of the account that you are signed 
 # The cloud's side: infra/docwarden_cloud/rollout.py. It refuses an empty upstream before it changes
 # anything, and goes back to the release before when the new one does not hold.
 .PHONY: rollout
-rollout: check-digest $(HELM) $(INFRA_READY) ## Roll an image out, judge it, go back if it does not hold (ENV=, DIGEST=, UPSTREAM_URL=)
+rollout: check-digest $(HELM) $(INFRA_READY) ## Roll out an image, verify it, roll back if a check fails (ENV=, DIGEST=, UPSTREAM_URL=)
 	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.rollout '$(ENV)' --digest "$$DIGEST" \
 		--region "$${AWS_REGION:?}" --upstream-url '$(UPSTREAM_URL)' --helm '$(abspath $(HELM))'
 

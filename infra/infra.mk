@@ -24,11 +24,11 @@ infra-synth: $(INFRA_READY) ## Write the CloudFormation templates to infra/cdk.o
 	cd infra && rm -rf cdk.out && CDK_OUTDIR=cdk.out $(INFRA_BIN)/python app.py
 
 .PHONY: infra-snapshots
-infra-snapshots: $(INFRA_READY) ## Renew the reviewed text of security groups and policies
+infra-snapshots: $(INFRA_READY) ## Regenerate the reviewed snapshots of security groups and policies
 	cd infra && RENEW_SNAPSHOTS=1 $(INFRA_BIN)/pytest -q tests/test_security_snapshot.py
 
 .PHONY: infra-pages
-infra-pages: infra-synth ## Renew what docs/ has from infra/: costs and resources
+infra-pages: infra-synth ## Regenerate the pages on AWS costs and resources
 	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.costs > $(CURDIR)/docs/reference/cloud-costs.md
 	cd infra && $(INFRA_BIN)/python -m docwarden_cloud.resources cdk.out > $(CURDIR)/docs/reference/cloud-resources.md
 
@@ -43,15 +43,15 @@ export $(INFRA_GIVEN)
 GIVEN = $${$(1):+--$(2)="$$$(1)"}
 
 .PHONY: infra-check
-infra-check: $(INFRA_READY) ## Look at rights, quotas and tools, say what infra-up would do and cost (ENV=)
+infra-check: $(INFRA_READY) ## Check permissions, quotas and tools; show what infra-up would do and cost (ENV=)
 	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.bootstrap "$$ENV" --dry-run $(INFRA_UP)
 
 .PHONY: infra-up
-infra-up: $(INFRA_READY) $(CDK) $(HELM) ## Build an environment, from an empty account to where it answers (ENV=)
+infra-up: $(INFRA_READY) $(CDK) $(HELM) ## Build an environment in an empty account until it serves documents (ENV=)
 	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.bootstrap "$$ENV" --helm='$(abspath $(HELM))' $(INFRA_UP)
 
 .PHONY: infra-down
-infra-down: $(INFRA_READY) $(CDK) $(HELM) ## Take down an environment that keeps no data (ENV=)
+infra-down: $(INFRA_READY) $(CDK) $(HELM) ## Tear down an environment that keeps no data (ENV=)
 	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.teardown "$$ENV" --helm='$(abspath $(HELM))'
 
 INFRA_UP = $(call GIVEN,ACCESS,access) $(call GIVEN,NOTIFY,notify) $(call GIVEN,ONLY,only) $(call GIVEN,DIGEST,digest) $(INFRA_UPSTREAM) $(call GIVEN,WATCH,watch)
@@ -59,7 +59,7 @@ INFRA_UPSTREAM = $(call GIVEN,UPSTREAM_URL,upstream-url) $(call GIVEN,UPSTREAM_I
 INFRA_OUTPUTS = $(if $(OUTPUTS),--outputs='$(abspath $(OUTPUTS))') $(call GIVEN,REGION,region)
 
 .PHONY: infra-links
-infra-links: $(INFRA_READY) ## Print where to look: service, dashboard, logs, alarms (ENV=)
+infra-links: $(INFRA_READY) ## Print the links to service, dashboard, logs and alarms (ENV=)
 	@cd infra && $(INFRA_BIN)/python -m docwarden_cloud.release links "$$ENV" $(INFRA_OUTPUTS)
 
 .PHONY: infra-values
@@ -85,7 +85,7 @@ infra-deploy: $(INFRA_READY) $(CDK) ## Deploy an environment into the account th
 	cd infra && $(CDK_RUN) deploy 'docwarden-$(ENV)/*' --require-approval $(or $(APPROVAL),broadening) --outputs-file cdk.out/outputs-$(ENV).json
 
 .PHONY: infra-lock
-infra-lock: $(READY) ## Renew the hash-pinned locks of infra/
+infra-lock: $(READY) ## Regenerate the hash-pinned locks of infra/
 	$(LOCK) infra/requirements.in -o infra/requirements.txt
 	$(LOCK) infra/requirements-checkov.in -o infra/requirements-checkov.txt
 

@@ -5,7 +5,7 @@ test-console: $(READY) console-tools ## Check the operator console in a real Chr
 	$(BIN)/pytest tests/console
 
 .PHONY: console-images
-console-images: $(READY) console-tools ## Take the pictures of the console that the documentation shows (3 minutes)
+console-images: $(READY) console-tools ## Take the screenshots of the console for the documentation (3 minutes)
 	$(BIN)/pytest tests/console/images.py
 
 .PHONY: console-tools

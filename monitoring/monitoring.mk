@@ -5,7 +5,7 @@ MONITORING := PYTHONPATH=monitoring $(BIN)/python -m docwarden_monitoring
 MONITORING_URLS = $(if $(RUNBOOKS_URL),--runbooks $(RUNBOOKS_URL)) $(if $(DASHBOARDS_URL),--dashboards $(DASHBOARDS_URL))
 
 .PHONY: monitoring
-monitoring: $(READY) ## Renew rules, dashboards and the alerts' page (RUNBOOKS_URL=, DASHBOARDS_URL=)
+monitoring: $(READY) ## Regenerate rules, dashboards and the alerts' page (RUNBOOKS_URL=, DASHBOARDS_URL=)
 	$(MONITORING) monitoring/generated --reference docs/reference/alerts.md $(MONITORING_URLS)
 
 .PHONY: monitoring-tools
