@@ -33,10 +33,10 @@ def look(environment: Environment, client: Client, *, tools: tuple[str, ...]) ->
     try:
         caller = client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as problem:
-        yield Finding("wrong", f"nobody is signed in to AWS: {problem}")
+        yield Finding("wrong", f"not signed in to AWS: {problem}")
         return
     if caller["Arn"].endswith(":root"):
-        yield Finding("wrong", "signed in as the account's root user, which may assume no role")
+        yield Finding("wrong", "signed in as the account's root user, which cannot assume a role")
     else:
         yield Finding("ok", f"signed in to account {caller['Account']} as {caller['Arn']}")
     for each in looks:
@@ -51,13 +51,13 @@ def look(environment: Environment, client: Client, *, tools: tuple[str, ...]) ->
 def _values(environment: Environment) -> Iterator[Finding]:
     where = "in infra/docwarden_cloud/values.py"
     if environment.domain and environment.domain.endswith(_PLACEHOLDER):
-        yield Finding("wrong", f"domain is {environment.domain}; say yours {where}")
+        yield Finding("wrong", f"domain is {environment.domain}; set yours {where}")
     for address in environment.alert_emails:
         if address.endswith(_PLACEHOLDER):
-            yield Finding("wrong", f"alarms go to {address}; say NOTIFY=... or yours {where}")
+            yield Finding("wrong", f"alarms go to {address}; set NOTIFY=... or yours {where}")
     for cidr in environment.api_access_cidrs:
         if cidr.startswith(_TEST_NETWORK):
-            yield Finding("wrong", "nobody may reach the cluster; say ACCESS=<your address>/32")
+            yield Finding("wrong", "nobody can reach the cluster; set ACCESS=<your address>/32")
         elif cidr.endswith("/0"):
             yield Finding("wrong", f"{cidr} lets everybody try the cluster; say ACCESS=.../32")
     github = environment.github
@@ -105,7 +105,7 @@ def rights(environment: Environment, client: Client, caller: str) -> Iterator[Fi
         yield Finding("wrong", f"{caller} may not {', '.join(missing)}")
     else:
         role = f"{environment.prefix}-{ADMINISTRATOR}"
-        yield Finding("ok", f"all {len(RIGHTS)} rights that the steps need, {role} included")
+        yield Finding("ok", f"all {len(RIGHTS)} permissions that the steps need, including {role}")
 
 
 def _principal(iam: Any, caller: str) -> str:
@@ -179,9 +179,9 @@ def _github(environment: Environment, client: Client, caller: str) -> Iterator[F
     there = f"arn:aws:iam::{account}:oidc-provider/{_GITHUB}" in arns
     ours = there and _makes_provider(client("cloudformation"), f"{environment.prefix}-delivery")
     if there and not ours and not github.provider_exists:
-        yield Finding("wrong", "the account has GitHub's OIDC provider: provider_exists=True")
+        yield Finding("wrong", "the account has a GitHub OIDC provider: set provider_exists=True")
     elif not there and github.provider_exists:
-        yield Finding("wrong", "the account lacks GitHub's OIDC provider: provider_exists=False")
+        yield Finding("wrong", "the account has no GitHub OIDC provider: set provider_exists=False")
     else:
         yield Finding("ok", f"GitHub's OIDC provider is {'there' if there else 'made with it'}")
     credentials = client("codebuild").list_source_credentials()["sourceCredentialsInfos"]

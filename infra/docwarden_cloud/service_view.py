@@ -21,7 +21,7 @@ _WHOLE, _HALF = 24, 12  # of a dashboard's grid
 
 
 class ServiceView(Construct):
-    """Dashboard and saved log queries of an environment; nothing is to be set up by hand."""
+    """Dashboard and saved log queries of an environment; no manual setup is needed."""
 
     def __init__(
         self,

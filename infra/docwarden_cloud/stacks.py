@@ -44,7 +44,7 @@ class NetworkStack(Stack):
 
 
 class DnsStack(Stack):
-    """The hosted zone. Its name servers have to be delegated to before the edge is deployed."""
+    """The hosted zone. Delegate to its name servers before the edge is deployed."""
 
     def __init__(self, scope: Construct, name: str, *, domain: str, **options: Any) -> None:
         super().__init__(scope, name, **options)

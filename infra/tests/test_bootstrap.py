@@ -120,7 +120,7 @@ def wrong(found: list[Finding]) -> str:
 
 
 def test_placeholders_are_told_before_anything_is_built(aws):
-    assert "say ACCESS=" in wrong(findings(DEMO, aws))
+    assert "set ACCESS=" in wrong(findings(DEMO, aws))
     assert "alarms go to docwarden-demo@docwarden.example" in wrong(findings(DEMO, aws))
     told = wrong(findings(STAGING, aws))
     assert "domain is staging.docwarden.example" in told
