@@ -123,8 +123,14 @@ def _filler(size: int, pattern: bytes) -> Steps:
 
 
 FAULTS = (
-    Fault("length-short", "declares so many bytes fewer than sent", _length_short, "count", "16"),
-    Fault("length-long", "declares so many more, then closes", _length_long, "count", "16"),
+    Fault(
+        "length-short",
+        "declares this many bytes fewer than it sends",
+        _length_short,
+        "count",
+        "16",
+    ),
+    Fault("length-long", "declares this many bytes more, then closes", _length_long, "count", "16"),
     Fault(
         "close-delimited",
         "HTTP/1.0 without a length, ended by closing; a share below 1 cuts the document",
@@ -134,20 +140,20 @@ FAULTS = (
     ),
     Fault("chunked", "valid chunks of this size", _chunked, "bytes", "4096"),
     Fault("chunked-cut", "closes before the last chunk", _chunked_cut, "share", "0.5"),
-    Fault("bad-chunk", "a chunk size that is no number", _bad_chunk),
-    Fault("endless-chunked", "chunks without end", _endless_chunked),
-    Fault("endless-headers", "header fields without end", _endless_headers),
+    Fault("bad-chunk", "a chunk size that is not a number", _bad_chunk),
+    Fault("endless-chunked", "endless chunks", _endless_chunked),
+    Fault("endless-headers", "endless header fields", _endless_headers),
     Fault("huge-header", "one header field of this size", _huge_header, "bytes", "1MiB"),
-    Fault("many-headers", "so many header fields", _many_headers, "count", "10000"),
-    Fault("oversize", "declares and sends so much", _oversize, "bytes", "64MiB"),
+    Fault("many-headers", "this many header fields", _many_headers, "count", "10000"),
+    Fault("oversize", "declares and sends this many bytes", _oversize, "bytes", "64MiB"),
     Fault(
         "oversize-undeclared",
-        "sends so much without declaring it",
+        "sends this many bytes without declaring them",
         _oversize_undeclared,
         "bytes",
         "64MiB",
     ),
-    Fault("garbage", "bytes that are no HTTP", _garbage, "bytes", "256"),
+    Fault("garbage", "bytes that are not HTTP", _garbage, "bytes", "256"),
     Fault("bad-status-line", "a status line without a status", _bad_status_line),
     Fault("conflicting-lengths", "two different `Content-Length` fields", _conflicting_lengths),
     Fault(
@@ -155,6 +161,12 @@ FAULTS = (
         "`Content-Length` and `Transfer-Encoding` together",
         _length_and_chunked,
     ),
-    Fault("continue", "so many `100 Continue` before the answer", _continue, "count", "1"),
-    Fault("early-hints", "so many `103 Early Hints` before it", _early_hints, "count", "1"),
+    Fault("continue", "this many `100 Continue` before the response", _continue, "count", "1"),
+    Fault(
+        "early-hints",
+        "this many `103 Early Hints` before the response",
+        _early_hints,
+        "count",
+        "1",
+    ),
 )

@@ -80,28 +80,34 @@ def _dripped(data: bytes, rate: float) -> Steps:
 
 
 FAULTS = (
-    Fault("delay", "the normal answer, so much later", _delay, "seconds", "1s"),
+    Fault("delay", "the normal response, after this delay", _delay, "seconds", "1s"),
     Fault("hang", "never answers", _hang),
     Fault("hang-body", "stops after this share of the body", _hang_body, "share", "0.5"),
-    Fault("drip", "sends the body at so many bytes a second", _drip, "bytes", "1024"),
-    Fault("drip-headers", "sends the head at so many bytes a second", _drip_headers, "bytes", "20"),
+    Fault("drip", "sends the body at this many bytes per second", _drip, "bytes", "1024"),
+    Fault(
+        "drip-headers",
+        "sends the head at this many bytes per second",
+        _drip_headers,
+        "bytes",
+        "20",
+    ),
     Fault("truncate", "closes after this share of the body", _truncate, "share", "0.5"),
     Fault("disconnect", "closes without answering", _disconnect),
     Fault("reset", "resets the connection (RST) without answering", _reset),
     Fault("reset-body", "resets it after this share of the body", _reset_body, "share", "0.5"),
     Fault(
         "refuse",
-        "resets every connection and refuses new ones for so long",
+        "resets every connection and refuses new ones for this long",
         _refuse,
         "seconds",
         "1s",
     ),
     Fault(
         "early-close",
-        "closes right after the answer, from the so-manieth on a connection on",
+        "closes right after the response, from this response on a connection onwards",
         _early_close,
         "count",
         "1",
     ),
-    Fault("stale", "closes a kept-alive connection when its second request comes", _stale),
+    Fault("stale", "closes a keep-alive connection when its second request arrives", _stale),
 )
