@@ -23,11 +23,11 @@ BOXES: Final = (
     Box("upstream", 645, 285, 150, 130, "Upstream client", ("connections, limits",), "upstream/"),
     Box(
         "integrity", 415, 285, 150, 130, "Integrity",
-        ("type by its bytes", "whole? checksums,", "cross-references"), "integrity/",
+        ("type by its bytes", "intact? checksums,", "cross-references"), "integrity/",
     ),
     Box(
         "telemetry", 195, 285, 150, 130, "Telemetry",
-        ("metrics, one log", "line a request,", "health"), "telemetry/",
+        ("metrics, one log", "line per request,", "health"), "telemetry/",
     ),
     Box("service", 860, 315, 120, 70, "Upstream", ("not trusted",), kind="outside"),
     Box("store", 860, 67, 120, 70, "Redis", ("optional",), kind="outside"),
@@ -36,7 +36,7 @@ BOXES: Final = (
         "integrity/deep/", kind="apart",
     ),
     Box(
-        "admin", 195, 475, 150, 90, "Operator's port", ("console, /metrics,", "/livez, /readyz"),
+        "admin", 195, 475, 150, 90, "Operator listener", ("console, /metrics,", "/livez, /readyz"),
         "admin/",
     ),
     Box("operators", 20, 475, 120, 90, "Operators", ("Prometheus,", "Kubernetes,", "people"),
@@ -63,4 +63,4 @@ ARROWS: Final = (
 
 def architecture_picture() -> str:
     """Return the picture as SVG."""
-    return picture("The way of one request through docwarden", SIZE, BOXES, ARROWS)
+    return picture("How one request passes through docwarden", SIZE, BOXES, ARROWS)

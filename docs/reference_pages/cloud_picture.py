@@ -11,7 +11,7 @@ BOXES: Final = (
     Box("clients", 20, 70, 130, 60, "Clients", kind="outside"),
     Box("github", 20, 500, 130, 70, "GitHub Actions", ("OIDC tokens",), kind="outside"),
     Box("upstream", 820, 70, 150, 70, "Document service", ("not trusted",), kind="outside"),
-    Box("people", 820, 500, 140, 70, "People on call", kind="outside"),
+    Box("people", 820, 500, 140, 70, "On-call engineers", kind="outside"),
     Box("dns", 20, 180, 130, 60, "Hosted zone", label="dns"),
     Box(
         "edge",
@@ -32,14 +32,14 @@ BOXES: Final = (
         "EKS",
         (
             "docwarden pods 8080, 8081",
-            "managed nodes below",
+            "managed base nodes",
             "Auto Mode adds nodes",
             "network policies enforced",
             "secrets encrypted",
         ),
         label="cluster",
     ),
-    Box("nat", 220, 185, 220, 60, "NAT gateways", ("none in demo, 1 or 3 else",), label="network"),
+    Box("nat", 220, 185, 220, 60, "NAT gateways", ("none in demo, else 1 or 3",), label="network"),
     Box("endpoints", 220, 285, 220, 70, "Endpoints", ("S3, ECR, STS, logs",), label="network"),
     Box("runner", 220, 385, 220, 50, "Deployment runner", label="delivery"),
     Box(
@@ -49,7 +49,7 @@ BOXES: Final = (
         260,
         80,
         "Valkey (production)",
-        ("TLS, password", "no way out"),
+        ("TLS, password", "no egress"),
         label="store",
     ),
     Box(

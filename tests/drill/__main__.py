@@ -41,7 +41,7 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make drill", description=__doc__)
     parser.add_argument("--only", choices=tuple(ACTS), help="one of the three ways")
     parser.add_argument("--no-pager", action="store_true", help="without Prometheus, Alertmanager")
-    parser.add_argument("--no-recovery", action="store_true", help="end when all is mended")
+    parser.add_argument("--no-recovery", action="store_true", help="do not wait for the recovery")
     arguments = parser.parse_args(words)
     # A job in a shell's background ignores Ctrl-C, and what is told to end has to clean up too.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -54,7 +54,7 @@ def main(words: Sequence[str]) -> int:
     except AssertionError as error:
         say("drill", f"failed: {error}")
         return FAILED
-    say("drill", "everything was seen")
+    say("drill", "everything was observed as expected")
     return 0
 
 
@@ -72,7 +72,7 @@ def play(arguments: argparse.Namespace) -> None:
         if missing and not arguments.no_pager:
             say("start", f"no pager: {' and '.join(missing)} not installed (make monitoring-tools)")
         elif not arguments.no_pager:
-            say("start", "Prometheus and Alertmanager; a minute of theirs is a second")
+            say("start", "Prometheus and Alertmanager; their minutes last a second")
             watch = stack.enter_context(running_watch(folder, gateway))
             say(
                 "",

@@ -56,7 +56,7 @@ class Drill:
             self._explain(act)
         finally:
             crowd.stop()
-        self._say("mend", "the upstream is as it was")
+        self._say("restore", "the upstream works again")
         self._gateway.upstream(**MENDED)
         if recover:
             self._show_recovery(act)
@@ -125,7 +125,7 @@ class Drill:
                 PATIENCE,
             )
             self._say("page", f"{_since(began)}: {act.alert} is resolved")
-        found = until("the console to be calm", self._calm, PATIENCE)
+        found = until("the console to recover", self._calm, PATIENCE)
         self._say("console", f"{_since(began)}: {found['level']}, {found['title']}")
 
     def _calm(self) -> dict[str, Any] | None:

@@ -84,7 +84,7 @@ def test_each_way_to_break_is_seen_and_explained(start, tmp_path, name):
     assert any(title in told for title in act.titles)
     assert act.explained in told.partition("explain  docwarden explain --gateway")[2]
     assert "a client would get" in told
-    assert told.endswith("everything was seen\n")
+    assert told.endswith("everything was observed as expected\n")
     assert run.is_gone()
     assert list(tmp_path.iterdir()) == []
 

@@ -176,7 +176,7 @@ async def test_drill_tells_what_the_page_says(reader):
     # Times and counts aside, and without the pager: that is for make test-drill.
     told = acts(short)
     assert [line for line in acts(shown) if line not in told] == [
-        ("start", "Prometheus and Alertmanager; a minute of theirs is a second"),
+        ("start", "Prometheus and Alertmanager; their minutes last a second"),
         ("page", "after # s: DocwardenUpstreamDown, critical"),
     ]
 
