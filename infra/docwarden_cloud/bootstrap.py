@@ -3,7 +3,7 @@
 ``python -m docwarden_cloud.bootstrap demo --access 203.0.113.7/32 --notify me@example.com``
 
 With ``--dry-run`` it looks at rights, quotas and tools, says what each step does and costs, and
-changes nothing. Exit status: 0 done, 1 a step failed, 2 something is wrong, 3 a person is wanted.
+changes nothing. Exit status: 0 done, 1 a step failed, 2 something is wrong, 3 a manual step.
 """
 
 import argparse
@@ -81,15 +81,15 @@ class Bootstrap:
         if self._environment.domain:
             yield Step(
                 "dns",
-                f"make the zone {self._environment.domain} and see that it is delegated to",
+                f"create the zone {self._environment.domain} and check its delegation",
                 price("DnsStack"),
                 self._dns,
             )
         yield Step("stacks", f"deploy {prefix}/*, half an hour", price(), self._stacks)
-        yield Step("cluster", "make namespace and roles in the cluster", "nothing", self._cluster)
+        yield Step("cluster", "create namespace and roles in the cluster", "nothing", self._cluster)
         if not self._pipeline:
             yield Step("release", "build, push and roll out this tree", "nothing", self._release)
-        yield Step("look", "say where to look", "nothing", self._look)
+        yield Step("look", "print the links", "nothing", self._look)
 
     def _cdk_run(self, *arguments: str) -> None:
         context = [
@@ -186,7 +186,7 @@ def _report(findings: Iterator[Finding]) -> bool:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="docwarden_cloud.bootstrap", description=__doc__)
     parser.add_argument("environment", help="such as demo")
-    parser.add_argument("--dry-run", action="store_true", help="look, say, change nothing")
+    parser.add_argument("--dry-run", action="store_true", help="check and report, change nothing")
     parser.add_argument("--only", default="", help="one step, by its name")
     parser.add_argument("--access", default="", help="demo: networks that may reach it")
     parser.add_argument("--notify", default="", help="demo: where alarms go")
@@ -218,7 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number, step in enumerate(steps, 1):
         say(f"{number}. {step.name}: {step.does} ({step.costs})")
     if not sound:
-        say("Nothing was changed: set right what is wrong, and run this again.")
+        say("Nothing was changed: fix the problems above and run this again.")
         return WRONG
     return 0 if given.dry_run else _take(steps)
 
@@ -229,7 +229,7 @@ def _take(steps: Sequence[Step]) -> int:
         try:
             step.run()
         except PersonWantedError as wanted:
-            say(f"A person is wanted: {wanted}")
+            say(f"A manual step is needed: {wanted}")
             return WAITS
         except subprocess.CalledProcessError as failure:
             sys.stderr.write(f"{failure.cmd[0]} failed in the step {step.name}; run this again.\n")

@@ -39,12 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="docwarden_cloud.rollout", description=__doc__)
     parser.add_argument("environment", help="such as staging")
     parser.add_argument("--digest", required=True, help="sha256:... of the image")
-    parser.add_argument("--region", required=True, help="where the environment is")
+    parser.add_argument("--region", required=True, help="region of the environment")
     parser.add_argument("--upstream-url", default="", help="DOCWARDEN_UPSTREAM_URL, or `own`")
     parser.add_argument("--upstream-image", default="", help="own document service, by digest")
     parser.add_argument("--helm", default="helm", help="which helm 4 to run")
     parser.add_argument("--watch", type=float, default=600, help="seconds to watch the budget")
-    parser.add_argument("--every", type=float, default=15, help="seconds between two looks")
+    parser.add_argument("--every", type=float, default=15, help="seconds between two checks")
     parser.add_argument("--patience", type=float, default=300, help="seconds to wait for targets")
     parser.add_argument("--prometheus", default="", help="ask this one, without a signature")
     parser.add_argument(
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{refusal.cmd[0]} {refusal.cmd[1]} failed\n")
         return 1
     except UnsoundError as problem:
-        sys.stderr.write(f"The release does not hold. {problem}\n")
+        sys.stderr.write(f"The release failed its checks. {problem}\n")
         return 1
     say(f"{given.digest} holds in {given.environment}: {outputs['Url']}")
     return 0

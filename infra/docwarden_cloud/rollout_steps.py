@@ -124,7 +124,7 @@ class Rollout:
                 break
             time.sleep(self._every)
         if not there.known:
-            raise UnsoundError("nobody counted any document: metrics do not arrive")
+            raise UnsoundError("no documents were counted: no metrics arrived")
 
     def _revision(self) -> int | None:
         """Revision to go back to: the last one that was deployed."""
@@ -137,9 +137,9 @@ class Rollout:
 
     def _go_back(self) -> None:
         if self._before is None:
-            say("This is the first release: there is none to go back to.")
+            say("This is the first release: there is no previous one to restore.")
             return
-        say(f"Going back to revision {self._before} ...")
+        say(f"Rolling back to revision {self._before} ...")
         self._run_helm("rollback", SERVICE, str(self._before), "--wait", "--timeout", "10m")
 
     def _run_helm(self, *arguments: str, given: str | None = None) -> None:

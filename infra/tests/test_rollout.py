@@ -227,7 +227,7 @@ def test_documents_that_do_not_arrive_from_outside_bring_it_back(
         ("helm test", "helm test"),
         ("targets", "targets: targets are not registered"),
         ("smoke", "smoke"),
-        ("no figures", "error budget: nobody counted any document"),
+        ("no figures", "error budget: no documents were counted"),
     ],
 )
 def test_each_check_that_fails_brings_the_release_before_back(
@@ -241,7 +241,7 @@ def test_each_check_that_fails_brings_the_release_before_back(
         tools.script("kubectl", "[[ $1 == apply ]] && cat >/dev/null\necho registry/docwarden@old")
     ended = roll_out("--watch=1")  # without a Prometheus CloudWatch is asked, which holds nothing
     assert ended.status == 1
-    assert f"The release does not hold. {said}" in ended.stderr, ended.stderr
+    assert f"The release failed its checks. {said}" in ended.stderr, ended.stderr
     assert tools.noted()[-1].startswith("helm rollback docwarden 7")
 
 
@@ -253,7 +253,7 @@ def test_a_first_release_that_does_not_hold_is_said_and_left(roll_out, tools, aw
     )
     ended = roll_out("--watch=1")
     assert ended.status == 1
-    assert "none to go back to" in ended.stdout
+    assert "no previous one to restore" in ended.stdout
     assert not [call for call in tools.noted() if call.startswith("helm rollback")]
 
 
