@@ -108,9 +108,9 @@ class Parts:
         )
 
     def _build_policies(self, settings: Settings) -> None:
-        most = settings.max_concurrency
+        ceiling = settings.max_concurrency
         self.limiter = AdaptiveLimiter(
-            GradientLimit(start=min(20, most), least=min(4, most), most=most),
+            GradientLimit(start=min(20, ceiling), minimum=min(4, ceiling), maximum=ceiling),
             longest_wait=settings.queue_timeout,
             on_floor=self.transitions.limiter,
         )

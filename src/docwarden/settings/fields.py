@@ -98,42 +98,46 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 
 
 def _between(
-    least: float, most: float, parse: Callable[[str], Any], write: Callable[[Any], str]
+    minimum: float, maximum: float, parse: Callable[[str], Any], write: Callable[[Any], str]
 ) -> Callable[[str], Any]:
     def bounded(text: str) -> Any:
         value = parse(text)
-        if not least <= value <= most:
-            raise ValueError(f"at least {write(least)} and at most {write(most)}")
+        if not minimum <= value <= maximum:
+            raise ValueError(f"at least {write(minimum)} and at most {write(maximum)}")
         return value
 
     return bounded
 
 
-def _number_from(kind: type[int] | type[float], least: float, most: float) -> Callable[[str], Any]:
+def _number_from(
+    kind: type[int] | type[float], minimum: float, maximum: float
+) -> Callable[[str], Any]:
     def parse(text: str) -> int | float:
         try:
             return kind(text)
         except ValueError:
-            raise ValueError(f"a number from {least} to {most}") from None
+            raise ValueError(f"a number from {minimum} to {maximum}") from None
 
-    return _between(least, most, parse, str)
-
-
-def _duration(least: str, most: str) -> Callable[[str], float]:
-    return _between(parse_duration(least), parse_duration(most), parse_duration, format_duration)
+    return _between(minimum, maximum, parse, str)
 
 
-def _size(least: str, most: str) -> Callable[[str], int]:
-    return _between(parse_size(least), parse_size(most), parse_size, format_size)
+def _duration(minimum: str, maximum: str) -> Callable[[str], float]:
+    return _between(
+        parse_duration(minimum), parse_duration(maximum), parse_duration, format_duration
+    )
 
 
-def _count(least: int, most: int) -> Callable[[str], int]:
-    return _number_from(int, least, most)
+def _size(minimum: str, maximum: str) -> Callable[[str], int]:
+    return _between(parse_size(minimum), parse_size(maximum), parse_size, format_size)
 
 
-def share(least: float, most: float) -> Callable[[str], float]:
+def _count(minimum: int, maximum: int) -> Callable[[str], int]:
+    return _number_from(int, minimum, maximum)
+
+
+def share(minimum: float, maximum: float) -> Callable[[str], float]:
     """Return a reader of numbers within bounds."""
-    return _number_from(float, least, most)
+    return _number_from(float, minimum, maximum)
 
 
 def setting(
@@ -157,19 +161,19 @@ def setting(
     )
 
 
-def time_setting(default: str, about: str, least: str, most: str) -> Any:
+def time_setting(default: str, about: str, minimum: str, maximum: str) -> Any:
     """Return a dataclass field for a duration within bounds, in seconds."""
-    return setting(default, about, parse=_duration(least, most), write=format_duration)
+    return setting(default, about, parse=_duration(minimum, maximum), write=format_duration)
 
 
-def size_setting(default: str, about: str, least: str, most: str) -> Any:
+def size_setting(default: str, about: str, minimum: str, maximum: str) -> Any:
     """Return a dataclass field for a size within bounds, in bytes."""
-    return setting(default, about, parse=_size(least, most), write=format_size)
+    return setting(default, about, parse=_size(minimum, maximum), write=format_size)
 
 
-def count_setting(default: int, about: str, least: int, most: int) -> Any:
+def count_setting(default: int, about: str, minimum: int, maximum: int) -> Any:
     """Return a dataclass field for a whole number within bounds."""
-    return setting(str(default), about, parse=_count(least, most))
+    return setting(str(default), about, parse=_count(minimum, maximum))
 
 
 def switch_setting(default: str, about: str) -> Any:

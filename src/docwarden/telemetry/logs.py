@@ -105,7 +105,7 @@ class Log:
         self, writer: LogWriter, *, level: str, console: bool, colour: bool, resource: Resource
     ) -> None:
         self._writer = writer
-        self._least = LEVELS[level]
+        self._threshold = LEVELS[level]
         self.as_json = not console
         self.source = {
             "service.name": resource.service,
@@ -127,7 +127,7 @@ class Log:
 
     def wants(self, level: str) -> bool:
         """Whether events of `level` are written."""
-        return LEVELS[level] >= self._least
+        return LEVELS[level] >= self._threshold
 
     def event(self, level: str, name: str, message: str, /, **fields: Any) -> None:
         """Write one event of the process, and in words what happened."""

@@ -60,7 +60,7 @@ def test_breaker_tells_of_its_opening_and_its_end(world):
 
 
 def test_limiter_tells_that_it_is_at_its_floor_and_how_long_that_lasted(world):
-    gradient = GradientLimit(start=8, least=4, most=8)
+    gradient = GradientLimit(start=8, minimum=4, maximum=8)
     limiter = AdaptiveLimiter(gradient, on_floor=world.transitions.limiter)
     serve(limiter, 0.010, 10)
     for _ in range(100):  # a queue as long as the limit: cuts help, and go on
@@ -79,7 +79,7 @@ def test_limiter_tells_that_it_is_at_its_floor_and_how_long_that_lasted(world):
 
 def test_limit_that_cannot_move_is_never_told(world):
     limiter = AdaptiveLimiter(
-        GradientLimit(start=4, least=4, most=4), on_floor=world.transitions.limiter
+        GradientLimit(start=4, minimum=4, maximum=4), on_floor=world.transitions.limiter
     )
     serve(limiter, 0.010, 50)
     assert world.told() == []

@@ -111,7 +111,7 @@ class Breaker:
     Args:
         consecutive_failures: Transport failures in a row that trip it.
         failure_share: Share of failures in the window that trips it, from 0 to 1.
-        least_results: Results in the window below which the share says nothing.
+        min_results: Results in the window below which the share says nothing.
         window: Length of the sliding window, seconds.
         chance: How rare a row of failures has to be by the usual share of them.
         opening: Seconds of the first opening; the nth in a row lasts n times that.
@@ -156,7 +156,7 @@ class Breaker:
         random: Callable[[], float],
         consecutive_failures: int = 5,
         failure_share: float = 0.85,
-        least_results: int = 50,
+        min_results: int = 50,
         window: float = 10.0,
         chance: float = 1e-6,
         opening: float = 30.0,
@@ -175,7 +175,7 @@ class Breaker:
         self._evidence = FailureEvidence(
             in_a_row=consecutive_failures,
             share=failure_share,
-            least_results=least_results,
+            min_results=min_results,
             window=window,
             chance=chance,
         )

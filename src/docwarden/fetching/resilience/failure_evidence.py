@@ -55,7 +55,7 @@ class FailureEvidence:
     Args:
         in_a_row: Failures without a success between them that are too many where few are usual.
         share: Share of failures in the window that is too much, from 0 to 1.
-        least_results: Results in the window below which the share says nothing.
+        min_results: Results in the window below which the share says nothing.
         window: Length of the sliding window, seconds.
         chance: How rare a row has to be by the usual share of failures; 1 asks for no more than
             `in_a_row`.
@@ -69,7 +69,7 @@ class FailureEvidence:
         "_failures",
         "_in_a_row",
         "_last_success",
-        "_least_results",
+        "_min_results",
         "_row_documents",
         "_row_length",
         "_share",
@@ -84,14 +84,14 @@ class FailureEvidence:
         *,
         in_a_row: int,
         share: float,
-        least_results: int,
+        min_results: int,
         window: float,
         chance: float = 1e-6,
     ) -> None:
         self._in_a_row = in_a_row
         self._chance = chance
         self._share = share
-        self._least_results = least_results
+        self._min_results = min_results
         self._width = window / BUCKETS
         self._successes = [0] * BUCKETS
         self._failures = [0] * BUCKETS
@@ -139,7 +139,7 @@ class FailureEvidence:
                 return True
         failures = sum(self._failures)
         results = failures + sum(self._successes)
-        return results >= self._least_results and failures >= self._share * results
+        return results >= self._min_results and failures >= self._share * results
 
     def _document(self, evidence: Evidence | None) -> str | None:
         """Return the document that a failure may be due to, None where it is the upstream's."""

@@ -24,10 +24,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-LEAST_LATENCY: Final = 1e-6
+MIN_LATENCY: Final = 1e-6
 """Latencies are divided by; a coarse clock may show none."""
 
-LEAST_GRADIENT: Final = 0.5
+MIN_GRADIENT: Final = 0.5
 """No step aims lower than at half the limit (Netflix)."""
 
 CALM: Final = 1.1
@@ -49,9 +49,9 @@ class GradientLimit:
     """The learning part: latencies in, limit out.
 
     Args:
-        start: Limit before anything is known; brought between `least` and `most`.
-        least: The limit never goes below, unless `most` does.
-        most: The limit never goes above.
+        start: Limit before anything is known; clamped to `minimum` and `maximum`.
+        minimum: Lower bound of the limit, unless `maximum` is below it.
+        maximum: Upper bound of the limit.
         tolerance: How far latency may exceed its long-term average without a cut.
         smoothing: How far one step goes towards its aim, from 0 to 1.
         long_window: Steps over which the long-term average forgets.
@@ -65,10 +65,10 @@ class GradientLimit:
         "_cut_from",
         "_estimate",
         "_latency_before_cut",
-        "_least",
         "_long_latency",
         "_long_window",
-        "_most",
+        "_maximum",
+        "_minimum",
         "_smoothing",
         "_tolerance",
         "latency",
@@ -79,14 +79,14 @@ class GradientLimit:
         self,
         *,
         start: int = 20,
-        least: int = 4,
-        most: int = 200,
+        minimum: int = 4,
+        maximum: int = 200,
         tolerance: float = 1.5,
         smoothing: float = 0.2,
         long_window: int = 600,
     ) -> None:
-        self._most = max(1, most)
-        self._least = min(max(1, least), self._most)
+        self._maximum = max(1, maximum)
+        self._minimum = min(max(1, minimum), self._maximum)
         self._tolerance = tolerance
         self._smoothing = smoothing
         self._long_window = long_window
@@ -101,12 +101,12 @@ class GradientLimit:
     @property
     def at_floor(self) -> bool:
         """Whether the limit has come down as far as it goes, if it can move at all."""
-        return self.limit <= self._least < self._most
+        return self.limit <= self._minimum < self._maximum
 
     @property
     def off_floor(self) -> bool:
         """Whether the limit is twice what it is at least, so that it has not just left that."""
-        return self.limit >= min(2 * self._least, self._most)
+        return self.limit >= min(2 * self._minimum, self._maximum)
 
     @property
     def usual(self) -> float:
@@ -120,7 +120,7 @@ class GradientLimit:
             latency: Median of the step's samples, seconds.
             peak_in_flight: Most requests in flight during the step.
         """
-        self.latency = latency = max(latency, LEAST_LATENCY)
+        self.latency = latency = max(latency, MIN_LATENCY)
         self._average(latency)
         if peak_in_flight < self._estimate / 2.0:
             return
@@ -136,7 +136,7 @@ class GradientLimit:
             self._judge_cut(latency)
         elif self._cut_from > 0.0:
             self._latency_before_cut = max(self._latency_before_cut, latency)
-            gradient = max(gradient, LEAST_GRADIENT)
+            gradient = max(gradient, MIN_GRADIENT)
             self._step_towards(self._estimate * gradient + math.sqrt(self._estimate))
         else:
             # Hold for a step: a queue that has just begun shows its length one latency later.
@@ -155,7 +155,7 @@ class GradientLimit:
         self._set(self._estimate + (aim - self._estimate) * self._smoothing)
 
     def _set(self, estimate: float) -> None:
-        self._estimate = min(max(estimate, self._least), self._most)
+        self._estimate = min(max(estimate, self._minimum), self._maximum)
         self.limit = int(self._estimate)
 
     def _judge_cut(self, latency: float) -> None:

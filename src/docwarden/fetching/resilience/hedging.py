@@ -38,17 +38,17 @@ class Hedge:
         budget: Places for second attempts; one of their own (ratio 0.1, floor 1), so that they
             cannot use up those of retries.
         quantile: Share of the attempts that are faster than the delay, from 0 to 1.
-        least_samples: Attempts to have seen before the first hedge.
+        min_samples: Attempts to have seen before the first hedge.
     """
 
-    __slots__ = ("_budget", "_counts", "_delay", "_fresh", "_least_samples", "_quantile", "_total")
+    __slots__ = ("_budget", "_counts", "_delay", "_fresh", "_min_samples", "_quantile", "_total")
 
     def __init__(
-        self, budget: RetryBudget, *, quantile: float = 0.95, least_samples: int = 100
+        self, budget: RetryBudget, *, quantile: float = 0.95, min_samples: int = 100
     ) -> None:
         self._budget = budget
         self._quantile = quantile
-        self._least_samples = least_samples
+        self._min_samples = min_samples
         self._counts = [0] * (len(BOUNDS) + 1)
         self._total = 0
         self._fresh = 0
@@ -79,18 +79,18 @@ class Hedge:
 
     def _renew(self) -> None:
         self._fresh = 0
-        if self._total >= self._least_samples:
+        if self._total >= self._min_samples:
             self._delay = self._percentile()
         if self._total >= SAMPLES_KEPT:
             self._counts = [count // 2 for count in self._counts]
             self._total = sum(self._counts)
 
     def _percentile(self) -> float:
-        wanted = self._quantile * self._total
+        rank = self._quantile * self._total
         seen = 0
         for bound, count in zip(BOUNDS, self._counts, strict=False):
             seen += count
-            if seen >= wanted:
+            if seen >= rank:
                 return bound
         return BOUNDS[-1]
 

@@ -17,7 +17,7 @@ from docwarden.fetching.resilience.gradient_limit import GradientLimit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LEAST_SAMPLES: Final = 10
+MIN_SAMPLES: Final = 10
 """Samples below which a median says little (Netflix's `WindowedLimit` has the same minimum)."""
 
 LONGEST_QUEUE: Final = 1000
@@ -145,7 +145,7 @@ class AdaptiveLimiter:
             self._samples.append(latency)
             if self.in_flight > self._peak:  # noqa: PLR1730 - max() costs as much as all the rest
                 self._peak = self.in_flight
-            if len(self._samples) >= self.limit and len(self._samples) >= LEAST_SAMPLES:
+            if len(self._samples) >= self.limit and len(self._samples) >= MIN_SAMPLES:
                 self._learn()
         self.in_flight -= 1
         if self._waiters:

@@ -169,7 +169,7 @@ class BreakerMachine(RuleBasedStateMachine):
         self.breaker = Breaker(
             random=no_jitter,
             consecutive_failures=3,
-            least_results=10**9,
+            min_results=10**9,
             chance=1.0,
             opening=10.0,
             longest_opening=30.0,

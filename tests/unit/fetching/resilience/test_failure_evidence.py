@@ -10,7 +10,7 @@ def evidence(**changes):
     settings = {
         "in_a_row": 5,
         "share": 0.85,
-        "least_results": 50,
+        "min_results": 50,
         "window": 10.0,
         "chance": 1.0,
     }
@@ -118,7 +118,7 @@ def test_clear_forgets_the_row_and_the_window():
 )
 def test_window_agrees_with_a_list_of_all_results(steps):
     """The buckets may keep a result up to a tenth of the window shorter than the list does."""
-    counted = evidence(in_a_row=10**9, least_results=3)
+    counted = evidence(in_a_row=10**9, min_results=3)
     now, results = 100.0, []
     for ok, pause in steps:
         now += pause

@@ -94,7 +94,7 @@ def test_past_overload_does_not_hide_the_next_one():
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_ceiling_below_the_usual_floor_holds(most):
-    limit = GradientLimit(most=most)
+    limit = GradientLimit(maximum=most)
     for latency in (0.01, 0.01, 5.0, 5.0, 5.0, 0.01):
         limit.learn(latency, 1)
         assert 1 <= limit.limit <= most

@@ -9,7 +9,7 @@ from docwarden.fetching.resilience.limiter import LONGEST_QUEUE, AdaptiveLimiter
 
 
 def limiter_of(places, **settings):
-    return AdaptiveLimiter(GradientLimit(start=places, least=places, most=places), **settings)
+    return AdaptiveLimiter(GradientLimit(start=places, minimum=places, maximum=places), **settings)
 
 
 async def queued(limiter, count=1):
@@ -208,11 +208,11 @@ class LimiterMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule()
     def release(self):
-        async def give_back():
+        async def release():
             self.limiter.release(None)
             await self.settle()
 
-        self.runner.run(give_back())
+        self.runner.run(release())
         self.held -= 1
         self.hand_on()
 

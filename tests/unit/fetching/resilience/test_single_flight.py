@@ -17,7 +17,7 @@ class Held:
         assert self.holders > 0, "shared after the last holder gave it back"
         self.holders += 1
 
-    def give_back(self):
+    def release(self):
         assert self.holders > 0, "given back twice"
         self.holders -= 1
 
@@ -52,7 +52,7 @@ def source():
 
 @pytest.fixture
 def flights():
-    return SingleFlight(share=Held.share, discard=Held.give_back, max_requests=5)
+    return SingleFlight(share=Held.share, discard=Held.release, max_requests=5)
 
 
 def ask(flights, source, key="7", longest_wait=10.0):
@@ -173,6 +173,6 @@ async def test_no_holder_is_lost_or_counted_twice_whoever_leaves_when(flights, s
     await asyncio.wait(tasks)
     await asyncio.sleep(5)
     for result in taken:
-        result.give_back()
+        result.release()
     assert [result.holders for result in source.results] == [0] * len(source.results)
     assert asyncio.all_tasks() == {asyncio.current_task()}
