@@ -31,7 +31,7 @@ class Unsatisfiable(NamedTuple):
     size: int
 
 
-def is_wanted(if_match: bytes, etag: bytes) -> bool:
+def if_match_allows(if_match: bytes, etag: bytes) -> bool:
     """Whether an If-Match value names `etag` (quoted), by strong comparison (13.1.1)."""
     return if_match.strip() == b"*" or (b"", etag) in _ENTITY_TAG.findall(if_match)
 
@@ -67,7 +67,7 @@ def range_applies(if_range: bytes | None, etag: bytes) -> bool:
     return if_range is None or if_range.strip() == etag
 
 
-def wanted_digest(want_repr_digest: bytes) -> str | None:
+def requested_digest(want_repr_digest: bytes) -> str | None:
     """Return the digest algorithm that a Want-Repr-Digest value prefers (RFC 9530 section 4).
 
     `sha-256` or `sha-512`, or None where it asks for neither or is not a dictionary of integers.

@@ -223,7 +223,7 @@ class PublicSite:
     async def _add_digest(self, request: Request, document: Document, response: Response) -> None:
         """Add the digest that the client asks for, if it can be had."""
         try:
-            algorithm = conditional.wanted_digest(request.headers[b"want-repr-digest"])
+            algorithm = conditional.requested_digest(request.headers[b"want-repr-digest"])
             if algorithm is None or response.status == 304:
                 return
             response.fields += await _digest_line(document, algorithm)
@@ -247,7 +247,7 @@ class PublicSite:
 
 def _require_match(value: bytes, document: Document) -> None:
     """Raise a `Failure` unless an If-Match value names the document."""
-    if not conditional.is_wanted(value, document.etag):
+    if not conditional.if_match_allows(value, document.etag):
         raise Failure(Cause.PRECONDITION)
 
 

@@ -11,7 +11,7 @@ from docwarden.core.conditional import (
     parse_range,
     prefers_html,
     range_applies,
-    wanted_digest,
+    requested_digest,
 )
 
 ETAG = b'"abc"'
@@ -117,13 +117,13 @@ def test_if_range(value, expected):
         (b"", None),
     ],
 )
-def test_wanted_digest(value, expected):
-    assert wanted_digest(value) == expected
+def test_requested_digest(value, expected):
+    assert requested_digest(value) == expected
 
 
 @given(st.binary(max_size=300))
-def test_wanted_digest_never_raises(value):
-    assert wanted_digest(value) in (None, "sha-256", "sha-512")
+def test_requested_digest_never_raises(value):
+    assert requested_digest(value) in (None, "sha-256", "sha-512")
 
 
 @pytest.mark.parametrize(
