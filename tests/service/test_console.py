@@ -304,7 +304,7 @@ async def test_requests_that_end_well_are_told_to_those_who_ask_and_kept_for_nob
     gateway = await start_gateway(f"{simulator.url}/document/png/{{id}}")
     successes = gateway.app.parts.successes
     assert (await gateway.get("/1")).status == 200
-    assert not successes.wanted
+    assert not successes.watched
     watching = await watch(gateway, "/events/tail")
     assert await watching.event("successes") == []
     answer = await gateway.get("/2")
@@ -317,5 +317,5 @@ async def test_requests_that_end_well_are_told_to_those_who_ask_and_kept_for_nob
     assert told[0]["media_type"] == "image/png"
     watching.close()
     await watch(gateway)
-    await until(lambda: not successes.wanted)
-    assert successes.newest_first(wanted=False) == []
+    await until(lambda: not successes.watched)
+    assert successes.newest_first(watched=False) == []

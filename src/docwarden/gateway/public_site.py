@@ -146,7 +146,7 @@ class PublicSite:
         if result.outcome is not None:
             metrics.documents[result.outcome] += 1
         self._request_log.on_finished(request, status=status, sent=sent, seconds=seconds)
-        if self._successes.wanted:
+        if self._successes.watched:
             self._successes.note(request, status=status, seconds=seconds)
         if request.trace is not None:
             request.trace.end(request, 0 if response is None else status, seconds)

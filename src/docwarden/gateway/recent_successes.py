@@ -13,17 +13,17 @@ _WELL: Final = frozenset((Outcome.DELIVERED, Outcome.NOT_MODIFIED, Outcome.NOT_F
 
 
 class RecentSuccesses:
-    """Remembers them while they are wanted.
+    """Keeps the latest of them while an operator watches.
 
     Attributes:
-        wanted: whether somebody looks.
+        watched: whether anyone is watching.
     """
 
-    __slots__ = ("_records", "wanted")
+    __slots__ = ("_records", "watched")
 
     def __init__(self) -> None:
         self._records: deque[Noted] = deque(maxlen=KEPT)
-        self.wanted = False
+        self.watched = False
 
     def note(self, request: Request, *, status: int, seconds: float) -> None:
         """Remember one request, if it asked for a document and ended well."""
@@ -33,9 +33,9 @@ class RecentSuccesses:
         told = facts(request, status=status, seconds=seconds)
         self._records.append(Noted(**told, media_type=result.media_type))
 
-    def newest_first(self, *, wanted: bool) -> list[Noted]:
-        """Return what is remembered; from now on as `wanted` says."""
-        self.wanted = wanted
-        if not wanted:
+    def newest_first(self, *, watched: bool) -> list[Noted]:
+        """Return the records, and keep further ones only if `watched`."""
+        self.watched = watched
+        if not watched:
             self._records.clear()
         return list(reversed(self._records))

@@ -181,7 +181,7 @@ class OwnProcess:
             details=Details.of(parts, parts.clock()),
             failures=parts.failures.newest_first(),
             failed=parts.failures.total,
-            successes=parts.successes.newest_first(wanted=tail),
+            successes=parts.successes.newest_first(watched=tail),
         )
 
 
