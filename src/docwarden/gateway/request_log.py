@@ -55,11 +55,11 @@ class RequestLog:
     ) -> None:
         self._log = log
         self._as_json = log.as_json
-        self._tells_successes = log.wants("info")
+        self._logs_successes = log.wants("info")
         self._recent = recent
         self._share = success_share
         self._random = random
-        self._told = Told(headers)
+        self._header_fields = HeaderFields(headers)
         # What is the same in all lines is put into their format once.
         constant = orjson.dumps({"severity": "info", "event.name": EVENT} | log.source)[1:-1]
         self._line = (
@@ -76,10 +76,10 @@ class RequestLog:
             seconds: from the request's head to the answer's end.
         """
         if self._as_json and _is_plain(request):
-            if self._tells_successes and self._is_drawn():
+            if self._logs_successes and self._is_drawn():
                 at = self._log.timestamp(request.wall + seconds)
                 values = _plain_values(request, status, max(0, sent), seconds)
-                told = self._told.rendered(request)
+                told = self._header_fields.rendered(request)
                 self._log.write_line(self._line % (at.encode(), *values, told))
             return
         failure = request.result.failure
@@ -92,7 +92,7 @@ class RequestLog:
         ended = Ended(request, status, sent, seconds)
         every = ((each.name, each.value(ended)) for each in FIELDS)
         fields = {name: value for name, value in every if value is not None}
-        fields |= self._told.fields(request)
+        fields |= self._header_fields.fields(request)
         self._log.write(level, EVENT, request.wall + seconds, fields)
 
     def _is_drawn(self) -> bool:
@@ -169,7 +169,7 @@ def _plain_values(request: Request, status: int, sent: int, seconds: float) -> t
     )
 
 
-class Told:
+class HeaderFields:
     """Picks the header fields that the log tells; requests with the same ones are done once.
 
     Args:

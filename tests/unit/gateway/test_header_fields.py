@@ -7,7 +7,7 @@ import pytest
 
 from docwarden.core.request import Request
 from docwarden.gateway.log_fields import MAX_PATH, shown_path
-from docwarden.gateway.request_log import MAX_HEADER, MAX_USER_AGENT, Told
+from docwarden.gateway.request_log import MAX_HEADER, MAX_USER_AGENT, HeaderFields
 
 
 def told(names=(), **headers):
@@ -15,7 +15,7 @@ def told(names=(), **headers):
     request = Request(
         "GET", "/", given, client="192.0.2.1", started=0.0, wall=0.0, random=random.Random(1)
     )
-    picker = Told(names)
+    picker = HeaderFields(names)
     fields = picker.fields(request)
     for _ in range(2):  # put together, then remembered
         assert json.loads(b'{"x":1' + picker.rendered(request) + b"}") == {"x": 1} | fields
