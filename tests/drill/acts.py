@@ -16,7 +16,7 @@ class Act:
 
     Attributes:
         about: what happens, for whoever looks on.
-        wishes: what the simulator is told.
+        changes: what the simulator is told.
         titles: what the console's verdict says, one of them.
         alert: what pages.
         explained: what `docwarden explain` has to say; empty where the document comes, and late.
@@ -24,7 +24,7 @@ class Act:
     """
 
     about: str
-    wishes: dict[str, Any]
+    changes: dict[str, Any]
     titles: tuple[str, ...]
     alert: str
     explained: str = ""

@@ -48,7 +48,7 @@ class Drill:
         told = len(self._pages("firing"))
         self._say("break", act.about)
         began = time.monotonic()
-        self._gateway.upstream(**act.wishes)
+        self._gateway.upstream(**act.changes)
         crowd = Clients(self._gateway.url, threads=act.crowd, rate=120 if act.crowd else 0)
         try:
             self._show_console(act, began)

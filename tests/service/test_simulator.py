@@ -56,10 +56,10 @@ class Process:
         _, errors = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, errors
 
-    def control(self, method: str = "GET", wishes: object = None) -> tuple[int, Any]:
+    def control(self, method: str = "GET", changes: object = None) -> tuple[int, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.control_port, timeout=PATIENCE)
         with contextlib.closing(connection):
-            body = None if wishes is None else json.dumps(wishes)
+            body = None if changes is None else json.dumps(changes)
             connection.request(method, "/", body)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read() or b"null")
@@ -454,7 +454,7 @@ def test_control_breaks_and_mends_it_while_it_runs(simulator: Process) -> None:
 
 
 @pytest.mark.parametrize(
-    "wishes",
+    "changes",
     [
         {"faults": ["nonsense"]},
         {"faults": "hang"},
@@ -474,10 +474,10 @@ def test_control_breaks_and_mends_it_while_it_runs(simulator: Process) -> None:
     ],
 )
 def test_control_refuses_what_does_not_fit_and_changes_nothing(
-    simulator: Process, wishes: object
+    simulator: Process, changes: object
 ) -> None:
     before = simulator.state()["behaviour"]
-    status, answer = simulator.control("PUT", wishes)
+    status, answer = simulator.control("PUT", changes)
     assert (status, list(answer)) == (400, ["error"])
     assert simulator.state()["behaviour"] == before
 

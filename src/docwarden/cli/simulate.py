@@ -110,21 +110,21 @@ def _stop(stopped: asyncio.Future[int], status: int) -> None:
 def _configuration(arguments: argparse.Namespace) -> Configuration:
     listen = _address("--listen", arguments.listen)
     control = None if arguments.control == "off" else _address("--control", arguments.control)
-    wishes: dict[str, Any] = {
+    changes: dict[str, Any] = {
         "faults": arguments.fault,
         "latency": arguments.latency,
         "capacity": arguments.capacity,
         "accept_delay": arguments.accept_delay,
     }
     if arguments.mix or arguments.documents:
-        wishes["mix"] = arguments.mix or FOLDER_MIX
+        changes["mix"] = arguments.mix or FOLDER_MIX
     return Configuration(
         host=listen.host,
         port=listen.port,
         control_host=control.host if control else "127.0.0.1",
         control_port=control.port if control else None,
         seed=arguments.seed,
-        behaviour=Behaviour().changed(wishes),
+        behaviour=Behaviour().changed(changes),
         documents=arguments.documents,
         size=quantities.size(arguments.size) if arguments.size else None,
         distinct=arguments.distinct,
@@ -143,15 +143,15 @@ def _explained(problem: OSError, configuration: Configuration, flag_prefix: str)
     ports = [configuration.port]
     if configuration.control_port is not None:
         ports.append(configuration.control_port)
-    wanted = " or ".join(str(port) for port in ports if port)
+    candidates = " or ".join(str(port) for port in ports if port)
     if problem.errno == errno.EADDRINUSE:
         return (
-            f"docwarden simulate: port {wanted} is in use; choose others with"
+            f"docwarden simulate: port {candidates} is in use; choose others with"
             f" --{flag_prefix}listen {configuration.host}:PORT and"
             f" --{flag_prefix}control {configuration.control_host}:PORT "
             "(0 takes a free port)"
         )
-    return f"docwarden simulate: cannot listen on port {wanted}: {problem.strerror or problem}"
+    return f"docwarden simulate: cannot listen on port {candidates}: {problem.strerror or problem}"
 
 
 def _introduction(simulator: Simulator) -> str:

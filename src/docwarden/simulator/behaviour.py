@@ -34,14 +34,14 @@ class Behaviour:
     accept_delay: float = 0.0
     listening: bool = True
 
-    def changed(self, wishes: Mapping[str, Any]) -> "Behaviour":
+    def changed(self, changes: Mapping[str, Any]) -> "Behaviour":
         """Return this behaviour with some fields changed, given as JSON has them.
 
         Raises:
             ValueError: a field is unknown or its value does not fit.
         """
         fields: dict[str, Any] = {}
-        for name, value in wishes.items():
+        for name, value in changes.items():
             if name not in _READERS:
                 raise ValueError(f"no field {name!r}; there are {', '.join(_READERS)}")
             fields[name] = _READERS[name](value)

@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol):
             await self._perform(steps)
         finally:
             if limited:
-                self._slots.give_back()
+                self._slots.release()
         self._answered += 1
         self._task = None
         if not keep_alive:

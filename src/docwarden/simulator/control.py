@@ -91,10 +91,10 @@ class Control:
         if method != "PUT":
             return 405, {"error": f"only {_WELCOME_METHODS}"}
         try:
-            wishes = json.loads(body)
-            if not isinstance(wishes, dict):
+            changes = json.loads(body)
+            if not isinstance(changes, dict):
                 raise ValueError("a JSON object is needed")  # noqa: TRY004, TRY301 - one way out
-            self._behave(**wishes)
+            self._behave(**changes)
         except (ValueError, OSError, RecursionError) as problem:
             return 400, {"error": str(problem)}
         return 200, self._state()

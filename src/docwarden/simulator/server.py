@@ -137,7 +137,7 @@ class Simulator:
         for connection in connections:
             await connection.ended()
 
-    def behave(self, /, **wishes: Any) -> None:
+    def behave(self, /, **changes: Any) -> None:
         """Change how it behaves, for requests from now on; fields as the control endpoint's.
 
         `mix` (weights by kind), `faults` (a list of `NAME[=PARAMETER][:SHARE]`), `latency`,
@@ -148,7 +148,7 @@ class Simulator:
             OSError: documents cannot be read, and nothing has changed; or the port was taken by
                 another process while this one did not listen.
         """
-        behaviour = self.behaviour.changed(wishes)
+        behaviour = self.behaviour.changed(changes)
         if self.configuration.distinct:
             for kind in _kinds(behaviour):
                 self._library.of(kind)[0].numbered(0)

@@ -5,7 +5,7 @@ from docwarden.simulator.faults.table import FAULTS, parse
 
 
 def test_fields_come_back_as_they_were_given() -> None:
-    wishes = {
+    changes = {
         "mix": {"png": 1.0, "gif": 2.0},
         "faults": ["drip=2048:10%", "delay=2s:0.01"],
         "latency": "uniform=1ms..2ms",
@@ -13,7 +13,7 @@ def test_fields_come_back_as_they_were_given() -> None:
         "accept_delay": "150ms",
         "listening": False,
     }
-    assert Behaviour().changed(wishes).as_json() == wishes
+    assert Behaviour().changed(changes).as_json() == changes
 
 
 def test_what_is_not_named_stays() -> None:

@@ -58,9 +58,9 @@ async def test_behave_changes_what_comes_next_and_close_ends_it(simulator: Simul
 
 async def test_refused_wish_changes_nothing(simulator: Simulator) -> None:
     before = simulator.behaviour
-    for wishes in ({"mix": {"file": 1}}, {"latency": "x"}, {"capacity": 2, "nonsense": 1}):
+    for changes in ({"mix": {"file": 1}}, {"latency": "x"}, {"capacity": 2, "nonsense": 1}):
         with pytest.raises(ValueError, match=r"kind|latency|duration|no field"):
-            simulator.behave(**wishes)
+            simulator.behave(**changes)
     assert simulator.behaviour is before
 
 

@@ -16,10 +16,10 @@ async def test_place_is_given_in_the_order_of_asking() -> None:
     slots = Slots(1)
     await slots.take()
     second, third = await taking(slots), await taking(slots)
-    slots.give_back()
+    slots.release()
     await second
     assert not third.done()
-    slots.give_back()
+    slots.release()
     await third
 
 
@@ -30,7 +30,7 @@ async def test_cancelled_waiter_holds_no_place() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    slots.give_back()
+    slots.release()
     await slots.take()
 
 
@@ -38,7 +38,7 @@ async def test_place_given_to_one_cancelled_at_that_moment_goes_to_the_next() ->
     slots = Slots(1)
     await slots.take()
     second, third = await taking(slots), await taking(slots)
-    slots.give_back()  # second has its place now but has not run yet
+    slots.release()  # second has its place now but has not run yet
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
