@@ -38,7 +38,7 @@ async def inspect(names: Iterable[str], policy: Policy, cap: int, report: Report
                 report.add(_too_large(file, cap))
                 continue
             verdict = await verifier.verify(data)
-            report.add(Inspected.judged(file, data, verdict))
+            report.add(Inspected.of_verdict(file, data, verdict))
 
 
 @asynccontextmanager

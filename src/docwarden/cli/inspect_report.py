@@ -43,7 +43,7 @@ class Inspected:
     replaced: int = 0
 
     @classmethod
-    def judged(cls, file: str, data: bytes, verdict: Verdict) -> Self:
+    def of_verdict(cls, file: str, data: bytes, verdict: Verdict) -> Self:
         """Return the record of a file that was verified."""
         replaced = data.count(_REPLACEMENT) if verdict.findings else 0
         return cls(

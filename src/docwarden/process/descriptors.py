@@ -8,33 +8,33 @@ import sys
 RESERVED = 64
 
 
-def raise_limit(wanted: int) -> int:
-    """Raise the soft limit of open files to `wanted` if need be, and return how many there may be.
+def raise_limit(needed: int) -> int:
+    """Raise the soft limit of open files to `needed` if it is lower, and return the limit.
 
     The hard limit is the operator's (setrlimit(2)): what lies above it is not to be had.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        return wanted
-    if soft >= wanted:
+        return needed
+    if soft >= needed:
         return soft
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     except (OSError, ValueError):
         return soft
-    return most
+    return allowed
 
 
-def clients_within(room: int, *, wanted: int, others: int) -> int:
+def clients_within(room: int, *, configured: int, others: int) -> int:
     """Return how many clients may be connected.
 
     Args:
         room: files that may be open.
-        wanted: clients as the setting says.
+        configured: the limit on clients from the settings.
         others: files for everything else; no more than half of `room` is kept for that.
     """
-    return min(wanted, room - min(others, room // 2))
+    return min(configured, room - min(others, room // 2))
 
 
 def open_standard() -> None:

@@ -90,13 +90,13 @@ class App:
 
     def _clients(self) -> int:
         """Return how many clients may be connected: as many as are set, if the system allows it."""
-        wanted = self._settings.max_client_connections
+        configured = self._settings.max_client_connections
         others = ADMIN_CONNECTIONS + self._settings.upstream_connections + RESERVED
-        room = raise_limit(wanted + others)
-        clients = clients_within(room, wanted=wanted, others=others)
-        if clients < wanted:
+        room = raise_limit(configured + others)
+        clients = clients_within(room, configured=configured, others=others)
+        if clients < configured:
             message = (
-                f"{clients} clients may be connected instead of {wanted}: {room} files may be open"
+                f"{clients} clients may be connected instead of {configured}: {room} files may be open"
             )
             self._log.event(
                 "warning",
@@ -104,7 +104,7 @@ class App:
                 message,
                 limit=room,
                 clients=clients,
-                wanted=wanted,
+                wanted=configured,
             )
         return clients
 

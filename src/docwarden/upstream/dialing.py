@@ -74,8 +74,8 @@ def failure_of(error: OSError | MemoryError) -> Failure:
         known = error.errno in _NO_SUCH_NAME
         detail = Detail.NAME_NOT_FOUND if known else Detail.NAME_LOOKUP_FAILED
         return Failure(Cause.CONNECT, detail=detail)
-    lacks_memory = isinstance(error, (MemoryError, socket.gaierror))
-    code = errno.ENOMEM if lacks_memory else getattr(error, "errno", None)
+    out_of_memory = isinstance(error, (MemoryError, socket.gaierror))
+    code = errno.ENOMEM if out_of_memory else getattr(error, "errno", None)
     if code in _LOCAL_ERRORS:
         return _LOCAL_ERRORS[code].failure()
     return Failure(Cause.CONNECT, detail=_CONNECT_ERRORS.get(code or 0, Detail.OTHER))

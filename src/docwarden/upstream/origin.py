@@ -61,10 +61,10 @@ class Origin:
             timeout: seconds after which nobody waits for the answer; told to the upstream unless
                 None.
         """
-        wanted = document_id.encode("ascii") if self.per_document else b""
+        path_id = document_id.encode("ascii") if self.per_document else b""
         if timeout is None:
-            return b"%b%b%b%b\r\n" % (self.before, wanted, self.after, fields)
-        patience = int(1000 * timeout)
+            return b"%b%b%b%b\r\n" % (self.before, path_id, self.after, fields)
+        milliseconds = int(1000 * timeout)
         return b"%b%b%b%bX-Request-Timeout-Ms: %d\r\n\r\n" % (
-            self.before, wanted, self.after, fields, patience,
+            self.before, path_id, self.after, fields, milliseconds,
         )  # fmt: skip

@@ -29,7 +29,7 @@ _HEAD: Final = Struct("<6sHHBBBcHHHHB")
 
 def decode_gif(data: bytes, _tier: int) -> Failures:
     """Return which frame's codes stand for too few pixels, or for too many."""
-    Image.MAX_IMAGE_PIXELS = None  # the budget above is stricter, and no warning is wanted
+    Image.MAX_IMAGE_PIXELS = None  # the budget above is stricter, and needs no warning
     try:
         frames = frames_of(data)
     except BrokenError as broken:  # its check observes

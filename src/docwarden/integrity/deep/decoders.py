@@ -36,10 +36,10 @@ def load_decoder(media_type: str) -> Decode:
 
 
 def guarded(decode: Callable[P, Failures]) -> Callable[P, Failures]:
-    """Return `decode` with an exception that it does not foresee told as a failure."""
+    """Wrap `decode` so that an unexpected exception becomes a failure instead."""
 
     @functools.wraps(decode)
-    def judge(*arguments: P.args, **named: P.kwargs) -> Failures:
+    def guarded_decode(*arguments: P.args, **named: P.kwargs) -> Failures:
         try:
             return decode(*arguments, **named)
         except MemoryError:
@@ -47,4 +47,4 @@ def guarded(decode: Callable[P, Failures]) -> Callable[P, Failures]:
         except Exception as error:  # noqa: BLE001 - whatever it is, the document is not to blame
             return [(Reason.DECODER_DEFECT, f"{type(error).__name__} in {decode.__name__}")]
 
-    return judge
+    return guarded_decode

@@ -54,7 +54,7 @@ def _take_control() -> socket.socket:
 
 
 def _limit_process(memory: int) -> None:
-    for kind, wanted in (
+    for kind, value in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
@@ -62,7 +62,7 @@ def _limit_process(memory: int) -> None:
     ):
         hard = resource.getrlimit(kind)[1]
         # A lower hard limit is the operator's (setrlimit(2)).
-        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (limit, limit))
     # A terminal's Ctrl-C is for the parent, which then closes the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

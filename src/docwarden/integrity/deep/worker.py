@@ -84,16 +84,16 @@ class _Inbox:
         if self._at <= len(self._buffer):
             return self._buffer[at : self._at]
         parts = [self._buffer[at:]]
-        lacking = size - len(parts[0])
-        if lacking >= _LARGE:
+        missing = size - len(parts[0])
+        if missing >= _LARGE:
             return self._read_large(size, parts[0])
-        while lacking > 0:
-            self._buffer = self._receive(max(lacking, _BUFFER))
-            self._at = min(lacking, len(self._buffer))
+        while missing > 0:
+            self._buffer = self._receive(max(missing, _BUFFER))
+            self._at = min(missing, len(self._buffer))
             if not self._buffer:
                 break
             parts.append(self._buffer[: self._at])
-            lacking -= self._at
+            missing -= self._at
         return b"".join(parts)
 
     def _read_large(self, size: int, begun: bytes) -> bytes:
@@ -153,9 +153,9 @@ class _Body:
         self._left = length
 
     def read(self, size: int, /) -> bytes:
-        wanted = min(size, self._left)
-        data = self._source.read(wanted)
-        self._left = self._left - wanted if len(data) == wanted else 0
+        count = min(size, self._left)
+        data = self._source.read(count)
+        self._left = self._left - count if len(data) == count else 0
         return data
 
     def skip(self) -> None:

@@ -220,9 +220,9 @@ class _Chunks:
 
     def read(self, size: int) -> bytes:
         """Return the next `size` bytes of this chunk's data, fewer only at its end."""
-        wanted = min(size, self._left)
-        data = self._source.read(wanted)
-        self._left = self._left - wanted if len(data) == wanted else 0
+        count = min(size, self._left)
+        data = self._source.read(count)
+        self._left = self._left - count if len(data) == count else 0
         return data
 
 

@@ -42,7 +42,7 @@ class WorkerPool(Protocol):
         ...
 
     @property
-    def wanted(self) -> int:
+    def size(self) -> int:
         """How many there should be."""
         ...
 
@@ -150,11 +150,11 @@ class WorkersSite:
     async def _readyz(self) -> Response:
         """Ready while one worker takes requests: the kernel gives none to those that do not."""
         ready = 0 if self._pool.draining else await self._well("/readyz")
-        return _health(ready, self._pool.wanted, well=ready > 0)
+        return _health(ready, self._pool.size, well=ready > 0)
 
     async def _startupz(self) -> Response:
         started = await self._well("/startupz")
-        return _health(started, self._pool.wanted, well=started >= self._pool.wanted)
+        return _health(started, self._pool.size, well=started >= self._pool.size)
 
 
 class _Merged(Collector):

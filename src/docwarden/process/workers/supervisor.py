@@ -86,7 +86,7 @@ class Supervisor:
         return self._stopping.is_set()
 
     @property
-    def wanted(self) -> int:
+    def size(self) -> int:
         """How many there should be."""
         return len(self._slots)
 
@@ -112,7 +112,7 @@ class Supervisor:
             self._address = Address(self._settings.listen.host, reserved.getsockname()[1])
             await self.admin.start(listen(self._settings.admin_listen, "ADMIN_LISTEN"))
             self._feed.start()
-            keepers = [asyncio.ensure_future(self._keep(slot)) for slot in range(self.wanted)]
+            keepers = [asyncio.ensure_future(self._keep(slot)) for slot in range(self.size)]
             try:
                 await self._until_ready(keepers)
                 await self._stopping.wait()
@@ -176,7 +176,7 @@ class Supervisor:
                 # A worker has told on standard error what is wrong.
                 raise StartError("the workers did not start")
             answers = [await worker.ask("/readyz") for worker in self.workers]
-            if sum(answer is not None and answer[0] == 200 for answer in answers) == self.wanted:
+            if sum(answer is not None and answer[0] == 200 for answer in answers) == self.size:
                 self._served = True
                 break
             await asyncio.sleep(_LOOK_SECONDS)
