@@ -150,7 +150,7 @@ class Dialer:
     async def _addresses(self) -> list[Address]:
         if self._lookup is None or self._lookup.done():
             self._lookup = self._loop.create_task(self._look_up())
-            self._lookup.add_done_callback(_retrieve)
+            self._lookup.add_done_callback(_mark_retrieved)
         try:
             # Goes on when nobody waits: a resolver that hangs takes one thread and not all.
             found = await asyncio.wait_for(asyncio.shield(self._lookup), self._lookup_timeout)
@@ -165,7 +165,7 @@ class Dialer:
         rows = await self._loop.getaddrinfo(
             self._origin.host, self._origin.port, type=socket.SOCK_STREAM
         )
-        return _taking_turns([(family, address) for family, _, _, _, address in rows])
+        return _interleaved([(family, address) for family, _, _, _, address in rows])
 
     def _by_preference(self, addresses: list[Address]) -> list[Address]:
         now = time.monotonic()
@@ -243,7 +243,7 @@ def _is_answer(error: Exception) -> bool:
     return isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME
 
 
-def _taking_turns(addresses: list[Address]) -> list[Address]:
+def _interleaved(addresses: list[Address]) -> list[Address]:
     """Return addresses with the families in turn, the first one's first."""
     families: dict[int, list[Address]] = {}
     for each in dict.fromkeys(addresses):
@@ -252,7 +252,7 @@ def _taking_turns(addresses: list[Address]) -> list[Address]:
     return [each for turn in turns for each in turn if each is not None][:MAX_ADDRESSES]
 
 
-def _retrieve(lookup: "asyncio.Task[list[Address]]") -> None:
+def _mark_retrieved(lookup: "asyncio.Task[list[Address]]") -> None:
     """Take note of a failure that nobody waits for any more, which asyncio would report."""
     if not lookup.cancelled():
         lookup.exception()

@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from docwarden.core.errors import Cause, Detail
-from docwarden.upstream.dialing import _taking_turns, failure_of
+from docwarden.upstream.dialing import _interleaved, failure_of
 
 
 def refused_certificate(code):
@@ -48,4 +48,4 @@ def test_failure_is_told_by_type_and_code(error, cause, reason, detail):
 def test_families_take_turns_and_no_address_comes_twice():
     six = [(socket.AF_INET6, (f"::{n}", 80)) for n in range(3)]
     four = [(socket.AF_INET, (f"10.0.0.{n}", 80)) for n in range(2)]
-    assert _taking_turns([*six, *four, *four]) == [six[0], four[0], six[1], four[1], six[2]]
+    assert _interleaved([*six, *four, *four]) == [six[0], four[0], six[1], four[1], six[2]]
