@@ -223,7 +223,7 @@ class Breaker:
         if not permit.probe:
             if self._evidence.failed(now, evidence):
                 self._apply(Event.TRIPPED, now, cause)
-        elif self._speaks_against_upstream(evidence):
+        elif self._counts_against_upstream(evidence):
             self._apply(Event.PROBE_FAILED, now, cause)
         else:
             self._apply(Event.PROBE_ABANDONED, now)
@@ -252,7 +252,7 @@ class Breaker:
             return max(0.0, self._offered_at + GIVE_WAY - now)
         return 0.0
 
-    def _speaks_against_upstream(self, evidence: Evidence | None) -> bool:
+    def _counts_against_upstream(self, evidence: Evidence | None) -> bool:
         """Note whose probe has failed, and tell whether that is the upstream's fault."""
         if evidence is None:
             return True
@@ -281,7 +281,7 @@ class Breaker:
             self._closed_at = now
             self._failed_probes.clear()
             self._current = Permit(probe=False)
-            self._tell(State.CLOSED, "", now - self._opened_at)
+            self._notify(State.CLOSED, "", now - self._opened_at)
 
     def _begin_opening(self, now: float, cause: str) -> None:
         self._openings_in_a_row += 1
@@ -289,8 +289,8 @@ class Breaker:
         length = min(self._opening * self._openings_in_a_row, self._longest_opening)
         length *= 1.0 + self._jitter * self._random()
         self.open_until = self._offered_at = now + length
-        self._tell(State.OPEN, cause, length)
+        self._notify(State.OPEN, cause, length)
 
-    def _tell(self, state: State, cause: str, seconds: float) -> None:
+    def _notify(self, state: State, cause: str, seconds: float) -> None:
         if self._on_change is not None:
             self._on_change(Change(state, cause, seconds, self._openings_in_a_row))

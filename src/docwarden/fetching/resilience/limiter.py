@@ -149,7 +149,7 @@ class AdaptiveLimiter:
                 self._learn()
         self.in_flight -= 1
         if self._waiters:
-            self._hand_on()
+            self._admit_waiting()
 
     def _learn(self) -> None:
         self._samples.sort()
@@ -168,7 +168,7 @@ class AdaptiveLimiter:
                     FloorChange(self._at_floor, self.limit, gradient.latency, gradient.usual)
                 )
 
-    def _hand_on(self) -> None:
+    def _admit_waiting(self) -> None:
         while self._waiters and self.in_flight < self.limit:
             place, _ = self._waiters.popitem(last=False)
             if not place.done():
