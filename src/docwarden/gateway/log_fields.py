@@ -81,7 +81,7 @@ def _ms(seconds: float) -> float:
     return round(seconds * 1e3, 3)
 
 
-def in_words(ended: Ended) -> str:
+def summary(ended: Ended) -> str:
     """Return the event in one line: status, what was asked for, what came of it, time."""
     request, result, failure = ended.request, ended.result, ended.failure
     words = [str(ended.status)]
@@ -108,7 +108,7 @@ def in_words(ended: Ended) -> str:
 _TEXT: Final = b'"%b"'
 _MS: Final = b"%.3f"
 FIELDS: Final = (
-    Field("message", in_words, b'"%d%b /%b %b %dx %.0f ms"'),
+    Field("message", summary, b'"%d%b /%b %b %dx %.0f ms"'),
     Field("request_id", lambda e: e.request.request_id, _TEXT),
     Field("http.request.method", lambda e: e.request.method_label, _TEXT),
     Field("http.route", lambda e: e.result.route, _TEXT),

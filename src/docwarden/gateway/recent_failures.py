@@ -11,7 +11,7 @@ from typing import Final
 
 from docwarden.core.errors import Failure, Outcome
 from docwarden.core.request import Request
-from docwarden.gateway.noted import Noted, facts
+from docwarden.gateway.request_record import RequestRecord, record_fields
 
 KEPT: Final = 45
 KEPT_REFUSED: Final = 5
@@ -21,7 +21,7 @@ REFUSED: Final = frozenset((Outcome.OVERLOADED, Outcome.CIRCUIT_OPEN))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed(Noted):
+class FailedRequest(RequestRecord):
     """One request that failed.
 
     Attributes:
@@ -43,8 +43,8 @@ class RecentFailures:
     __slots__ = ("_refused", "_tried", "total")
 
     def __init__(self) -> None:
-        self._tried: deque[Failed] = deque(maxlen=KEPT)
-        self._refused: deque[Failed] = deque(maxlen=KEPT_REFUSED)
+        self._tried: deque[FailedRequest] = deque(maxlen=KEPT)
+        self._refused: deque[FailedRequest] = deque(maxlen=KEPT_REFUSED)
         self.total = 0
 
     def note(self, request: Request, failure: Failure, *, status: int, seconds: float) -> None:
@@ -52,14 +52,14 @@ class RecentFailures:
         self.total += 1
         ring = self._refused if failure.rule.outcome in REFUSED else self._tried
         ring.append(
-            Failed(
-                **facts(request, status=status, seconds=seconds),
+            FailedRequest(
+                **record_fields(request, status=status, seconds=seconds),
                 reason=failure.reason,
                 detail=failure.detail or "",
                 media_type=failure.media_type or "",
             )
         )
 
-    def newest_first(self) -> list[Failed]:
+    def newest_first(self) -> list[FailedRequest]:
         """Return what is remembered."""
         return sorted((*self._tried, *self._refused), key=attrgetter("at"), reverse=True)

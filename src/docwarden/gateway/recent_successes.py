@@ -5,7 +5,7 @@ from typing import Final
 
 from docwarden.core.errors import Outcome
 from docwarden.core.request import Request
-from docwarden.gateway.noted import Noted, facts
+from docwarden.gateway.request_record import RequestRecord, record_fields
 
 KEPT: Final = 20
 """Records: as many as a page shows. Under load most of a second's requests are not among them."""
@@ -22,7 +22,7 @@ class RecentSuccesses:
     __slots__ = ("_records", "watched")
 
     def __init__(self) -> None:
-        self._records: deque[Noted] = deque(maxlen=KEPT)
+        self._records: deque[RequestRecord] = deque(maxlen=KEPT)
         self.watched = False
 
     def note(self, request: Request, *, status: int, seconds: float) -> None:
@@ -30,10 +30,10 @@ class RecentSuccesses:
         result = request.result
         if result.outcome not in _WELL or result.fetch is None:
             return
-        told = facts(request, status=status, seconds=seconds)
-        self._records.append(Noted(**told, media_type=result.media_type))
+        told = record_fields(request, status=status, seconds=seconds)
+        self._records.append(RequestRecord(**told, media_type=result.media_type))
 
-    def newest_first(self, *, watched: bool) -> list[Noted]:
+    def newest_first(self, *, watched: bool) -> list[RequestRecord]:
         """Return the records, and keep further ones only if `watched`."""
         self.watched = watched
         if not watched:

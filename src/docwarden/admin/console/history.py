@@ -9,7 +9,7 @@ from docwarden.admin.console.counts import LATENCY_BOUND, Counts, Numbers, quant
 from docwarden.admin.console.course import Course, Pulse
 from docwarden.admin.console.reading import Reading
 from docwarden.admin.console.verdict import Verdict, judge
-from docwarden.gateway.recent_failures import REFUSED, Failed
+from docwarden.gateway.recent_failures import REFUSED, FailedRequest
 
 _SHORT: Final = 10.0
 """Seconds over which rates and quantiles are taken: calm, yet quick to follow."""
@@ -97,14 +97,14 @@ class History:
         )
 
 
-def _reasons(failures: Iterable[Failed]) -> Counter[str]:
+def _reasons(failures: Iterable[FailedRequest]) -> Counter[str]:
     """Count why requests failed; that they were refused is no reason where there is another."""
     listed = list(failures)
     tried = [each for each in listed if each.outcome not in REFUSED]
     return Counter(map(_reason, tried or listed))
 
 
-def _reason(failed: Failed) -> str:
+def _reason(failed: FailedRequest) -> str:
     return f"{failed.reason} ({failed.detail})" if failed.detail else failed.reason
 
 

@@ -13,9 +13,9 @@ from docwarden.admin.console.counts import Numbers, read
 from docwarden.composition import Parts
 from docwarden.fetching.resilience.breaker import State
 from docwarden.fetching.store import MemoryStore
-from docwarden.gateway.noted import Noted
-from docwarden.gateway.recent_failures import Failed
+from docwarden.gateway.recent_failures import FailedRequest
 from docwarden.gateway.recent_successes import KEPT as SUCCESSES
+from docwarden.gateway.request_record import RequestRecord
 from docwarden.telemetry.health import Phase
 
 FAILURES: Final = 50
@@ -112,9 +112,9 @@ class Reading:
     numbers: Numbers
     delivery: Sequence[float]
     details: Details
-    failures: Sequence[Failed]
+    failures: Sequence[FailedRequest]
     failed: int
-    successes: Sequence[Noted]
+    successes: Sequence[RequestRecord]
 
     def as_json(self) -> bytes:
         """Return what `merged` reads; without the numbers, which it takes from `/metrics`."""
@@ -189,9 +189,9 @@ def _details(row: Mapping[str, Any]) -> Details:
     return Details(**{**row, "phase": Phase(row["phase"]), "breaker": State(row["breaker"])})
 
 
-def _failed(row: Mapping[str, Any]) -> Failed:
-    return Failed(**{**row, "attempts": tuple(row["attempts"])})
+def _failed(row: Mapping[str, Any]) -> FailedRequest:
+    return FailedRequest(**{**row, "attempts": tuple(row["attempts"])})
 
 
-def _succeeded(row: Mapping[str, Any]) -> Noted:
-    return Noted(**{**row, "attempts": tuple(row["attempts"])})
+def _succeeded(row: Mapping[str, Any]) -> RequestRecord:
+    return RequestRecord(**{**row, "attempts": tuple(row["attempts"])})

@@ -7,7 +7,7 @@ from docwarden.core.request import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
+class RequestRecord:
     """One request; every text is ours or was checked where it came in.
 
     Attributes:
@@ -31,8 +31,8 @@ class Noted:
     seconds: float
 
 
-def facts(request: Request, *, status: int, seconds: float) -> dict[str, Any]:
-    """Return the fields of `Noted` but for the media type, which a failure knows better."""
+def record_fields(request: Request, *, status: int, seconds: float) -> dict[str, Any]:
+    """Return the fields of `RequestRecord` but for the media type, which a failure knows better."""
     result = request.result
     return {
         "at": request.wall + seconds,
