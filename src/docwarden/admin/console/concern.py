@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from docwarden.admin.console.counts import Counts
-from docwarden.admin.console.course import Pulse, Stretch
+from docwarden.admin.console.timeline import Pulse, Stretch
 from docwarden.fetching.resilience.breaker import State
 from docwarden.telemetry.health import Phase
 

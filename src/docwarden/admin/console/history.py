@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from docwarden.admin.console.concern import Snapshot
 from docwarden.admin.console.counts import LATENCY_BOUND, Counts, Numbers, quantile
-from docwarden.admin.console.course import Course, Pulse
 from docwarden.admin.console.reading import Reading
+from docwarden.admin.console.timeline import Pulse, Timeline
 from docwarden.admin.console.verdict import Verdict, judge
 from docwarden.gateway.recent_failures import REFUSED, FailedRequest
 
@@ -26,7 +26,7 @@ class History:
     def __init__(self) -> None:
         self._history: deque[Counts] = deque()
         self._points: deque[dict[str, Any]] = deque()
-        self._course = Course()
+        self._timeline = Timeline()
 
     @property
     def points(self) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ class History:
         self._history.append(counts)
         while len(self._history) > 1 and counts.at - self._history[1].at >= _LONG:
             self._history.popleft()
-        self._course.note(Pulse.of(counts, wall))
+        self._timeline.note(Pulse.of(counts, wall))
         short, long = self._grown(counts, _SHORT), counts.since(self._history[0])
         point = {
             "t": round(wall, 3),
@@ -92,7 +92,7 @@ class History:
                 stall=_one(reading.numbers, "docwarden_event_loop_stall_seconds"),
                 recent=recent,
                 reasons=_reasons(each for each in reading.failures if wall - each.at <= _LONG),
-                since=self._course.since,
+                since=self._timeline.since,
             )
         )
 

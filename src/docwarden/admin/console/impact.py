@@ -18,7 +18,7 @@ from docwarden.admin.console.concern import (
     ranked,
 )  # fmt: skip
 from docwarden.admin.console.counts import LATENCY_BOUND
-from docwarden.admin.console.course import Pulse, Stretch
+from docwarden.admin.console.timeline import Pulse, Stretch
 from docwarden.telemetry.health import Phase
 
 OBJECTIVE: Final = 0.999

@@ -7,7 +7,7 @@ import pytest
 from docwarden.admin.console.causes import MIN_ATTEMPTS
 from docwarden.admin.console.concern import Level, Snapshot
 from docwarden.admin.console.counts import Counts
-from docwarden.admin.console.course import Pulse, Stretch
+from docwarden.admin.console.timeline import Pulse, Stretch
 from docwarden.admin.console.verdict import Verdict, judge
 from docwarden.fetching.resilience.breaker import State
 from docwarden.telemetry.health import Phase

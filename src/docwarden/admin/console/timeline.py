@@ -54,7 +54,7 @@ class Stretch(NamedTuple):
         return self.grown.wall - self.began
 
 
-class Course:
+class Timeline:
     """Remembers totals and finds the moment from which on something has held."""
 
     def __init__(self) -> None:
