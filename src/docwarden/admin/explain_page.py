@@ -15,10 +15,10 @@ from docwarden.core.errors import Cause, Failure
 from docwarden.core.reasons import FailureReason
 from docwarden.core.request import Request
 from docwarden.core.responses import Response
-from docwarden.explaining.allowance import Allowance
 from docwarden.explaining.explanation import Explanation
 from docwarden.explaining.fetch import Running, explain
 from docwarden.explaining.report import report
+from docwarden.explaining.token_bucket import TokenBucket
 from docwarden.gateway.public_site import DOCUMENT_PATH
 from docwarden.integrity.deep.process import WorkerFailedError
 from docwarden.settings.settings import Settings
@@ -45,7 +45,7 @@ class ExplainPage:
         self._settings = settings
         self._log = log
         self._running = running
-        self._allowance = Allowance(burst=BURST, seconds=SECONDS)
+        self._bucket = TokenBucket(burst=BURST, seconds=SECONDS)
 
     def answers(self, path: str) -> bool:
         """Whether a path is this page's."""
@@ -76,7 +76,7 @@ class ExplainPage:
             raise Failure(Cause.CROSS_SITE)
         if DOCUMENT_PATH.fullmatch(f"/{document_id}") is None:
             raise Failure(Cause.INVALID_ID)
-        wait = self._allowance.take(time.monotonic())
+        wait = self._bucket.take(time.monotonic())
         if wait:
             raise FailureReason.TOO_MANY_EXPLANATIONS.failure(retry_after=wait)
 

@@ -98,18 +98,18 @@ def _ask(arguments: argparse.Namespace) -> int:
     if arguments.save is not None:
         return complain("--save: a gateway tells about a document and does not hand it out")
     try:
-        told = explain_gateway.ask(arguments.gateway, arguments.document_id)
-    except explain_gateway.NotToldError as error:
+        report = explain_gateway.ask(arguments.gateway, arguments.document_id)
+    except explain_gateway.ExplainError as error:
         return complain(str(error))
     if arguments.json:
-        put(explain_report.as_json(told))
+        put(explain_report.as_json(report))
     else:
         lines = explain_report.Lines()
         put(lines.heading(arguments.document_id, f"the gateway at {arguments.gateway}"))
-        for attempt in told["attempts"]:
+        for attempt in report["attempts"]:
             put(lines.attempt(attempt))
-        put(lines.conclusion(told["client"]))
-    return WOULD_DELIVER if told["client"]["problem"] is None else WOULD_REFUSE
+        put(lines.conclusion(report["client"]))
+    return WOULD_DELIVER if report["client"]["problem"] is None else WOULD_REFUSE
 
 
 def _explain(settings: Settings, document_id: str, *, as_json: bool) -> "Explanation":

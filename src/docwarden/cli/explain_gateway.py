@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from docwarden.core.errors import Cause
 
-PATIENCE: Final = 660.0
+TIMEOUT: Final = 660.0
 """Seconds: a gateway's longest deadline, ten minutes, and some."""
 _LONGEST: Final = 1024 * 1024
 _ANSWER: Final = {"attempts", "client"}
 
 
-class NotToldError(Exception):
+class ExplainError(Exception):
     """The gateway does not tell; the message says why."""
 
 
@@ -26,23 +26,23 @@ def ask(gateway: str, document_id: str) -> dict[str, Any]:
         document_id: decimal digits.
 
     Raises:
-        NotToldError: it cannot be reached, or refuses.
+        ExplainError: it cannot be reached, or refuses.
     """
     # The scheme was checked where the URL came in. No proxy: an operator listener is near.
     request = urllib.request.Request(f"{gateway}/explain/{document_id}", method="POST")  # noqa: S310
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=PATIENCE) as answer:
-            told = json.loads(answer.read(_LONGEST))
+        with opener.open(request, timeout=TIMEOUT) as answer:
+            report = json.loads(answer.read(_LONGEST))
     except urllib.error.HTTPError as error:
         with error:
-            raise NotToldError(_why(gateway, error)) from error
+            raise ExplainError(_why(gateway, error)) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         why = getattr(error, "reason", error)
-        raise NotToldError(f"no answer from {gateway}: {why}") from error
-    if not isinstance(told, dict) or not told.keys() >= _ANSWER:
-        raise NotToldError(f"{gateway} is no operator listener of a gateway")
-    return told
+        raise ExplainError(f"no answer from {gateway}: {why}") from error
+    if not isinstance(report, dict) or not report.keys() >= _ANSWER:
+        raise ExplainError(f"{gateway} is no operator listener of a gateway")
+    return report
 
 
 def _why(gateway: str, error: urllib.error.HTTPError) -> str:

@@ -11,7 +11,7 @@ from docwarden.core.document import Memory, release
 from docwarden.core.errors import Failure
 from docwarden.core.fetch import Fetch, FetchResult
 from docwarden.explaining.explanation import Attempted, Explanation
-from docwarden.explaining.onlooker import Onlooker
+from docwarden.explaining.observer import Observer
 from docwarden.fetching.pipeline import Fetching
 from docwarden.fetching.resilience.breaker import Breaker
 from docwarden.fetching.resilience.retry import RetryPolicy
@@ -38,7 +38,7 @@ class Running:
 async def explain(
     settings: Settings,
     document_id: str,
-    tell: Callable[[Attempted], None] = lambda _: None,
+    on_attempt: Callable[[Attempted], None] = lambda _: None,
     *,
     running: Running | None = None,
 ) -> Explanation:
@@ -47,20 +47,20 @@ async def explain(
     Args:
         settings: The gateway's.
         document_id: Decimal digits.
-        tell: Is told of each attempt as it ends; what it raises ends the fetch.
+        on_attempt: Is told of each attempt as it ends; what it raises ends the fetch.
         running: Of the gateway that asks; None has what is needed started and ended.
 
     Raises:
         WorkerFailedError: The process of the deep checks does not start.
     """
     if running is not None:
-        return await _explain(settings, document_id, tell, running)
+        return await _explain(settings, document_id, on_attempt, running)
     deep = DeepChecker() if settings.integrity_tier >= _DEEP_TIER else None
     try:
         if deep is not None:
             await deep.start()
         own = Running(deep, Memory(settings.max_buffered_bytes))
-        return await _explain(settings, document_id, tell, own, warm_up=True)
+        return await _explain(settings, document_id, on_attempt, own, warm_up=True)
     finally:
         if deep is not None:
             await deep.close()
@@ -69,29 +69,29 @@ async def explain(
 async def _explain(
     settings: Settings,
     document_id: str,
-    tell: Callable[[Attempted], None],
+    on_attempt: Callable[[Attempted], None],
     running: Running,
     *,
     warm_up: bool = False,
 ) -> Explanation:
     explanation = Explanation(document_id)
-    onlooker = Onlooker(settings, running.deep, explanation, tell, memory=running.memory)
+    observer = Observer(settings, running.deep, explanation, on_attempt, memory=running.memory)
     try:
         if warm_up:
-            await onlooker.warm_up()
-        await _fetch(settings, onlooker, explanation)
+            await observer.warm_up()
+        await _fetch(settings, observer, explanation)
     finally:
-        await onlooker.pool.close()
+        await observer.pool.close()
     return explanation
 
 
-async def _fetch(settings: Settings, onlooker: Onlooker, explanation: Explanation) -> None:
+async def _fetch(settings: Settings, observer: Observer, explanation: Explanation) -> None:
     def in_flight() -> int:
         return 1
 
     fetching = Fetching(
-        attempt=onlooker.make,
-        limiter=onlooker.limiter,
+        attempt=observer.make,
+        limiter=observer.limiter,
         breaker=Breaker(random=random.random, opening=settings.breaker_open),
         retries=RetryPolicy(
             transport_attempts=settings.transport_attempts,
@@ -103,7 +103,7 @@ async def _fetch(settings: Settings, onlooker: Onlooker, explanation: Explanatio
         hedge_budget=RetryBudget(in_flight),
         single_flight=None,
         copies=None,
-        metrics=onlooker.metrics,
+        metrics=observer.metrics,
         attempt_timeout=min(settings.attempt_timeout, settings.request_timeout),
         clock=time.monotonic,
         random=random.random,

@@ -1,7 +1,7 @@
 """How often something may be done: a token bucket. No clock; time comes in."""
 
 
-class Allowance:
+class TokenBucket:
     """Lets so many through at once, and one more each so many seconds.
 
     Args:

@@ -67,7 +67,7 @@ class _WatchedVerifier(Verifier):
         return self.verdict
 
 
-class Onlooker:
+class Observer:
     """Makes attempts as the gateway does, and tells of each."""
 
     def __init__(
@@ -75,13 +75,13 @@ class Onlooker:
         settings: Settings,
         deep: DeepChecker | None,
         explanation: Explanation,
-        tell: Callable[[Attempted], None],
+        on_attempt: Callable[[Attempted], None],
         *,
         memory: Memory,
     ) -> None:
         self._policy: Policy = settings.policy()
         self._explanation = explanation
-        self._tell = tell
+        self._on_attempt = on_attempt
         self.pool = _WatchedPool(
             Origin.parse(settings.upstream_url, agent=f"docwarden/{__version__}"),
             max_connections=settings.upstream_connections,
@@ -147,7 +147,7 @@ class Onlooker:
             verify_seconds=fetched.verify_seconds - before[1],
         )
         self._explanation.attempts.append(attempted)
-        self._tell(attempted)
+        self._on_attempt(attempted)
 
     def _findings(
         self, verdict: Verdict | None, failure: Failure | None
