@@ -21,10 +21,10 @@ def _discover() -> Iterable[Format]:
         module = importlib.import_module(f"{formats.__name__}.{found.name}")
         record = vars(module).get("FORMAT")
         if record is not None:
-            yield _whole(record, module.__name__)
+            yield _checked(record, module.__name__)
 
 
-def _whole(record: object, module: str) -> Format:
+def _checked(record: object, module: str) -> Format:
     if not isinstance(record, Format):
         raise TypeError(f"FORMAT of {module} is no Format")
     return record

@@ -72,28 +72,30 @@ class _Decoder:
 
     def look(self, page: Page) -> Failures:
         """Return why libtiff takes offence at a page."""
-        tiff, told = self._tiff, self._tiff.told
-        told.clear()
+        tiff, messages = self._tiff, self._tiff.messages
+        messages.clear()
         unknown = sum(not tiff.knows(tag) for tag in page.tags)
-        if not tiff.choose(page.offset) or told.errors:
-            return [(Reason.IMAGE_UNDECODABLE, _first(told.errors))]
+        if not tiff.choose(page.offset) or messages.errors:
+            return [(Reason.IMAGE_UNDECODABLE, _first(messages.errors))]
         if _PHOTOMETRIC in page.tags and not tiff.has(_PHOTOMETRIC):
-            return [(Reason.IMAGE_UNDECODABLE, _first(told.warnings))]
+            return [(Reason.IMAGE_UNDECODABLE, _first(messages.warnings))]
         failures: Failures = []
-        if len(told.warnings) > unknown:
-            failures.append((TiffReason.DIRECTORY_ODD, _first(told.warnings)))
+        if len(messages.warnings) > unknown:
+            failures.append((TiffReason.DIRECTORY_ODD, _first(messages.warnings)))
         if not tiff.supported:
             if tiff.compression not in _COMPRESSIONS:
                 words = f"the compression {tiff.compression}, which nobody writes"
                 failures.append((Reason.IMAGE_UNDECODABLE, words))
             return failures
-        told.clear()
-        failures += self._judge(page, whole=self._decode(page))
+        messages.clear()
+        failures += self._failures_of(page, whole=self._decode(page))
         return failures
 
-    def _judge(self, page: Page, *, whole: bool) -> Failures:
-        told, compression = self._tiff.told, self._tiff.compression
-        offences = told.errors if compression in _WARN_OF_AGE else told.errors + told.warnings
+    def _failures_of(self, page: Page, *, whole: bool) -> Failures:
+        messages, compression = self._tiff.messages, self._tiff.compression
+        offences = (
+            messages.errors if compression in _WARN_OF_AGE else messages.errors + messages.warnings
+        )
         if self._tiff.pieces()[0] > page.pieces:
             return [(Reason.IMAGE_UNDECODABLE, f"it lists {page.pieces} strips or tiles")]
         if whole and not offences:
@@ -125,7 +127,7 @@ class _Decoder:
             return True
         buffer = self._room(size)
         for number in range(rows):
-            if self._left < size or self._tiff.told.errors:
+            if self._left < size or self._tiff.messages.errors:
                 break
             self._left -= size
             if not self._tiff.decode_row(number, buffer):

@@ -90,20 +90,20 @@ class _ForkServer:
             ready = {descriptor for descriptor, _ in poll.poll()}
             if self._woken in ready:
                 os.read(self._woken, 4096)
-                self._bury()
+                self._reap()
             if self._control.fileno() in ready:
                 order, sockets, _, _ = socket.recv_fds(self._control, protocol.CONTROL.size, 1)
                 if not order:
                     break
-                self._obey(order, sockets)
+                self._execute(order, sockets)
         for pid in self._workers.values():
-            self._end_group(pid)
+            self._kill_group(pid)
         return 0
 
-    def _obey(self, order: bytes, sockets: list[int]) -> None:
+    def _execute(self, order: bytes, sockets: list[int]) -> None:
         what, number, _ = protocol.CONTROL.unpack(order)
         if what == protocol.KILL and number in self._workers:
-            self._end_group(self._workers[number])
+            self._kill_group(self._workers[number])
         elif what == protocol.FORK:
             (jobs,) = sockets
             pid = os.fork()
@@ -111,7 +111,7 @@ class _ForkServer:
                 self._work(socket.socket(fileno=jobs))
             os.close(jobs)
             self._workers[number] = pid
-            self._tell(protocol.STARTED, number, pid)
+            self._report(protocol.STARTED, number, pid)
 
     def _work(self, jobs: socket.socket) -> None:
         status = 1
@@ -124,22 +124,22 @@ class _ForkServer:
         finally:
             os._exit(status)
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         """Tell what workers died of, and end what they have started."""
         for number, pid in list(self._workers.items()):
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
-            self._end_group(pid)  # while the process id is still taken
+            self._kill_group(pid)  # while the process id is still taken
             _, status = os.waitpid(pid, 0)
             del self._workers[number]
-            self._tell(protocol.ENDED, number, os.waitstatus_to_exitcode(status))
+            self._report(protocol.ENDED, number, os.waitstatus_to_exitcode(status))
 
-    def _tell(self, what: int, number: int, value: int) -> None:
+    def _report(self, what: int, number: int, value: int) -> None:
         with suppress(OSError):  # the gateway is gone: the control socket says so next
             self._control.send(protocol.CONTROL.pack(what, number, value))
 
     @staticmethod
-    def _end_group(pid: int) -> None:
+    def _kill_group(pid: int) -> None:
         for end in (os.killpg, os.kill):  # it may not have come to lead its group yet
             with suppress(ProcessLookupError, PermissionError):
                 end(pid, signal.SIGKILL)

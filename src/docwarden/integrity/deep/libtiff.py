@@ -1,4 +1,4 @@
-"""libtiff, the TIFF format's reference decoder, with its errors and warnings told apart.
+"""libtiff, the TIFF format's reference decoder, with its errors and warnings messages apart.
 
 Pillow is built on libtiff, yet keeps what it warns of to itself. The library that Pillow has loaded
 is called here through its public interface (TIFFOpen(3), TIFFReadEncodedStrip(3), TIFFError(3)),
@@ -26,9 +26,9 @@ from typing import Final
 
 from PIL import _imaging
 
-MAX_TOLD: Final = 64
+MAX_MESSAGES: Final = 64
 """Errors and warnings whose words are kept; all are counted."""
-_MAX_WORDS: Final = 200
+_MAX_TEXT: Final = 200
 _LENGTH, _COMPRESSION = 257, 259
 
 _Read = CFUNCTYPE(c_ssize_t, c_void_p, c_void_p, c_ssize_t)
@@ -69,8 +69,8 @@ for _name, _result, _arguments in (
     _function.restype, _function.argtypes = _result, _arguments
 
 
-class Told:
-    """What libtiff told: how many errors and warnings, and the words of the first ones."""
+class Messages:
+    """What libtiff messages: how many errors and warnings, and the words of the first ones."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []
@@ -85,9 +85,9 @@ class Told:
 class Pages:
     """An open TIFF, one directory at a time."""
 
-    def __init__(self, handle: int, told: Told) -> None:
+    def __init__(self, handle: int, messages: Messages) -> None:
         self._tiff = handle
-        self.told = told
+        self.messages = messages
 
     def knows(self, tag: int) -> bool:
         """Tell whether libtiff knows a tag; it warns of the others, which harms nothing."""
@@ -149,7 +149,7 @@ class Pages:
 @contextmanager
 def opened(data: bytes) -> Iterator[Pages | None]:
     """Open a TIFF, its strips as they are, without reading any directory; None without a header."""
-    told = Told()
+    messages = Messages()
     start = cast(c_char_p(data), c_void_p).value or 0
     at = 0
 
@@ -180,34 +180,34 @@ def opened(data: bytes) -> Iterator[Pages | None]:
         _Map(map_),
         _Unmap(lambda *_: None),
     )
-    with _told_to(told):
+    with _collecting(messages):
         handle = _lib.TIFFClientOpen(
             b"document", b"rhc", None, *(cast(each, c_void_p) for each in kept)
         )
         try:
-            yield Pages(handle, told) if handle else None
+            yield Pages(handle, messages) if handle else None
         finally:
             if handle:
                 _lib.TIFFClose(handle)
 
 
 @contextmanager
-def _told_to(told: Told) -> Iterator[None]:
-    """Have libtiff tell its errors and warnings to `told`, and print none."""
+def _collecting(messages: Messages) -> Iterator[None]:
+    """Have libtiff tell its errors and warnings to `messages`, and print none."""
 
     def to(listed: list[str]) -> "ctypes._CFunctionType":
         def take(_: object, module: bytes | None, words: bytes, arguments: int) -> None:
-            if len(listed) < MAX_TOLD:
-                buffer = ctypes.create_string_buffer(_MAX_WORDS)
-                _libc.vsnprintf(buffer, _MAX_WORDS, words, arguments)
-                told_words = buffer.value.decode("latin-1")
-                listed.append(f"{(module or b'').decode('latin-1')}: {told_words}")
+            if len(listed) < MAX_MESSAGES:
+                buffer = ctypes.create_string_buffer(_MAX_TEXT)
+                _libc.vsnprintf(buffer, _MAX_TEXT, words, arguments)
+                text = buffer.value.decode("latin-1")
+                listed.append(f"{(module or b'').decode('latin-1')}: {text}")
             else:
                 listed.append("")
 
         return _Handler(take)
 
-    kept = to(told.errors), to(told.warnings)
+    kept = to(messages.errors), to(messages.warnings)
     _lib.TIFFSetErrorHandler(None)
     _lib.TIFFSetWarningHandler(None)
     _lib.TIFFSetErrorHandlerExt(cast(kept[0], c_void_p))

@@ -84,7 +84,7 @@ class Job:
         """Whether it may go to the worker for small ones."""
         return self.cost <= SMALL and self.memory <= LIGHT
 
-    def keep_apart(self) -> None:
+    def isolate(self) -> None:
         """Have it looked at by a worker that has no other job at the same time."""
         self.cost = max(self.cost, 2 * AHEAD)
 
@@ -175,9 +175,9 @@ class Schedule:
         if len(self) >= MAX_QUEUED or now + self.expected_wait(job) > job.deadline:
             self.refused += 1
             raise DeepChecksFullError
-        self.put_back(job, now)
+        self.requeue(job, now)
 
-    def put_back(self, job: Job, now: float) -> None:
+    def requeue(self, job: Job, now: float) -> None:
         """Let a job wait that was accepted before."""
         self._lane(job).push(job, now + AGING * job.cost)
 

@@ -164,8 +164,8 @@ class DeepChecker:
         now = self._loop.time()
         for job in jobs:
             if not job.done:
-                job.keep_apart()
-                self._schedule.put_back(job, now)
+                job.isolate()
+                self._schedule.requeue(job, now)
 
     def _dispatch(self) -> None:
         """Hand jobs to the workers that have room."""

@@ -143,7 +143,7 @@ class Workers:
             return
         channel.drain()  # what it said before its end
         del self.channels[number]
-        reason, detail = _obituary(status)
+        reason, detail = _exit_reason(status)
         self._owner.worker_lost(channel, reason, detail)
         self._replace(channel.blame or detail, small_only=channel.small_only)
 
@@ -241,7 +241,7 @@ class Workers:
             self.kill(channel)
 
 
-def _obituary(status: int) -> tuple[Reason, str]:
+def _exit_reason(status: int) -> tuple[Reason, str]:
     """Say what a worker died of."""
     if -status in _TIME_SIGNALS:
         return Reason.DEEP_CHECK_TIMEOUT, "used up its processor time"

@@ -65,7 +65,7 @@ class OverBudgetError(Exception):
 def decode_png(data: Data | Source, _tier: int = 3) -> Failures:
     """Return what is wrong with the pixels of a PNG whose structure is right."""
     try:
-        return _judge(BytesIO(data) if isinstance(data, Data) else data, MAX_PIXEL_BYTES)
+        return _inspect(BytesIO(data) if isinstance(data, Data) else data, MAX_PIXEL_BYTES)
     except OverBudgetError:
         return []
 
@@ -75,7 +75,7 @@ def decode_small(data: Data, _tier: int = 3) -> Failures | None:
     if len(data) > _SMALL or pixel_bytes(data) > _SMALL_PIXEL_BYTES:
         return None
     try:
-        return _judge(BytesIO(data), _SMALL_PIXEL_BYTES)
+        return _inspect(BytesIO(data), _SMALL_PIXEL_BYTES)
     except OverBudgetError:
         return None
 
@@ -93,7 +93,7 @@ def pixel_bytes(data: Data) -> int:
     return _Layout(bytes(data[16:29])).size()
 
 
-def _judge(source: Source, budget: int) -> Failures:
+def _inspect(source: Source, budget: int) -> Failures:
     found: Failures = []
     try:
         for image in _Pictures(source, budget).whole():
