@@ -27,9 +27,9 @@ def refusal(request: Request, failure: Failure, *, allow: bytes = b"GET, HEAD") 
     )
 
 
-def health(body: dict[str, Any], *, well: bool) -> Response:
-    """Return a health page: 200 when `well`, else 503."""
-    return responses.page(orjson.dumps(body), JSON, status=200 if well else 503)
+def health(body: dict[str, Any], *, ok: bool) -> Response:
+    """Return a health page: 200 when `ok`, else 503."""
+    return responses.page(orjson.dumps(body), JSON, status=200 if ok else 503)
 
 
 def version(revision: str) -> Response:

@@ -21,7 +21,7 @@ from docwarden.telemetry.metrics import exposition
 READING: Final = "/console/reading"
 TAIL: Final = "/console/reading/tail"
 """What the supervisor of several workers asks each of them for, without and with requests that end
-well; see `console.reading`."""
+ok; see `console.reading`."""
 
 
 class AdminSite:
@@ -88,17 +88,17 @@ class AdminSite:
         body = {"status": "ok"}
         if stuck:
             body = {"status": "stuck", "detail": f"a request is {stuck:.1f} s past its bounds"}
-        return pages.health(body, well=not stuck)
+        return pages.health(body, ok=not stuck)
 
     def _readyz(self, _: Request) -> Response:
         phase = self._health.phase
-        well = phase is Phase.READY
-        return pages.health({"status": "ok" if well else phase.value}, well=well)
+        ok = phase is Phase.READY
+        return pages.health({"status": "ok" if ok else phase.value}, ok=ok)
 
     def _startupz(self, _: Request) -> Response:
         phase = self._health.phase
-        well = phase is not Phase.STARTING
-        return pages.health({"status": "ok" if well else phase.value}, well=well)
+        ok = phase is not Phase.STARTING
+        return pages.health({"status": "ok" if ok else phase.value}, ok=ok)
 
     def _metrics(self, request: Request) -> Response:
         return responses.page(*exposition(self._registry, request.headers.get(b"accept", b"")))

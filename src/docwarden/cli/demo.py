@@ -13,7 +13,7 @@ from docwarden.cli.main import complain
 from docwarden.cli.serve import NO_OUTPUT, overrides
 from docwarden.cli.serve import configure as configure_serve
 from docwarden.net.units import Address
-from docwarden.process.defect_log import keep_from_standard_error
+from docwarden.process.defect_log import send_diagnostics_to
 from docwarden.process.lifecycle import App, StartError
 from docwarden.settings.loading import SettingError, load
 from docwarden.settings.settings import Settings
@@ -60,7 +60,7 @@ async def _demo(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, log: Log, control: str) -> int:
-    keep_from_standard_error(log)
+    send_diagnostics_to(log)
     app = App(settings, log)
     serving = asyncio.ensure_future(app.run())
     ready = asyncio.ensure_future(app.ready.wait())

@@ -9,7 +9,7 @@ import uvloop
 
 from docwarden.cli.main import complain
 from docwarden.net.allocator import tune_allocator
-from docwarden.process.defect_log import keep_from_standard_error
+from docwarden.process.defect_log import send_diagnostics_to
 from docwarden.process.lifecycle import App, StartError
 from docwarden.process.workers.worker import end_with_parent
 from docwarden.settings.loading import SettingError, load
@@ -67,15 +67,15 @@ def _passed_on(arguments: argparse.Namespace) -> list[str]:
     return ["--upstream-url", given] if given else []
 
 
-async def _supervise(settings: Settings, log: Log, words: list[str]) -> int:
+async def _supervise(settings: Settings, log: Log, options: list[str]) -> int:
     from docwarden.process.workers.supervisor import Supervisor  # noqa: PLC0415 - one worker needs none
 
-    keep_from_standard_error(log)
-    return await Supervisor(settings, log, words=words).run()
+    send_diagnostics_to(log)
+    return await Supervisor(settings, log, options=options).run()
 
 
 async def _serve(settings: Settings, log: Log, descriptor: int | None, parent: int) -> int:
-    keep_from_standard_error(log)
+    send_diagnostics_to(log)
     if descriptor is None:
         return await App(settings, log).run()
     end_with_parent(parent)

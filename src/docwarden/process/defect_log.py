@@ -69,7 +69,7 @@ class _Records(logging.Handler):
             self._defects.note(record.getMessage(), error, logger=record.name)
 
 
-def keep_from_standard_error(log: Log) -> None:
+def send_diagnostics_to(log: Log) -> None:
     """Have everything that this process would write to standard error by itself go to `log`.
 
     For the process's whole life, from within its event loop.

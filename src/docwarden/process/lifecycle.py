@@ -64,7 +64,7 @@ class App:
             raise StartError(str(error)) from error
         self.observability = Observability(settings, self.parts)
         random = self.parts.random
-        limits = client_limits(settings, self._clients())
+        limits = client_limits(settings, self._client_limit())
         self.public = Listener(self.parts.public, limits, random=random, memory=self.parts.memory)
         limits = client_limits(settings, ADMIN_CONNECTIONS)
         if channel is not None:
@@ -88,7 +88,7 @@ class App:
             for reason, count in listener.shed.items()
         ]
 
-    def _clients(self) -> int:
+    def _client_limit(self) -> int:
         """Return how many clients may be connected: as many as are set, if the system allows it."""
         configured = self._settings.max_client_connections
         others = ADMIN_CONNECTIONS + self._settings.upstream_connections + RESERVED
@@ -150,7 +150,7 @@ class App:
         await self.public.start(listen(settings.listen, "LISTEN", shared=shared))
         parts.health.phase = Phase.READY
         self.ready.set()
-        self._tell_ready()
+        self._log_ready()
 
     async def _warm_up(self) -> None:
         """Try every check on an intact document of each type, so that no client waits for that.
@@ -172,7 +172,7 @@ class App:
             message = f"no intact {media_type} was checked in time"
             self._log.event("warning", "process.not_warm", message, media_type=media_type)
 
-    def _tell_ready(self) -> None:
+    def _log_ready(self) -> None:
         settings = self._settings
         if self._channel is not None:
             pid = os.getpid()
@@ -241,7 +241,7 @@ class App:
         parts.watch.stop()
         if parts.tracing is not None:
             await parts.tracing.export.close()
-        tell_stopped(self._log, self._draining_since, parts.clock())
+        log_stopped(self._log, self._draining_since, parts.clock())
 
     async def run(self) -> int:
         """Serve until a signal says otherwise; return the exit status."""
@@ -267,7 +267,7 @@ class App:
             await self.stop()
 
 
-def tell_stopped(log: Log, since: float | None, now: float) -> None:
+def log_stopped(log: Log, since: float | None, now: float) -> None:
     """Write the last event of a process that has been draining since then, if it was."""
     fields = {} if since is None else {"duration_s": round(now - since, 3)}
     took = (
@@ -311,5 +311,5 @@ def client_limits(settings: Settings, connections: int) -> ClientLimits:
         header_timeout=settings.header_timeout,
         idle_timeout=settings.idle_timeout,
         send_timeout=settings.send_timeout,
-        kept_fields=READ_FIELDS | settings.further_fields(),
+        kept_fields=READ_FIELDS | settings.extra_header_fields(),
     )

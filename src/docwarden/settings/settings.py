@@ -221,7 +221,7 @@ class Settings:
             return None
         return TrustedProxies(self.trusted_proxies, field=self.trusted_proxy_header)
 
-    def further_fields(self) -> frozenset[bytes]:
+    def extra_header_fields(self) -> frozenset[bytes]:
         """Return the lower-case names of header fields that are read because settings say so."""
         named = self.log_request_headers
         told = (self.trusted_proxy_header,) if self.trusted_proxies else ()

@@ -145,16 +145,16 @@ class WorkersSite:
         """Alive unless a worker that runs is stuck; one that died is being replaced."""
         running = len(self._pool.workers)
         alive = await self._well("/livez")
-        return _health(alive, running, well=alive >= running)
+        return _health(alive, running, ok=alive >= running)
 
     async def _readyz(self) -> Response:
         """Ready while one worker takes requests: the kernel gives none to those that do not."""
         ready = 0 if self._pool.draining else await self._well("/readyz")
-        return _health(ready, self._pool.size, well=ready > 0)
+        return _health(ready, self._pool.size, ok=ready > 0)
 
     async def _startupz(self) -> Response:
         started = await self._well("/startupz")
-        return _health(started, self._pool.size, well=started >= self._pool.size)
+        return _health(started, self._pool.size, ok=started >= self._pool.size)
 
 
 class _Merged(Collector):
@@ -168,5 +168,5 @@ class _Merged(Collector):
         return self._families
 
 
-def _health(count: int, of: int, *, well: bool) -> Response:
-    return pages.health({"status": "ok" if well else "fail", "workers": count, "of": of}, well=well)
+def _health(count: int, of: int, *, ok: bool) -> Response:
+    return pages.health({"status": "ok" if ok else "fail", "workers": count, "of": of}, ok=ok)

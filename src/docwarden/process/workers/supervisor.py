@@ -21,7 +21,7 @@ from docwarden.process.lifecycle import (
     client_limits,
     ending_signals,
     listen,
-    tell_stopped,
+    log_stopped,
 )
 from docwarden.process.observability import console_of, feed_of
 from docwarden.process.workers.site import AllWorkers, WorkersSite
@@ -52,10 +52,10 @@ class Supervisor:
         restarts: workers that died and were replaced.
     """
 
-    def __init__(self, settings: Settings, log: Log, *, words: Sequence[str] = ()) -> None:
+    def __init__(self, settings: Settings, log: Log, *, options: Sequence[str] = ()) -> None:
         self._settings = settings
         self._log = log
-        self._words = tuple(words)
+        self._options = tuple(options)
         self._slots: list[Worker | None] = [None] * settings.workers
         self._statuses: list[int] = []
         self._address = settings.listen
@@ -116,9 +116,9 @@ class Supervisor:
             try:
                 await self._until_ready(keepers)
                 await self._stopping.wait()
-                await self._ended(keepers)
+                await self._wait_for_workers(keepers)
             finally:
-                await self._let_go(keepers)
+                await self._shut_down(keepers)
         return max(self._statuses, default=0)
 
     async def _keep(self, slot: int) -> None:
@@ -126,7 +126,7 @@ class Supervisor:
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
             try:
-                worker = await Worker.start(("--listen", str(self._address), *self._words))
+                worker = await Worker.start(("--listen", str(self._address), *self._options))
             except OSError as error:  # no descriptors, processes or memory: for now
                 self._log.event(
                     "error", "worker.not_started", f"no worker started: {error}", reason=str(error)
@@ -196,14 +196,14 @@ class Supervisor:
             },
         )
 
-    async def _ended(self, keepers: Sequence[asyncio.Future[None]]) -> None:
+    async def _wait_for_workers(self, keepers: Sequence[asyncio.Future[None]]) -> None:
         settings = self._settings
         longest = settings.drain_delay + settings.drain_timeout + _GRACE_SECONDS
         _, late = await asyncio.wait(keepers, timeout=longest)
         for worker in self.workers if late else ():
             worker.signal(signal.SIGKILL)
 
-    async def _let_go(self, keepers: Sequence[asyncio.Future[None]]) -> None:
+    async def _shut_down(self, keepers: Sequence[asyncio.Future[None]]) -> None:
         """Leave no process and no task behind, whatever happened."""
         self._stopping.set()
         for worker in self.workers:
@@ -213,4 +213,4 @@ class Supervisor:
                 await keeper
         await self._feed.close()
         await self.admin.close(0)
-        tell_stopped(self._log, self._stopping_since, asyncio.get_running_loop().time())
+        log_stopped(self._log, self._stopping_since, asyncio.get_running_loop().time())

@@ -32,18 +32,18 @@ class Worker:
         self._writer = writer
         self._turn = asyncio.Lock()
         self._usable = True
-        self._owes = False
+        self._answer_pending = False
         self._head = b""
 
     @classmethod
-    async def start(cls, words: Sequence[str]) -> Self:
-        """Start `docwarden serve` with the options `words`."""
+    async def start(cls, options: Sequence[str]) -> Self:
+        """Start `docwarden serve` with the options `options`."""
         ours, theirs = socket.socketpair()
         with theirs:
             descriptor = theirs.fileno()
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "docwarden", "serve", "--channel", str(descriptor),
-                "--parent", str(os.getpid()), *words,
+                "--parent", str(os.getpid()), *options,
                 pass_fds=(descriptor,), start_new_session=True,
             )  # fmt: skip
         reader, writer = await asyncio.open_connection(sock=ours)
@@ -62,10 +62,10 @@ class Worker:
             return None
 
     async def _exchange(self, path: str) -> tuple[int, bytes]:
-        if self._owes:
+        if self._answer_pending:
             # The answer to a question that nobody waits for any more comes first.
             await self._answer()
-        self._owes = True
+        self._answer_pending = True
         self._writer.write(b"GET %b HTTP/1.1\r\nHost: worker\r\n\r\n" % path.encode("ascii"))
         return await self._answer()
 
@@ -76,7 +76,7 @@ class Worker:
         lines = self._head.split(b"\r\n")
         lengths = [line[16:] for line in lines if line.lower().startswith(b"content-length: ")]
         body = await self._reader.readexactly(int(lengths[0]))
-        self._owes = False
+        self._answer_pending = False
         self._head = b""
         return int(lines[0].split()[1]), body
 
