@@ -55,7 +55,7 @@ class RequestLog:
     ) -> None:
         self._log = log
         self._as_json = log.as_json
-        self._logs_successes = log.wants("info")
+        self._logs_successes = log.is_enabled("info")
         self._recent = recent
         self._share = success_share
         self._random = random
@@ -87,7 +87,7 @@ class RequestLog:
         level = "warning" if stale else "info" if failure is None else failure.rule.level
         if stale or failure is not None:
             self._remember(request, level, status, seconds)
-        if not self._log.wants(level) or (failure is None and not self._is_drawn()):
+        if not self._log.is_enabled(level) or (failure is None and not self._is_drawn()):
             return
         ended = Ended(request, status, sent, seconds)
         every = ((each.name, each.value(ended)) for each in FIELDS)

@@ -43,7 +43,7 @@ class LogWriter:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._flusher = threading.Thread(target=self._run, name="log-writer", daemon=True)
-        self._told = 0
+        self._reported = 0
         self.notice: Callable[[int], bytes] | None = None
         self.dropped = 0
         self._flusher.start()
@@ -69,7 +69,7 @@ class LogWriter:
     def _flush(self) -> None:
         with self._lock:
             batch, self._buffer = self._buffer, bytearray()
-            lost, self._told = self.dropped - self._told, self.dropped
+            lost, self._reported = self.dropped - self._reported, self.dropped
         if lost and self.notice is not None:
             batch += self.notice(lost)
         left = memoryview(batch)
@@ -125,13 +125,13 @@ class Log:
         """Lines lost so far."""
         return self._writer.dropped
 
-    def wants(self, level: str) -> bool:
+    def is_enabled(self, level: str) -> bool:
         """Whether events of `level` are written."""
         return LEVELS[level] >= self._threshold
 
     def event(self, level: str, name: str, message: str, /, **fields: Any) -> None:
         """Write one event of the process, and in words what happened."""
-        if self.wants(level):
+        if self.is_enabled(level):
             self.write(level, name, time.time(), {"message": message} | fields)
 
     def write(self, level: str, name: str, at: float, fields: dict[str, Any]) -> None:
