@@ -50,7 +50,7 @@ class CountedExporter(SpanExporter):
         self._library = library
         self._log = log
         self._clock = clock
-        self._told = float("-inf")
+        self._last_event = float("-inf")
         self.handed = 0
         self.failures = 0
         self.lost = 0
@@ -58,11 +58,11 @@ class CountedExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send a batch; runs in the export thread, for as long as OTEL_EXPORTER_OTLP_TIMEOUT."""
         self.handed += len(spans)
-        self._library.heard.clear()
+        self._library.messages.clear()
         try:
             result = self._inner.export(spans)
         except Exception as error:  # noqa: BLE001 - whatever it is, the service goes on without
-            self._library.heard.append(f"{type(error).__name__}: {error}"[:REASON_LENGTH])
+            self._library.messages.append(f"{type(error).__name__}: {error}"[:REASON_LENGTH])
             result = SpanExportResult.FAILURE
         if result is not SpanExportResult.SUCCESS:
             self._failed(len(spans))
@@ -76,12 +76,12 @@ class CountedExporter(SpanExporter):
         self.failures += 1
         self.lost += spans
         now = self._clock()
-        if now - self._told < _EVENT_SECONDS:
+        if now - self._last_event < _EVENT_SECONDS:
             return
-        self._told = now
-        heard = self._library.heard
+        self._last_event = now
+        messages = self._library.messages
         # The first message has the reason for trying again, the last one that for giving up.
-        reason = " / ".join(dict.fromkeys((heard[0], heard[-1]))) if heard else "unknown"
+        reason = " / ".join(dict.fromkeys((messages[0], messages[-1]))) if messages else "unknown"
         self._log.event(
             "warning",
             "tracing.export_failed",
@@ -169,7 +169,7 @@ def open_export(environ: Mapping[str, str], log: Log) -> tuple[Sampler, SpanExpo
     except ValueError as error:
         library.close()
         raise TracingError(f"OTEL_ variables are invalid: {error}") from error
-    for message in library.heard:
+    for message in library.messages:
         log.event("warning", "tracing.setting_ignored", f"ignored: {message}", reason=message)
     library.only_exporters()
     sys.setswitchinterval(_SWITCH_SECONDS)

@@ -12,12 +12,12 @@ class LibraryLog(logging.Handler):
     """Takes what OpenTelemetry's libraries log, which would else go to standard error.
 
     Attributes:
-        heard: the latest messages, shortened.
+        messages: the latest messages, shortened.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.heard: deque[str] = deque(maxlen=8)
+        self.messages: deque[str] = deque(maxlen=8)
         self._logger = logging.getLogger("opentelemetry")
         self._level = self._logger.level
         self._logger.addHandler(self)
@@ -26,7 +26,7 @@ class LibraryLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the message."""
-        self.heard.append(record.getMessage()[:REASON_LENGTH])
+        self.messages.append(record.getMessage()[:REASON_LENGTH])
 
     def only_exporters(self) -> None:
         """Ignore the rest from now on, at no cost: it speaks of each span and each header."""

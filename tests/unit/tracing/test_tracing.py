@@ -155,7 +155,7 @@ def test_libraries_speak_to_nobody_else_and_only_exporters_while_serving(capfd):
     library.only_exporters()
     logging.getLogger("opentelemetry.trace.span").error("of a header")
     logging.getLogger("opentelemetry.exporter.otlp").error("of a batch")
-    assert list(library.heard) == ["before", "of a batch"]
+    assert list(library.messages) == ["before", "of a batch"]
     library.close()
     logger = logging.getLogger("opentelemetry")
     assert (logger.level, logger.handlers) == (logging.NOTSET, [])
