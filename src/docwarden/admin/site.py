@@ -21,7 +21,7 @@ from docwarden.telemetry.metrics import exposition
 READING: Final = "/console/reading"
 TAIL: Final = "/console/reading/tail"
 """What the supervisor of several workers asks each of them for, without and with requests that end
-ok; see `console.reading`."""
+well; see `console.reading`."""
 
 
 class AdminSite:

@@ -16,10 +16,10 @@ _PORT: Final = re.compile(r":\d*$")
 
 
 class AllowedHosts:
-    """Knows which hosts are this listener's own.
+    """Decides which Host values a listener answers.
 
     Args:
-        names: public names under which it is asked; upper and lower case are alike.
+        names: public names of the listener; case does not matter.
     """
 
     def __init__(self, names: Iterable[str]) -> None:

@@ -1,33 +1,33 @@
-"""Where a client connection stands, and which state may follow which."""
+"""The states of a client connection, and the transitions between them."""
 
 import enum
 from typing import Final
 
 
 class State(enum.Enum):
-    """What a client connection does."""
+    """The state of a client connection."""
 
-    # Enum's own hash is Python code and stands in every look-up.
+    # Enum's own hash is Python code and runs on every look-up.
     __hash__ = object.__hash__
 
     READING = "reading"
-    """Waits for a request or reads one."""
+    """Waiting for a request, or reading one."""
     ANSWERING = "answering"
-    """A task has the request."""
+    """The site is answering the request."""
     SENDING = "sending"
-    """The answer, or a piece of it, is on its way to the kernel."""
+    """The answer, or a piece of it, is being handed to the kernel."""
     LINGERING = "lingering"
-    """The last answer is sent; what the client still sends is thrown away."""
+    """The last answer is sent; further input is discarded."""
     CLOSED = "closed"
     """Nothing is read or written any more."""
 
 
 class StateError(Exception):
-    """A change that the table does not allow: a defect of the connection."""
+    """A transition that the table does not allow: a defect of the connection."""
 
 
 class _Following(dict[State, State]):
-    """The states that may follow one, each under itself: asking for another is a defect."""
+    """The states that may follow one; looking up any other raises `StateError`."""
 
     def __init__(self, state: State, *following: State) -> None:
         super().__init__((each, each) for each in following)
@@ -47,4 +47,4 @@ CHANGES: Final = {
         (State.CLOSED,),
     )
 }
-"""The states that may follow each state; a change is `CHANGES[before][after]`."""
+"""The states that may follow each state; a transition is `CHANGES[before][after]`."""

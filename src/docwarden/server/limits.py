@@ -1,4 +1,4 @@
-"""What client connections may take."""
+"""Limits on client connections."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from docwarden.core.request import READ_FIELDS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientLimits:
-    """What one listener's connections may take; times in seconds, sizes in bytes.
+    """Limits on one listener's connections; times in seconds, sizes in bytes.
 
     Attributes:
-        connections: most of them at once.
+        connections: how many may be open at once.
         header_bytes: largest request head.
         header_timeout: from a head's first byte to its last.
         idle_timeout: between an answer and the next request.
-        send_timeout: without progress in sending an answer.
-        kept_fields: lower-case names of the header fields that are kept of a head.
+        send_timeout: without progress while sending an answer.
+        kept_fields: lower-case names of the header fields that a request keeps.
     """
 
     connections: int

@@ -1,11 +1,11 @@
 """The listener: accepts connections, bounds their number, and times them.
 
-One sweep a second looks at all connections instead of a timer for each request: limits of seconds
-need no finer clock.
+One periodic sweep over all connections replaces a timer for each request: timeouts of seconds need
+no finer clock.
 
-Connections are accepted here and not by the loop's own server: libuv takes one in each turn of the
-loop. Under load, when a turn serves a hundred requests, a thousand clients that come back at once
-waited as long as 2.4 s for that.
+Connections are accepted here and not by the loop's own server, as libuv accepts one per turn of the
+loop. Under load, with a hundred requests served in a turn, a thousand clients that reconnected at
+once waited up to 2.4 s.
 """
 
 import asyncio
@@ -27,12 +27,11 @@ from docwarden.server.limits import ClientLimits
 SWEEP_SECONDS = 0.5
 # The kernel's queue of connections that wait to be accepted; Linux caps it at somaxconn, 4096.
 _BACKLOG = 4096
-# Accepting takes some 15 us each, and those who are served already wait meanwhile.
+# Accepting one takes about 15 us, during which the other clients wait.
 _ACCEPTED_TOGETHER = 64
-# Without descriptors or memory for another connection there is no use in trying at once (asyncio's
-# own servers wait as long).
+# Out of descriptors or memory, retrying at once is pointless (asyncio's own servers wait as long).
 _RETRY_SECONDS = 1.0
-# To look at ten thousand connections takes some milliseconds.
+# Scanning ten thousand connections takes milliseconds.
 _LOOK_SECONDS = 0.1
 
 
@@ -40,11 +39,11 @@ class Listener:
     """Serves a site on one address; a `client_connection.Acceptor`.
 
     Args:
-        site: answers.
-        limits: of connections, and of their number.
+        site: answers the requests.
+        limits: on each connection, and on their number.
         random: draws request ids.
-        memory: the allowance that answers hold, where there is one.
-        hosts: the Host values that are answered; None where any is.
+        memory: the allowance that answers lease from, if there is one.
+        hosts: the Host values that are answered; None allows any.
 
     Attributes:
         shed: connections closed to make room for others, by reason.
@@ -67,7 +66,7 @@ class Listener:
         self.closing = False
         self.shed = {"idle": 0, "refused": 0, "slow": 0}
         self._memory = memory
-        # As of the last look, those that idle longest first; what has changed since is passed over.
+        # As of the last scan, longest idle first; entries that have changed since are skipped.
         self._idle: deque[tuple[float, ClientConnection]] = deque()
         self._none_idle_at = 0.0
         self.date = b""
@@ -81,7 +80,7 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The port it listens on."""
         assert self._listener is not None  # noqa: S101 - asked only between start and close
         port: int = self._listener.getsockname()[1]
         return port
@@ -94,12 +93,12 @@ class Listener:
         self._accept_when_ready()
 
     async def adopt(self, connected: socket.socket) -> None:
-        """Serve on one connected socket instead of a listener."""
+        """Serve one socket that is already connected, without a listener."""
         self._sweep()
         await self._serve(connected)
 
     def protocol(self) -> asyncio.Protocol:
-        """Return what serves one more connection."""
+        """Return the protocol of a new connection."""
         return cast("asyncio.Protocol", ClientConnection(self))
 
     def _accept_when_ready(self) -> None:
@@ -131,14 +130,14 @@ class Listener:
         try:
             await self.loop.connect_accepted_socket(self.protocol, connected)
         except OSError:
-            connected.close()  # it has gone meanwhile
+            connected.close()  # the client has already gone
 
     def retire(self) -> None:
-        """Ask clients to go elsewhere: each further answer ends its connection."""
+        """Stop keep-alive: each further answer closes its connection."""
         self.closing = True
 
     async def stop_accepting(self) -> None:
-        """Close the listener and the connections that idle."""
+        """Close the listener and all idle connections."""
         self.closing = True
         listener, self._listener = self._listener, None
         if listener is not None:
@@ -151,10 +150,10 @@ class Listener:
             connection.close_if_idle()
 
     async def close(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds for answers under way, then close whatever is left.
+        """Wait up to `timeout` seconds for answers in progress, then reset what is left.
 
         Returns:
-            Whether everything ended in time.
+            Whether every connection ended in time.
         """
         await self.stop_accepting()
         if self.connections:
@@ -164,7 +163,7 @@ class Listener:
         left = list(self.connections)
         for connection in left:
             connection.reset()
-        # Cancelled requests still take note of their end.
+        # Cancelled requests still record their end.
         if self.connections:
             self._empty = self.loop.create_future()
             await self._empty
@@ -175,7 +174,7 @@ class Listener:
         return in_time
 
     def admit(self, connection: ClientConnection) -> bool:
-        """Return whether one more connection is served; at the limit the longest idle one goes."""
+        """Admit a connection, if need be in place of the longest idle one; False at the limit."""
         if len(self.connections) >= self.limits.connections and not self._close_idle():
             self.shed["refused"] += 1
             return False
@@ -183,8 +182,8 @@ class Listener:
         return True
 
     def _close_idle(self) -> bool:
-        """Close the connection that has idled longest; False where none does."""
-        while self._idle or self._look_for_idle():
+        """Close the longest idle connection; return False if none is idle."""
+        while self._idle or self._find_idle():
             since, connection = self._idle.popleft()
             if connection in self.connections and connection.idle_since == since:
                 self.shed["idle"] += 1
@@ -193,8 +192,8 @@ class Listener:
                 return True
         return False
 
-    def _look_for_idle(self) -> bool:
-        """Look at all connections; a flood of new ones finds out once a while that none idles."""
+    def _find_idle(self) -> bool:
+        """Scan for idle connections, at most once per `_LOOK_SECONDS` while there are none."""
         now = time.monotonic()
         if now - self._none_idle_at < _LOOK_SECONDS:
             return False
@@ -206,13 +205,13 @@ class Listener:
         return bool(idle)
 
     def forget(self, connection: ClientConnection) -> None:
-        """Note that a connection is gone."""
+        """Called when a connection has closed."""
         self.connections.discard(connection)
         if self._empty is not None and not self.connections and not self._empty.done():
             self._empty.set_result(None)
 
     def report(self, message: str, error: Exception) -> None:
-        """Report a defect that cost one request or connection to the loop's exception handler."""
+        """Pass an error that cost one request or connection to the loop's exception handler."""
         self.loop.call_exception_handler({"message": message, "exception": error})
 
     def _sweep(self) -> None:
@@ -223,7 +222,7 @@ class Listener:
         for connection in list(self.connections):
             try:
                 connection.check_time(now)
-            except Exception as error:  # noqa: BLE001 - the others have their limits all the same
+            except Exception as error:  # noqa: BLE001 - the other connections must still be checked
                 self.report("a connection's time was not checked", error)
                 connection.abort()
         try:
@@ -232,7 +231,7 @@ class Listener:
             self.report("no room was made for those who wait for memory", error)
 
     def _make_room(self, now: float) -> None:
-        """Cut off the slowest readers while others wait for the memory that they hold."""
+        """Abort the slowest readers while other requests wait for the memory that they hold."""
         missing = self._memory.take_missing() if self._memory is not None else 0
         if not missing:
             return
@@ -248,7 +247,7 @@ class Listener:
 
 
 def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """Return a bound, listening-ready socket.
+    """Return a bound, non-blocking socket.
 
     Args:
         host: name or address.

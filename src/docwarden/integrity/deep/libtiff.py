@@ -1,4 +1,4 @@
-"""libtiff, the TIFF format's reference decoder, with its errors and warnings messages apart.
+"""libtiff, the TIFF format's reference decoder, with its errors and warnings kept apart.
 
 Pillow is built on libtiff, yet keeps what it warns of to itself. The library that Pillow has loaded
 is called here through its public interface (TIFFOpen(3), TIFFReadEncodedStrip(3), TIFFError(3)),
@@ -70,14 +70,14 @@ for _name, _result, _arguments in (
 
 
 class Messages:
-    """What libtiff messages: how many errors and warnings, and the words of the first ones."""
+    """The errors and warnings that libtiff reported; the text of the first ones."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []
         self.warnings: list[str] = []
 
     def clear(self) -> None:
-        """Forget all."""
+        """Discard all of them."""
         self.errors.clear()
         self.warnings.clear()
 
@@ -193,7 +193,7 @@ def opened(data: bytes) -> Iterator[Pages | None]:
 
 @contextmanager
 def _collecting(messages: Messages) -> Iterator[None]:
-    """Have libtiff tell its errors and warnings to `messages`, and print none."""
+    """Collect the errors and warnings of libtiff in `messages` instead of printing them."""
 
     def to(listed: list[str]) -> "ctypes._CFunctionType":
         def take(_: object, module: bytes | None, words: bytes, arguments: int) -> None:
