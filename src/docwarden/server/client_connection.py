@@ -1,9 +1,9 @@
 """One client connection: HTTP/1.1 with keep-alive and pipelining, answered in order.
 
-A task of the connection serves one request after the other: it asks the site and hands the answer
-to the transport. The request ends when the kernel has all of its answer, and the next begins then,
-so a client that does not read holds one answer and no more. Whatever goes wrong with one request
-costs that request.
+One task per connection serves its requests one after another: it calls the site and hands the
+answer to the transport. A request ends when the kernel has taken its whole answer, and only then
+does the next begin, so a client that stops reading holds one answer at most. An error costs the
+request that it belongs to, and no other.
 """
 
 import asyncio
@@ -24,18 +24,18 @@ from docwarden.server.connection_state import CHANGES, State
 from docwarden.server.limits import ClientLimits
 from docwarden.server.request_parser import CLOSE, Pending, RequestReader
 
-# On, for no time: closing resets the connection (socket(7)).
+# Linger for zero seconds: closing resets the connection (socket(7)).
 _RESET: Final = struct.pack("ii", 1, 0)
-# How long a refused client may go on sending before it is cut off.
+# How long a refused client may keep sending before it is cut off.
 LINGER_SECONDS: Final = 2.0
-# How long a client that has ended its side waits for its answer: half-closed and gone look alike.
+# How long a client that has half-closed may wait for its answer: it may also be gone.
 HALF_CLOSED_SECONDS: Final = 2.0
-# A reader is given this long before its pace is judged.
+# How long a client reads before its pace is estimated.
 _PACE_SECONDS: Final = 1.0
-# A read this long means that more is waiting.
+# A read of this size means that more is waiting.
 _FLOOD: Final = 64 * 1024
 _BUSY: Final = (State.ANSWERING, State.SENDING)
-_OF_NO_RESOURCE: Final = ("CONNECT", "TRACE")
+_UNSUPPORTED_METHODS: Final = ("CONNECT", "TRACE")
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode())
     for status in HTTPStatus
@@ -43,17 +43,17 @@ _STATUS_LINES: Final = {
 
 
 class Acceptor(Protocol):
-    """What a connection knows of the listener that accepted it.
+    """The listener, as its connections see it.
 
     Attributes:
-        site: answers.
-        hosts: the Host values that are answered; None where any is.
-        limits: of each connection, and of their number.
-        connections: those that are open.
-        closing: whether answers ask clients to reconnect elsewhere.
-        date: the Date header's line.
-        loop: the event loop that it serves in.
-        outbox: takes answers that are written at once.
+        site: answers the requests.
+        hosts: the Host values that are answered; None allows any.
+        limits: on each connection, and on their number.
+        connections: the open ones.
+        closing: whether every answer closes its connection.
+        date: the Date header line.
+        loop: the event loop.
+        outbox: batches the writes of one turn of the loop.
         random: draws request ids.
     """
 
@@ -68,20 +68,20 @@ class Acceptor(Protocol):
     random: Random
 
     def admit(self, connection: "ClientConnection") -> bool:
-        """Return whether one more connection is served, and count it."""
+        """Admit a connection, or return False."""
         ...
 
     def forget(self, connection: "ClientConnection") -> None:
-        """Note that a connection is gone."""
+        """Called when a connection has closed."""
         ...
 
     def report(self, message: str, error: Exception) -> None:
-        """Report a defect that cost one request or connection."""
+        """Report an error that cost one request or connection."""
         ...
 
 
 class ClientConnection:
-    """Reads requests and writes answers; an `asyncio.Protocol` by its methods."""
+    """Reads requests and writes answers; has the methods of an `asyncio.Protocol`."""
 
     __slots__ = (
         "_acceptor", "_current", "_drained", "_ended", "_keep", "_paused", "_paused_at",
@@ -96,14 +96,14 @@ class ClientConnection:
         self._response: Response | None = None
         self._keep = False
         self._reading = True
-        # When the client ended its side; 0 while it has not.
+        # When the client half-closed the connection; 0 until then.
         self._ended = 0.0
         self._paused = False
         self._paused_at = (0, 0.0)
         self._drained: asyncio.Future[None] | None = None
         self._progress = (0, 0.0)
         self._since = time.monotonic()
-        # Serves the requests, from the first on; waits on `_wake` for the next.
+        # Created for the first request; waits on `_wake` for each further one.
         self.task: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None
 
@@ -117,7 +117,7 @@ class ClientConnection:
         self._reader = RequestReader(
             client, limits.header_bytes, acceptor.random, limits.kept_fields
         )
-        # Whatever the kernel does not take at once pauses: a request ends when it has everything.
+        # Pause on any byte that the kernel does not take: a request ends when it has them all.
         self._transport.set_write_buffer_limits(high=0)
         if not acceptor.admit(self):
             self._state = CHANGES[self._state][State.CLOSED]
@@ -137,20 +137,20 @@ class ClientConnection:
         self._serve_next()
 
     def eof_received(self) -> bool:
-        """Return whether to stay open: a client may end its side once it has sent its request."""
+        """Stay open while a request is in progress: the client may only have half-closed."""
         self._ended = time.monotonic()
         reader = self._reader
         busy = self._state in _BUSY or bool(reader.pending)
         reader.last = True
         return busy
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it went is no news
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason does not matter
         if self._state is not State.CLOSED:
             self._state = CHANGES[self._state][State.CLOSED]
         self._acceptor.forget(self)
         self._reader.pending.clear()
         if self.task is not None:
-            # Behind its first step: cancelled before that, it would not even note its end.
+            # After its first step: a task cancelled before that would not even record its end.
             self._acceptor.loop.call_soon(self.task.cancel)
 
     def pause_writing(self) -> None:
@@ -171,9 +171,9 @@ class ClientConnection:
     # --- requests in order
 
     def _serve_next(self) -> None:
-        """Begin with the next request, if one has been read and none is under way.
+        """Start the next request, if one has been read and none is in progress.
 
-        Reads on only while no request waits: further ones stay in the kernel.
+        Back-pressure: reading pauses while a request waits, and further ones stay in the kernel.
         """
         pending = self._reader.pending
         if pending and self._state is State.READING:
@@ -191,7 +191,7 @@ class ClientConnection:
                 self._transport.pause_reading()
 
     def _let_others_read(self) -> None:
-        """Go on in the loop's next turn; libuv reads one ready socket up to 32 times in a row."""
+        """Resume in the loop's next turn; libuv reads one ready socket up to 32 times in a row."""
         self._transport.pause_reading()
         self._acceptor.loop.call_soon(self._read_on)
 
@@ -200,12 +200,12 @@ class ClientConnection:
             self._transport.resume_reading()
 
     async def _serve_all(self, pending: Pending | None) -> None:
-        """Serve each request in its turn, `pending` first, until the connection is lost."""
+        """Serve one request after another, `pending` first, until the connection is lost."""
         acceptor = self._acceptor
         try:
             while pending is not None:
                 self._wake = acceptor.loop.create_future()
-                # Not in this frame: it lasts while the connection idles, and would keep the answer.
+                # Not in a local: this frame lives while the connection is idle, and would keep it.
                 try:
                     self._response = self._refusal(pending) or await acceptor.site.handle(
                         pending[0]
@@ -227,16 +227,16 @@ class ClientConnection:
             self._finish(-1)
 
     def _refusal(self, pending: Pending) -> Response | None:
-        """Return the answer to a request that the site is not asked for; None for all others."""
+        """Return the answer to a request that must not reach the site, else None."""
         request, failure, _, _ = pending
         if request.started < self._since:
-            # It came while another was answered: its time begins now.
+            # It arrived during the previous answer: its deadline counts from now.
             request.wall += self._since - request.started
             request.started = self._since
         hosts = self._acceptor.hosts
         if hosts is not None and not hosts.allow(request.headers.get(b"host")):
             failure = failure or Failure(Cause.MISDIRECTED)
-        if request.method in _OF_NO_RESOURCE:
+        if request.method in _UNSUPPORTED_METHODS:
             failure = failure or Failure(Cause.METHOD)
         if failure is not None:
             return self._refused(request, failure)
@@ -247,7 +247,7 @@ class ClientConnection:
         return without_body(response) if request.method == "HEAD" else response
 
     def _send(self, pending: Pending, response: Response) -> None:
-        """Write an answer at the end of the loop's turn; `_written` notes the request's end."""
+        """Queue an answer for the end of the loop's turn; `_written` then ends the request."""
         if self._state is State.CLOSED:
             self._finish(-1)
             return
@@ -264,13 +264,13 @@ class ClientConnection:
         return b"".join((status_line, acceptor.date, connection, response.fields, b"\r\n"))
 
     def _written(self) -> None:
-        """Note that the transport has the whole answer, and the kernel too unless it paused."""
+        """Called when the transport has the whole answer; ends the request if the kernel has it."""
         response = self._response
         if response is not None and not self._paused:
             self._finish(len(response.body))
 
     async def _send_stream(self, pending: Pending, response: Response) -> int:
-        """Write pieces as they come; return how many bytes, -1 when the client was lost."""
+        """Write pieces as they come; return the number of bytes, or -1 if the client is gone."""
         if self._state is State.CLOSED or response.stream is None:
             return -1
         self._state = CHANGES[self._state][State.SENDING]
@@ -289,9 +289,9 @@ class ClientConnection:
         return sent
 
     def _finish(self, sent: int) -> None:
-        """Note the end of the current request, and go on with the next.
+        """Record the end of the current request, and continue with the next.
 
-        `sent` bytes of its body were handed to the kernel; -1 when it was cut off.
+        `sent` is the number of body bytes handed to the kernel, or -1 if it was cut off.
         """
         pending, self._current = self._current, None
         response, self._response = self._response, None
@@ -302,7 +302,7 @@ class ClientConnection:
         request, failure, _, _ = pending
         try:
             self._acceptor.site.on_finished(request, response, sent)
-        except Exception as error:  # noqa: BLE001 - the answer is sent: only its note is lost
+        except Exception as error:  # noqa: BLE001 - the answer is sent: only its record is lost
             self._acceptor.report("the end of a request was not noted", error)
         if self._state is State.CLOSED:
             return
@@ -328,38 +328,38 @@ class ClientConnection:
             self._transport.close()
             return
         # Closing while the client still sends would reset the connection, and the reset may
-        # overtake the answer (RFC 9112 section 9.6): read on, and throw away, for a moment.
+        # overtake the answer (RFC 9112 section 9.6): keep reading, and discard it, for a moment.
         self._state = CHANGES[self._state][State.LINGERING]
         self._transport.write_eof()
         if not self._reading:
             self._reading = True
             self._transport.resume_reading()
 
-    # --- time and the end
+    # --- timeouts and closing
 
     @property
     def idle(self) -> bool:
-        """Whether no request is under way or being read."""
+        """Whether no request is in progress or being read."""
         reader = self._reader
         return self._state is State.READING and not (reader.in_request or reader.pending)
 
     @property
     def idle_since(self) -> float | None:
-        """Monotonic seconds since when no request is being answered; None while one is."""
+        """Monotonic time since which no request is being answered; None while one is."""
         if self._state not in (State.READING, State.LINGERING) or self._reader.pending:
             return None
         return self._since
 
     def holds_memory(self) -> int:
-        """Return the bytes of the memory allowance that the answer being sent holds."""
+        """Return the bytes that the answer being sent has leased."""
         response = self._response
         lease = response.lease if response is not None and self._paused else None
         return 0 if lease is None else lease.size
 
     def seconds_to_read(self, now: float) -> float:
-        """Return how long the client will take to read the rest of its answer, at its pace so far.
+        """Estimate the seconds until the client has read its answer, at its pace so far.
 
-        0 when it has all of it or it is too early to tell, infinity when it reads nothing.
+        0 if it has all of it or it is too early to tell; infinity if it reads nothing.
         """
         size, since = self._paused_at
         if not self._paused or now - since < _PACE_SECONDS:
@@ -368,7 +368,7 @@ class ClientConnection:
         return left * (now - since) / (size - left) if left < size else math.inf
 
     def check_time(self, now: float) -> None:
-        """Close the connection if it has idled, sent its head or read its answer too slowly."""
+        """Close the connection if its idle, header or send timeout has expired."""
         limits = self._acceptor.limits
         reader = self._reader
         if self._paused:
@@ -395,7 +395,7 @@ class ClientConnection:
             self.abort()
 
     def close_if_idle(self) -> None:
-        """Close the connection unless a request is under way on it."""
+        """Close the connection unless a request is in progress."""
         if self._state is State.LINGERING:
             self._transport.close()
         elif self.idle:
@@ -403,14 +403,14 @@ class ClientConnection:
             self._transport.close()
 
     def abort(self) -> None:
-        """Close at once; the kernel goes on sending what it holds."""
+        """Close at once; the kernel still sends what it has buffered."""
         self._transport.abort()
 
     def reset(self) -> None:
-        """Close at once and tell the client so.
+        """Close at once with a TCP reset.
 
-        Where the network goes with the process, as a pod's does, nobody would send what the kernel
-        holds, nor that it is all: the client would wait for the rest.
+        Where the network goes away with the process, as a pod's does, neither the kernel's buffer
+        nor a FIN would be sent, and the client would wait for the rest.
         """
         connected = self._transport.get_extra_info("socket")
         if connected is not None:
