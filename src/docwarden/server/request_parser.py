@@ -1,17 +1,16 @@
-"""Requests out of the bytes of one connection, in order.
+"""Parses the requests of one client connection.
 
-Strict where leniency lets requests be smuggled (RFC 9112 sections 3.2, 5.2, 6.3): exactly one
-Host, no folded lines, no bare LF, no Content-Length beside Transfer-Encoding. Whatever breaks the
-rules is answered with 400 and the connection is closed, as nobody can tell where it ends.
+Strict where leniency allows request smuggling (RFC 9112 sections 3.2, 5.2, 6.3): exactly one
+Host, no folded lines, no bare LF, no Content-Length beside Transfer-Encoding. Anything else
+is answered with 400 and the connection is closed, as the end of such a request is ambiguous.
 
 Everything that a client may send has a limit: empty lines before a request, its head, its body and
 what frames the body (chunk sizes, extensions, trailers).
 
-llhttp judges every byte, except that it knows no methods but its own: others are valid tokens too
-(RFC 9110 section 9.1), and stand before it as PUT. Of a head it only tells that it has ended: to
-take its lines apart in one go costs a third of being called for each of them. Clients repeat
-themselves: fields that are byte for byte those of the request before, behind a plain request line,
-are what they were then.
+llhttp validates every byte, but rejects methods that it does not know. Any token is a valid method
+(RFC 9110 section 9.1), so it is given PUT for those. It only signals the end of a head: splitting
+the lines in one go costs a third of a callback for each. Clients repeat themselves: header fields
+that equal those of the previous request, after a plain request line, are not parsed again.
 """
 
 import re
@@ -28,19 +27,19 @@ from docwarden.net.heads import END, end_of_split_head
 
 # A client that sends more requests than this without reading answers is no browser.
 MAX_PIPELINED: Final = 64
-# GET carries no body of meaning (RFC 9110 section 9.3.1); a small one is read past.
+# A body has no meaning in GET (RFC 9110 section 9.3.1); a small one is skipped.
 MAX_BODY_BYTES: Final = 64 * 1024
 # Chunk sizes, their extensions, and trailers of such a body.
 MAX_FRAMING_BYTES: Final = 16 * 1024
 # Empty lines before a request are ignored, at least one of them (RFC 9112 section 2.2).
 MAX_EMPTY_BYTES: Final = 64
-# What follows the line of a request is remembered up to this size, for each connection.
+# Bytes of header fields that are remembered, for each connection.
 MAX_REPEATED: Final = 1024
 _PLAIN_LINE: Final = re.compile(rb"GET (/[A-Za-z0-9._~-]{0,64}) HTTP/1\.1")
 _METHOD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ")
-_BEGUN_METHOD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
-# CONNECT and TRACE are no methods of resources; llhttp reads their targets in their own way.
-_JUDGED_METHODS: Final = frozenset(
+_PARTIAL_METHOD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
+# What llhttp gets as sent; it parses the targets of CONNECT and TRACE differently.
+_KNOWN_METHODS: Final = frozenset(
     (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"CONNECT")
 )
 # uri-host [ ":" port ] (RFC 9110 section 7.2, RFC 3986 section 3.2.2).
@@ -52,17 +51,17 @@ _KEEP: Final = b"Connection: keep-alive\r\n"
 
 
 Pending = tuple[Request, Failure | None, bytes, bool]
-"""A request that waits for its turn, why it is refused, the Connection line of its answer, and
-whether the connection goes on after it."""
+"""A parsed request, why it is refused, the Connection line of its answer, and whether the
+connection is kept alive after it."""
 
 
 class RequestReader:
-    """Reads requests, and refuses what breaks the rules; after that nothing more is read.
+    """Parses requests, and refuses an invalid one, after which it reads no more.
 
     Attributes:
-        pending: requests that have been read and wait.
-        last: whether nothing is read after those.
-        began: monotonic seconds of the first byte of a head that came in pieces.
+        pending: parsed requests that wait to be served.
+        last: whether no request is read after those.
+        began: monotonic time of the first byte of a head that arrived in pieces.
     """
 
     __slots__ = (
@@ -88,12 +87,12 @@ class RequestReader:
         self._keep = False
         self._with_body: Request | None = None
         self._body_bytes = 0
-        # What of the body and its framing may still come.
+        # Bytes of the body and its framing that are still allowed.
         self._body_left = MAX_BODY_BYTES + MAX_FRAMING_BYTES
         self._empty_bytes = 0
         self._knows_method = False
-        # What followed the line of the last request, and the fields in it; nothing where a request
-        # with the same would have to be read anew.
+        # What followed the last request line, and the fields parsed from it; empty where they
+        # must not be reused.
         self._repeated = b""
         self._fields: dict[bytes, bytes] = {}
         self.pending: deque[Pending] = deque()
@@ -102,11 +101,11 @@ class RequestReader:
 
     @property
     def in_request(self) -> bool:
-        """Whether a request has begun and not ended."""
+        """Whether a request has been received in part."""
         return bool(self._head) or self._with_body is not None
 
     def feed(self, data: bytes, now: float, wall: float) -> None:
-        """Take what arrived at `now`, monotonic seconds, and `wall`, epoch seconds."""
+        """Parse data received at `now` (monotonic seconds) and `wall` (epoch seconds)."""
         if self._repeated and data.endswith(self._repeated) and not self._head:
             line = _PLAIN_LINE.fullmatch(data, 0, len(data) - len(self._repeated))
             if line is not None and len(data) <= self._header_bytes and not self.pending:
@@ -125,7 +124,7 @@ class RequestReader:
         except Failure as failure:
             self.refuse(failure, now, wall)
         except httptools.HttpParserUpgrade:
-            # Behind a body, whose request is the last one.
+            # After a body, whose request is the last one.
             self.refuse(Failure(Cause.MALFORMED), now, wall)
         except httptools.HttpParserError as error:
             inner = error.__context__
@@ -134,7 +133,7 @@ class RequestReader:
             )
 
     def refuse(self, failure: Failure, now: float, wall: float) -> None:
-        """Answer what breaks the rules, after what came before it, and read no more."""
+        """Queue a refusal after the pending requests, and read no more."""
         if self.last:
             return
         self.last = True
@@ -158,7 +157,7 @@ class RequestReader:
             self._read_body(data[start:])
 
     def _end_of_head(self, data: bytes, start: int) -> int:
-        """Return where the head that begins or goes on at `start` ends, 0 where it does not."""
+        """Return where the head at `start` ends, 0 if it is incomplete."""
         if self._head:
             end = end_of_split_head(self._head, data[start:])
             return start + end if end else 0
@@ -166,12 +165,12 @@ class RequestReader:
         return at + len(END) if at >= 0 else 0
 
     def _read_piece(self, piece: bytes, now: float, wall: float, *, ends: bool) -> None:
-        """Read a piece of a head, or all of it."""
+        """Read part of a head, or all of it."""
         if len(self._head) + len(piece) > self._header_bytes:
             raise Failure(Cause.HEAD_TOO_LARGE)
         self._complete = upgrade = False
         try:
-            self._judge(piece)
+            self._feed_parser(piece)
         except httptools.HttpParserUpgrade:
             upgrade = True
         if not ends:
@@ -199,8 +198,8 @@ class RequestReader:
                 raise FailureReason.TOO_MANY_EMPTY_LINES.failure()
         return end
 
-    def _judge(self, piece: bytes) -> None:
-        """Have the parser judge a piece of a head."""
+    def _feed_parser(self, piece: bytes) -> None:
+        """Feed llhttp a piece of a head, with PUT for a method that it does not know."""
         if self._knows_method:
             self._parser.feed_data(piece)
             return
@@ -209,9 +208,9 @@ class RequestReader:
         if match is not None:
             self._knows_method = True
             method = match[1]
-            judged = begun if method in _JUDGED_METHODS else b"PUT" + begun[len(method) :]
+            judged = begun if method in _KNOWN_METHODS else b"PUT" + begun[len(method) :]
             self._parser.feed_data(judged)
-        elif not _BEGUN_METHOD.fullmatch(begun):
+        elif not _PARTIAL_METHOD.fullmatch(begun):
             raise Failure(Cause.MALFORMED)
 
     def _read_body(self, data: bytes) -> None:
@@ -248,8 +247,8 @@ class RequestReader:
                 self._repeated, self._fields = head[len(lines[0]) :], fields
             return
         elif fields.get(b"expect", b"").lower() == b"100-continue":
-            # The client waits with its body, of which nothing is wanted: this is the last request,
-            # and its answer says so (RFC 9110 section 10.1.1).
+            # The client holds its body back, and it is not needed: this is the last request, and
+            # its answer says so (RFC 9110 section 10.1.1).
             self.last = True
             self.pending.append((request, None, CLOSE, False))
             return
@@ -261,7 +260,7 @@ class RequestReader:
         self.pending.append((request, reason.failure(), CLOSE, False))
 
     def _refuse_upgrade(self) -> None:
-        """Answer as if no upgrade had been asked for (RFC 9110 section 7.8), and read no more.
+        """Answer as if no upgrade had been requested (RFC 9110 section 7.8), and read no more.
 
         What follows may be in the other protocol.
         """
@@ -281,14 +280,14 @@ class RequestReader:
         self._complete = True
         self._keep = self._parser.should_keep_alive()
         if self._with_body is not None:
-            # Where the next head begins, only the parser knows: this request is the last one.
+            # Only the parser knows where the next head begins: this request is the last one.
             self.last = True
             self.pending.append((self._with_body, None, CLOSE, False))
             self._with_body = None
 
 
 def _fields_of(lines: list[bytes], kept: frozenset[bytes]) -> tuple[dict[bytes, bytes], int]:
-    """Return the fields that are kept, and how often Host stands among the lines."""
+    """Return the fields to keep, and the number of Host lines."""
     fields: dict[bytes, bytes] = {}
     hosts = 0
     for line in lines:
