@@ -1,12 +1,12 @@
 """New connections to the upstream, by all addresses of its name (in the manner of RFC 8305).
 
 Rules of this file
-    - Families take turns, in the order that the system prefers (RFC 8305 section 4).
+    - Address families are interleaved, the preferred one first (RFC 8305 section 4).
     - The next address is tried when the one before it has failed, or has not connected within
-      `STAGGER_SECONDS` (section 5); the first that connects is used, the others are dropped.
-    - An address that failed or was overtaken comes last for `AVOID_SECONDS`.
-    - Names are looked up off the event loop, one look-up at a time. Where it takes too long or the
-      servers fail, the addresses known before are used.
+      `STAGGER_SECONDS` (section 5); the first to connect wins, the others are cancelled.
+    - An address that failed or lost goes to the end of the list for `AVOID_SECONDS`.
+    - Names are looked up off the event loop, one look-up at a time. If that takes too long or
+      fails, the previous addresses are used.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ MAX_ADDRESSES: Final = 16
 
 Address = tuple[socket.AddressFamily, tuple[object, ...]]
 
-# What the system lacked here; none of it speaks against the upstream.
+# Local resources that ran out; not the upstream's fault.
 _LOCAL_ERRORS: Final = {
     errno.EMFILE: FailureReason.TOO_FEW_DESCRIPTORS,
     errno.ENFILE: FailureReason.TOO_FEW_DESCRIPTORS,
@@ -67,7 +67,7 @@ _CERTIFICATE_ERRORS: Final = {
 
 
 def failure_of(error: OSError | MemoryError) -> Failure:
-    """Return why no connection was made, decided by the error's type and code."""
+    """Return the failure for a connection error, by its type and code."""
     if isinstance(error, ssl.SSLError):
         return FailureReason.TLS_FAILED.failure(detail=_tls_detail(error))
     if isinstance(error, socket.gaierror) and error.errno != socket.EAI_MEMORY:
@@ -88,15 +88,15 @@ def _tls_detail(error: ssl.SSLError) -> Detail:
 
 
 class Dialer:
-    """Makes connections to one origin, none of them bounded in time but for the look-up.
+    """Opens connections to one origin; only the look-up has a timeout.
 
     Args:
-        origin: where to.
+        origin: where to connect.
         loop: the event loop.
-        lookup_timeout: seconds after which the addresses known before are used.
+        lookup_timeout: seconds after which the previous addresses are used.
 
     Attributes:
-        waiting_for: what the last connection was waiting for when it was given up.
+        waiting_for: what the last attempt was waiting for when it was cancelled.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Dialer:
         self.waiting_for = Detail.UNREACHABLE
 
     async def dial(self, factory: Callable[[], asyncio.BaseProtocol]) -> asyncio.BaseProtocol:
-        """Return the protocol of a new connection, TLS included.
+        """Connect, with TLS if the origin has it, and return the protocol.
 
         Raises:
             OSError: of the last address tried, of the look-up or of TLS.
@@ -141,7 +141,7 @@ class Dialer:
         return protocol
 
     def close(self) -> None:
-        """Stop looking up."""
+        """Cancel a look-up in progress."""
         if self._lookup is not None:
             self._lookup.cancel()
 
@@ -152,7 +152,7 @@ class Dialer:
             self._lookup = self._loop.create_task(self._look_up())
             self._lookup.add_done_callback(_mark_retrieved)
         try:
-            # Goes on when nobody waits: a resolver that hangs takes one thread and not all.
+            # Shielded, so that a resolver that hangs blocks one thread and not one per request.
             found = await asyncio.wait_for(asyncio.shield(self._lookup), self._lookup_timeout)
         except (TimeoutError, socket.gaierror) as error:
             if not self._known or _is_answer(error):
@@ -239,12 +239,12 @@ def _is_address(host: str) -> bool:
 
 
 def _is_answer(error: Exception) -> bool:
-    """Whether the name's servers have answered that it has no address."""
+    """Whether the name servers answered that the name has no address."""
     return isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME
 
 
 def _interleaved(addresses: list[Address]) -> list[Address]:
-    """Return addresses with the families in turn, the first one's first."""
+    """Return addresses with their families alternating, the first one's first."""
     families: dict[int, list[Address]] = {}
     for each in dict.fromkeys(addresses):
         families.setdefault(each[0], []).append(each)
@@ -253,7 +253,7 @@ def _interleaved(addresses: list[Address]) -> list[Address]:
 
 
 def _mark_retrieved(lookup: "asyncio.Task[list[Address]]") -> None:
-    """Take note of a failure that nobody waits for any more, which asyncio would report."""
+    """Retrieve a failure that nobody awaits any more, which asyncio would report."""
     if not lookup.cancelled():
         lookup.exception()
 

@@ -1,4 +1,4 @@
-"""Where documents come from, and the bytes of a request to it."""
+"""The address of the upstream, and the bytes of a request to it."""
 
 import ssl
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The upstream as the operator fixed it; only digits are ever put into its path.
+    """The upstream as configured; only digits are ever inserted into its path.
 
     Attributes:
         host: name or address to connect to.
@@ -18,7 +18,7 @@ class Origin:
         tls: the context for https, or None.
         per_document: whether the path holds the document id.
         before: the request up to the document id.
-        after: the request from behind the document id to its last fixed header.
+        after: the request from after the document id to its last fixed header.
     """
 
     host: str
@@ -56,10 +56,9 @@ class Origin:
         """Return the bytes of a request for a document.
 
         Args:
-            document_id: digits by the contract; not sent where the URL has no `{id}`.
-            fields: further header lines.
-            timeout: seconds after which nobody waits for the answer; told to the upstream unless
-                None.
+            document_id: decimal digits; not sent where the URL has no `{id}`.
+            fields: additional header lines.
+            timeout: seconds that are left for the answer; sent to the upstream unless None.
         """
         path_id = document_id.encode("ascii") if self.per_document else b""
         if timeout is None:

@@ -1,10 +1,10 @@
-"""Where bytes from the upstream arrive before they are put in their place.
+"""The receive buffer that all upstream connections of an event loop share.
 
-All connections of a loop share one buffer, as each read is done with before the next begins. It
-begins at a page: where the destination's offset within its page is 1 to 15 bytes past the source's,
-the kernel's copy of 48,000 bytes takes 21 us instead of 8 (recv(2) on an AMD EPYC with Linux 6.18),
-and a buffer on the heap hits that by chance, but then always. A body lies behind its head, which
-is longer than that, from where it lies in the kernel's page.
+Each read is consumed before the next begins, so one buffer will do. It is aligned to a page: where
+the destination's offset within its page is 1 to 15 bytes past the source's, the kernel's copy of
+48,000 bytes takes 21 us instead of 8 (recv(2) on an AMD EPYC with Linux 6.18), and a buffer on the
+heap hits that by chance, but then always. A body lies behind its head, which is longer than that,
+from where it lies in the kernel's page.
 """
 
 import mmap
@@ -18,8 +18,8 @@ class Arrivals:
     """A buffer of `SIZE` bytes.
 
     Attributes:
-        memory: as a file, to be searched and sliced.
-        view: as what is written into.
+        memory: for searching and slicing.
+        view: for receiving into.
     """
 
     __slots__ = ("memory", "view")

@@ -1,9 +1,9 @@
-"""What an answer's head says of its body.
+"""How the body of an answer is framed, from its head.
 
-The head has been through the parser before, so its lines are well formed: each name touches its
+The parser has accepted the head before, so its lines are well formed: each name touches its
 colon, no line is folded, and neither a second Content-Length nor one beside Transfer-Encoding is
-left (RFC 9112 sections 5.1, 5.2 and 6.3). To look for three names in it then costs less than to be
-called for each of its lines.
+left (RFC 9112 sections 5.1, 5.2 and 6.3). Searching it for three names costs less than a
+callback for each of its lines.
 """
 
 import re
@@ -20,7 +20,7 @@ MAX_REMEMBERED_BYTES: Final = 1024
 MAX_REMEMBERED_HEADS: Final = 256
 
 # IANA's registry of content codings, but for `identity`. Other names (aws-chunked, none, utf-8) say
-# nothing about compression: such a body proves itself by its bytes, or does not.
+# nothing about compression: verification decides about such a body.
 _COMPRESSIONS: Final = frozenset(
     (
         b"aes128gcm", b"br", b"compress", b"dcb", b"dcz", b"deflate", b"exi", b"gzip",
@@ -33,10 +33,10 @@ _CODINGS: Final = re.compile(rb"\n(content|transfer)-encoding:[ \t]*([^\r\n]*)")
 
 
 class PlainHeads:
-    """Heads of documents that were judged once, each with the length that it declares.
+    """Heads that were parsed before, each with the body length that it declares.
 
-    An upstream says the same of each answer until its clock moves on. Heads that tell documents
-    apart are never met again: looking for one takes 0.15 us, and llhttp alone 0.7 (timeit, 3.11).
+    An upstream repeats its heads until its Date changes. Heads with a field per document never
+    repeat: the look-up costs them 0.15 us, and llhttp alone 0.7 (timeit, 3.11).
     """
 
     __slots__ = ("lengths",)
@@ -45,7 +45,7 @@ class PlainHeads:
         self.lengths: dict[bytes, int] = {}
 
     def remember(self, head: bytes | bytearray, declared: int) -> None:
-        """Remember that after `head` a body of `declared` bytes comes on a kept connection."""
+        """Remember that `head` announces `declared` bytes on a connection that is kept alive."""
         if len(head) <= MAX_REMEMBERED_BYTES:
             if len(self.lengths) >= MAX_REMEMBERED_HEADS:
                 self.lengths.clear()
@@ -53,11 +53,11 @@ class PlainHeads:
 
 
 def framing_of(head: bytes | bytearray, status: int) -> tuple[int | None, bool]:
-    """Return the bytes that the body is declared to have, if any, and whether it comes in chunks.
+    """Return the declared length of the body, if any, and whether it is chunked.
 
     Raises:
-        Failure: the head has more than `MAX_HEADER_LINES`, or a document of status 200 comes
-            compressed or in a way that nobody asked for.
+        Failure: the head has more than `MAX_HEADER_LINES`, or a document is compressed
+            or has an unknown transfer coding.
     """
     lower = head.lower()
     # The status line and the empty one are lines too. None is shorter than four bytes.
