@@ -11,31 +11,31 @@ from docwarden.core.errors import Cause, Detail, Failure
 from docwarden.core.reasons import FailureReason
 from docwarden.upstream.response_parser import Answer, AnswerReader
 
-# A read this long means that more is waiting.
+# A read of this size means that more is waiting.
 _FLOOD: Final = 128 * 1024
-# The share of an exchange's time that the process may have stood still before that is to blame.
+# Share of an exchange's time that the process may stall before the stall is to blame.
 _STALLED_SHARE: Final = 0.25
 _NOTHING: Final = bytes(4)
-# What an ioctl writes to; half as dear as one that returns bytes (timeit, 3.11: 1.0 and 1.7 us).
+# What the ioctl writes to; half the cost of one that returns bytes (timeit, 3.11: 1.0 and 1.7 us).
 _UNREAD: Final = bytearray(4)
 
 
 class StaleConnectionError(Exception):
-    """The upstream had closed a kept connection before it answered: send the request again."""
+    """The upstream had closed a kept-alive connection: the request can be sent again."""
 
 
 class Connection:
-    """A connection that sends a request and waits for its answer.
+    """A connection to the upstream that carries one exchange at a time.
 
-    An `asyncio.BufferedProtocol` by its methods.
+    It has the methods of an `asyncio.BufferedProtocol`.
 
     Attributes:
-        began: monotonic seconds at which the exchange under way began.
-        expires: monotonic seconds at which it is to be ended.
-        idle_since: monotonic seconds of its last return to the pool.
-        retires: monotonic seconds from which on no further exchange begins.
-        used: whether it has brought an answer.
-        reusable: whether another request may be sent when the present one has ended.
+        began: monotonic time at which the current exchange began.
+        expires: monotonic time at which it times out.
+        idle_since: monotonic time of its last return to the pool.
+        retires: monotonic time from which on it is not reused.
+        used: whether it has delivered an answer.
+        reusable: whether it can be reused after the current exchange.
         closed: whether it is closed.
     """
 
@@ -71,12 +71,12 @@ class Connection:
     def send(
         self, request: bytes, lease: Lease, began: float, expires: float
     ) -> asyncio.Future[Answer]:
-        """Send `request` and return the future of its answer; `lease` grows by what the body holds.
+        """Send `request` and return the future of its answer; `lease` grows with the body.
 
-        A caller that stops waiting calls `abandon`.
+        A caller that stops waiting must call `abandon`.
 
         Raises (from the future):
-            StaleConnectionError: a kept connection turned out to be closed.
+            StaleConnectionError: a kept-alive connection turned out to be closed.
             Failure: with the transport's, the framing's or the limits' cause.
         """
         answer = self._loop.create_future()
@@ -90,18 +90,18 @@ class Connection:
         if self.closed or self._transport is None:
             self._end(self._broken_off())
         else:
-            # Not by an outbox: uvloop gathers a turn's single writes itself.
+            # Not through an outbox: uvloop batches a turn's single writes itself.
             self._transport.write(request)
         return answer
 
     def abandon(self, answer: asyncio.Future[Answer]) -> None:
-        """Close the connection, if the exchange of `answer` is still under way on it."""
+        """Close the connection, if the exchange of `answer` is still in progress."""
         if self._answer is answer:
             self._fail(Failure(Cause.CLIENT_CLOSED))
 
     def time_out(self) -> None:
-        """End the exchange because its time is over."""
-        # What waits here for memory says nothing of the upstream.
+        """Fail the exchange, as its deadline has passed."""
+        # Waiting for memory is not the upstream's fault.
         if self._reader.bytes_needed:
             self._fail(Failure(Cause.MEMORY))
         elif self._is_our_fault:
@@ -111,13 +111,13 @@ class Connection:
             self._fail(Failure(Cause.ATTEMPT_TIMEOUT, detail=detail))
 
     def note_stall(self, seconds: float, now: float, extension: float) -> None:
-        """Note that the process stood still so long, and give the answer that much more time."""
+        """Record that the process stalled, and extend the deadline to `now + extension`."""
         self._stalled += min(seconds, now - self.began)
         self.expires = max(self.expires, now + extension)
 
     @property
     def has_unread(self) -> bool:
-        """Whether bytes have come that belong to no request and that nobody has read yet."""
+        """Whether unsolicited bytes are waiting to be read."""
         if self.closed or self._descriptor < 0:
             return False
         fcntl.ioctl(self._descriptor, termios.FIONREAD, _UNREAD)
@@ -125,11 +125,11 @@ class Connection:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing of the answer under way has come."""
+        """Whether no byte of the current answer has arrived."""
         return not self._reader.touched
 
     def abort(self) -> None:
-        """Close at once, whatever is under way."""
+        """Close at once, even during an exchange."""
         self.reusable = False
         if self._transport is not None and not self.closed:
             self._transport.abort()
@@ -140,7 +140,7 @@ class Connection:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         connected = transport.get_extra_info("socket")
-        # Over TLS there may be bytes that are none of an answer, such as session tickets.
+        # TLS has bytes of its own that may be waiting, such as session tickets.
         if connected is not None and transport.get_extra_info("sslcontext") is None:
             self._descriptor = connected.fileno()
 
@@ -149,7 +149,7 @@ class Connection:
 
     def buffer_updated(self, count: int) -> None:
         if self._answer is None:
-            # Bytes that nobody asked for: what follows on this connection cannot be trusted.
+            # Unsolicited bytes: nothing that follows on this connection can be trusted.
             self.abort()
             return
         try:
@@ -177,7 +177,7 @@ class Connection:
         if not self._reader.touched and self.used:
             self._end(StaleConnectionError())
         elif self._reader.bytes_needed:
-            # Not read to its end because memory lacks (over TLS, a close shows all the same).
+            # Reading was paused for lack of memory (a close still shows over TLS).
             self._end(Failure(Cause.MEMORY))
         elif self._is_our_fault:
             self._end(Failure(Cause.STALLED))
@@ -186,7 +186,7 @@ class Connection:
         else:
             self._end(self._reader.at_close())
 
-    # --- reading at a pace
+    # --- flow control
 
     def _go_on(self, count: int) -> None:
         bytes_needed = self._reader.bytes_needed
@@ -196,13 +196,13 @@ class Connection:
             self._let_others_read()
 
     def _wait_for_memory(self, size: int) -> None:
-        """Read no more until `size` bytes can be leased."""
+        """Pause reading until `size` bytes can be leased."""
         cast("asyncio.Transport", self._transport).pause_reading()
         self._lease.grow_later(size, self._granted)
 
     def _granted(self) -> None:
         if self._answer is None:
-            return  # it has ended meanwhile; its lease is about to be released
+            return  # already ended; its lease is about to be released
         reader = self._reader
         try:
             reader.make_room()
@@ -214,7 +214,7 @@ class Connection:
             self._conclude(reader.finished)
 
     def _let_others_read(self) -> None:
-        """Go on in the loop's next turn; libuv reads one ready socket up to 32 times in a row."""
+        """Resume in the loop's next turn; libuv reads one ready socket up to 32 times in a row."""
         cast("asyncio.Transport", self._transport).pause_reading()
         self._loop.call_soon(self._resume)
 
@@ -226,7 +226,7 @@ class Connection:
 
     @property
     def _is_our_fault(self) -> bool:
-        """Whether the process stood still for much of the time that the answer had."""
+        """Whether the process stalled for too much of the exchange's time."""
         return self._stalled > _STALLED_SHARE * (self.expires - self.began)
 
     def _broken_off(self) -> Exception:
@@ -242,7 +242,7 @@ class Connection:
         self._end(error)
 
     def _end(self, end: Answer | Exception) -> None:
-        """Hand over how the exchange ended, then the connection to the pool."""
+        """Resolve the answer, then return the connection to the pool."""
         answer = self._answer
         self._answer = None
         if answer is not None and not answer.done():
