@@ -1,14 +1,14 @@
-"""Kept-alive connections to the upstream: a bounded number, the most recently used first.
+"""A bounded pool of keep-alive connections to the upstream, most recently used first.
 
 Rules of this file
-    - A kept connection that the upstream had closed is replaced unseen, by a new one.
-    - A connection that idled for `MAX_IDLE_SECONDS`, or is older than the greatest age, is not
-      used again. So a name that moves to other addresses is followed.
-    - When a kept connection stays silent for all of an attempt's time, those that have brought no
-      answer since that attempt began are suspect (a reset NAT table, a dead node) and are closed.
-    - Bytes that follow an answer close the connection, and are never the next answer.
-    - A sweep that comes late means that the process stood still. What lies ready in the sockets is
-      read first, and the time is not counted against the upstream.
+    - A kept-alive connection that the upstream has closed is transparently replaced by a new one.
+    - A connection that was idle for `MAX_IDLE_SECONDS`, or is older than the maximum age, is not
+      reused, so that a change of the name's addresses takes effect.
+    - When a reused connection stays silent until its attempt times out, those that have delivered
+      no answer since that attempt began are suspect (a reset NAT table, a dead node) and closed.
+    - Bytes after an answer close the connection, and are never taken for the next answer.
+    - A sweep that comes late means that the process stalled. What the sockets hold is read first,
+      and the stall does not count against the upstream.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ from docwarden.upstream.response_parser import Answer, AnswerReader
 # Longer idle connections are more often closed by the other side than useful; nginx keeps 60 s,
 # Node's http server 5 s, uvicorn's 5 s, gunicorn's 2 s.
 MAX_IDLE_SECONDS: Final = 60.0
-# One look at all exchanges replaces a timer for each; attempts may last this much longer.
+# One sweep over all exchanges replaces a timer for each; timeouts may be this late.
 SWEEP_SECONDS: Final = 0.02
-# A timer this late was held up by the process and not by the loop's usual work.
+# A timer this late means that the process stalled, not that the loop was busy.
 LATE_SECONDS: Final = 0.1
-# What answers that were under way while the process stood still get at most to be read.
+# The longest extension that exchanges in progress get after a stall.
 MAX_EXTENSION_SECONDS: Final = 1.0
-# So that connections made together do not all end together.
+# So that connections opened together do not all retire together.
 _AGE_JITTER: Final = 0.1
 
 
@@ -45,16 +45,16 @@ class Pool:
     """Connections to one origin.
 
     Args:
-        origin: where to.
-        max_connections: open at once.
+        origin: where to connect.
+        max_connections: how many may be open at once.
         max_body: bytes of the largest document.
-        connect_timeout: seconds to make a connection or to wait for a free one.
-        max_age: seconds from which on a connection is not used again, less up to a tenth.
+        connect_timeout: seconds to open a connection, or to wait for a free one.
+        max_age: seconds from which on a connection is not reused, less up to a tenth.
         random: draws uniformly from [0, 1).
 
     Attributes:
         open: connections that are open or being opened.
-        stale: kept connections that had been closed and were replaced.
+        stale: kept-alive connections that had been closed and were replaced.
     """
 
     def __init__(  # noqa: PLR0913 - its limits, all keywords
@@ -77,7 +77,7 @@ class Pool:
         self._dialer = Dialer(origin, self._loop, lookup_timeout=connect_timeout / 2)
         self._arrivals = Arrivals()
         self._plain = PlainHeads()
-        # As of the last exchange's beginning or the last sweep: no clock is read for each return.
+        # Time of the last exchange or sweep, so that no clock is read for each return.
         self._now = 0.0
         self._suspect_before = 0.0
         self._idle: deque[Connection] = deque()
@@ -91,7 +91,7 @@ class Pool:
 
     @property
     def idle(self) -> int:
-        """Connections that wait for a request."""
+        """The number of idle connections."""
         return len(self._idle)
 
     async def exchange(
@@ -100,11 +100,11 @@ class Pool:
         """Send `request` and return its answer within `timeout` seconds of `started`.
 
         Args:
-            request: all its bytes.
-            lease: grows by what the answer's body holds.
+            request: the complete request.
+            lease: grows with the answer's body.
             started: monotonic seconds.
-            timeout: seconds, those for a new connection included.
-            fresh: not over a kept connection.
+            timeout: seconds, including those to open a connection.
+            fresh: whether to open a connection instead of reusing one.
 
         Raises:
             Failure: with the transport's, the framing's or the limits' cause.
@@ -129,18 +129,18 @@ class Pool:
                 raise
 
     async def open_ahead(self, limit: float) -> None:
-        """Keep a connection ready, so that the first request waits for no look-up and no handshake.
+        """Open a connection in advance, to spare the first request the look-up and handshake.
 
-        Where none can be made within `limit` seconds there is none; requests will tell.
+        Failure to do so within `limit` seconds is ignored: requests will report it.
         """
         with suppress(Failure):
             connection = await self._connect(time.monotonic() + limit)
-            connection.used = True  # like any kept one, it may have been closed meanwhile
+            connection.used = True  # like any idle one, it may have been closed meanwhile
             connection.idle_since = time.monotonic()
             self._idle.append(connection)
 
     async def close(self) -> None:
-        """Close every connection; requests under way on them fail."""
+        """Close every connection; exchanges in progress fail."""
         self._closed = True
         for connection in [*self._busy, *self._idle]:
             connection.abort()
@@ -148,7 +148,7 @@ class Pool:
         if self._sweep_handle is not None:
             self._sweep_handle.cancel()
         self._dialer.close()
-        # One turn of the loop lets the transports report that they are gone.
+        # One turn of the loop lets the transports call `connection_lost`.
         await asyncio.sleep(0)
 
     # --- time
@@ -158,7 +158,7 @@ class Pool:
         self._sweep_handle = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
-        """End the exchanges whose time is over; rest while none is under way."""
+        """Time out expired exchanges; scheduled only while any is in progress."""
         self._now = now = time.monotonic()
         late = now - self._sweep_due
         self._sweep_handle = None
@@ -209,7 +209,7 @@ class Pool:
         self._idle.append(connection)
         if self._waiting:
             self._wake()
-        # The longest idle one is at the left; look at it so that none stays for ever.
+        # The longest idle one is leftmost; check it, so that none stays for ever.
         oldest = self._idle[0]
         if oldest.closed or now - oldest.idle_since >= MAX_IDLE_SECONDS:
             self._drop(self._idle.popleft())
@@ -229,7 +229,7 @@ class Pool:
     # --- new connections
 
     async def _connect(self, expires: float) -> Connection:
-        """Return a new connection, or one that has become free while all were taken."""
+        """Return a new connection, or one that became free while all were in use."""
         while True:
             started = time.monotonic()
             limit = min(expires - started, self._connect_timeout)
@@ -238,7 +238,7 @@ class Pool:
                     return await self._open_or_wait()
             except TimeoutError as error:
                 if time.monotonic() - started - max(limit, 0.0) > LATE_SECONDS:
-                    # The process stood still: what would have come in time was not looked at.
+                    # The process stalled: the connection may have been ready in time.
                     if time.monotonic() < expires:
                         continue
                     raise Failure(Cause.STALLED) from error
