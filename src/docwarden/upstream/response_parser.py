@@ -1,11 +1,11 @@
-"""Answers out of the bytes of one connection, every byte accounted for.
+"""Parses the answers of one upstream connection, and accounts for every byte.
 
 Framing (RFC 9112): a body ends at its Content-Length, at its last chunk, or, where neither is
-given, when the connection closes. Limits hold while the answer is read, not after: a declared
-length beyond the cap is refused before its body is read, and memory is leased before it is filled.
+given, when the connection closes. Limits are enforced while an answer is read: a declared length
+beyond the cap is refused before its body is read, and memory is leased before it is filled.
 
-llhttp judges every byte but those of a body of declared length, which it would copy. Of a head it
-only tells that it has ended; `head` says what that means. A head that was judged before is known.
+llhttp parses every byte but those of a body of declared length, which it would copy. It only tells
+where a head ends; `response_head` interprets it. Heads that were parsed before are looked up.
 """
 
 from typing import Final
@@ -25,9 +25,9 @@ from docwarden.upstream.response_head import MAX_HEAD_BYTES, PlainHeads, framing
 MAX_INFORMATIONAL: Final = 8
 # Bytes of framing per byte of body: chunks of one byte carry six, and chunk extensions are legal.
 MAX_OVERHEAD: Final = 8
-# An error's body is read only so that its connection can be kept.
+# The body of an error is read only so that the connection can be reused.
 MAX_DISCARDED_BYTES: Final = 64 * 1024
-# From here on a body of unknown length grows in one buffer.
+# Above this size, a body of unknown length grows in one buffer.
 _ONE_BUFFER: Final = 256 * 1024
 
 
@@ -43,9 +43,9 @@ class AnswerReader:
 
     Attributes:
         finished: the answer once it is complete.
-        keep: whether the connection can be kept after it.
-        bytes_needed: bytes of memory to be leased before anything more is read, or 0.
-        touched: whether anything of the answer has come.
+        keep: whether the connection can be reused after it.
+        bytes_needed: bytes of memory to lease before more is read, or 0.
+        touched: whether any byte of the answer has arrived.
     """
 
     __slots__ = (
@@ -74,10 +74,10 @@ class AnswerReader:
         return parser
 
     def begin(self, lease: Lease) -> None:
-        """Expect an answer; `lease` grows by what its body holds."""
+        """Prepare for an answer; `lease` grows with its body."""
         self._lease = lease
         if self._stuck:
-            # The last body went past it, so it does not know that its message has ended.
+            # The last body bypassed it, so it does not know that the message has ended.
             self._parser = self._new_parser()
             self._stuck = False
         self._raw = self._begun = self._head_done = self._chunked = self.keep = False
@@ -85,7 +85,7 @@ class AnswerReader:
         self._declared: int | None = None
 
     def forget(self) -> None:
-        """Let go of the answer, as an idle connection holds no document."""
+        """Drop the answer, as an idle connection must not hold a document."""
         self.finished = None
         self._filled = None
         if self._head:
@@ -95,13 +95,13 @@ class AnswerReader:
 
     @property
     def touched(self) -> bool:
-        """Whether anything of the answer has come."""
+        """Whether any byte of the answer has arrived."""
         return self._bytes_read > 0
 
     def place(self) -> memoryview:
-        """Return where the next bytes go: the middle of a large body straight to its place.
+        """Return where to read into; the middle of a large body goes straight to its place.
 
-        The last byte never does, so that what follows it is seen.
+        Its last byte never does, so that bytes after it are noticed.
         """
         filled = self._filled
         self._direct = filled is not None and self._left() > SIZE
@@ -110,7 +110,7 @@ class AnswerReader:
         return memoryview(filled)[self._size : -1]
 
     def buffer_filled(self, count: int) -> Failure | None:
-        """Read `count` bytes that have come to their place; return why they are refused, if so."""
+        """Parse the `count` bytes just received; return a failure if they are refused."""
         self._bytes_read += count
         if self._direct:
             self._size += count
@@ -129,7 +129,7 @@ class AnswerReader:
         return None
 
     def make_room(self) -> None:
-        """Go on, as the memory that was lacking has been leased."""
+        """Resume, now that the missing memory has been leased."""
         self.bytes_needed = 0
         # What came with the head goes to its place, now that there is one.
         early = b"".join(self._body)
@@ -141,7 +141,7 @@ class AnswerReader:
             self.finished = (self._status, early)
 
     def at_close(self) -> Answer | Failure:
-        """Return the answer that a clean close completes, or why it is none."""
+        """Return the answer that the close completes, or a failure if it does not."""
         if not self._head_done:
             return Failure(Cause.RESET)
         if self._declared is None and not self._chunked:
@@ -149,11 +149,11 @@ class AnswerReader:
         return Failure(Cause.CORRUPT, Reason.BODY_TRUNCATED)
 
     def _left(self) -> int:
-        """Return how much of a body taken past the parser is to come."""
+        """Return how many bytes of a body that bypasses the parser are still to come."""
         return self._declared - self._size if self._raw and self._declared is not None else 0
 
     def _read(self, count: int) -> None:
-        """Parse as far as the head's end; take a body of declared length past the parser."""
+        """Parse up to the end of the head; a body of declared length bypasses the parser."""
         memory = self._arrivals.memory
         start = 0
         while not self._head_done:
@@ -168,7 +168,7 @@ class AnswerReader:
                 self._parser.feed_data(memory[start:count])
                 return
             head = memory[start:end]
-            # Behind an informational answer the parser may not read on, and knows better.
+            # After an informational answer, it is the parser that decides what follows.
             anew = self._head or self._informational
             declared = None if anew else self._plain.lengths.get(head)
             if declared is not None:
@@ -184,14 +184,14 @@ class AnswerReader:
                 self._head = bytearray()
             start = end
         if start == count or (self.finished is not None and not self.keep):
-            return  # answered, maybe from its head alone
+            return  # finished, maybe by its head alone
         if self._raw:
             self._take_body(start, count)
         else:
             self._parser.feed_data(memory[start:count])
 
     def _take_head(self, head: bytes | bytearray) -> None:
-        """Decide on what a head says, that of an informational answer included."""
+        """Interpret a head, which may be that of an informational answer."""
         status = self._status = self._parser.get_status_code()
         self._begun = False
         if status < 200:
@@ -211,12 +211,12 @@ class AnswerReader:
                 if self.keep and status == 200:
                     self._plain.remember(head, declared)
         elif declared is None or declared > MAX_DISCARDED_BYTES:
-            # Not worth reading: answered now, and the connection given up.
+            # Not worth reading: finish now, and give the connection up.
             self.keep = False
             self.finished = (status, b"")
 
     def _expect(self, declared: int) -> None:
-        """Expect a body of `declared` bytes, which goes past the parser."""
+        """Prepare for a body of `declared` bytes, which bypasses the parser."""
         self._declared = declared
         self._raw = True
         if declared > self._max_body:
@@ -243,7 +243,7 @@ class AnswerReader:
                 self.finished = (self._status, self._filled)
 
     def _gathered(self) -> bytes | bytearray:
-        """Return the body that came through the parser."""
+        """Return the body that the parser delivered."""
         if self._filled is not None:
             return self._filled
         return self._body[0] if len(self._body) == 1 else b"".join(self._body)
@@ -272,19 +272,19 @@ class AnswerReader:
             self._filled += body
 
     def _grow(self, more: int) -> None:
-        """Lease memory for a body of unknown length as it comes."""
+        """Lease memory for a body of unknown length as it arrives."""
         if self._size > self._max_body:
             raise Failure(Cause.TOO_LARGE)
         if not self._lease.grow(more):
             raise Failure(Cause.MEMORY)
         if self._filled is None and self._size > _ONE_BUFFER:
-            # Pieces to be joined in the end would take their memory twice.
+            # Joining the pieces at the end would need their memory twice.
             self._filled = bytearray().join(self._body)
             self._body = []
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
         if status >= 200:
-            # Asked later, it would tell of a message that has not begun.
+            # Later it would answer for a message that has not begun.
             self.keep = self._parser.should_keep_alive()
             self.finished = (status, self._gathered())
