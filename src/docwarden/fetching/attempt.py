@@ -21,11 +21,11 @@ from docwarden.upstream.pool import Pool
 from docwarden.upstream.response_parser import DOCUMENT_STATUSES
 
 _UNKNOWN: Final = "unknown"
-# Of attempts that end without an answer: their client left, or another attempt was faster.
+# The result of a cancelled attempt: its client left, or another attempt won.
 _ABANDONED: Final = Cause.CLIENT_CLOSED.value
 # RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4: the same request may succeed later.
 _AGAIN: Final = frozenset((408, 425, 429))
-# A document of a supported type once, though its type can no longer be told.
+# Damage that hides which supported type a document was of.
 _DAMAGED: Final = frozenset((Reason.SIGNATURE_DAMAGED, Reason.ZEROS_INSTEAD))
 _EXTENSIONS: Final = {each.media_type: each.extension.encode("ascii") for each in FORMATS}
 _TIER_0: Final = frozenset(reason for reason in Reason if reason.check.tier == 0)
@@ -63,7 +63,7 @@ class Attempts:
     ) -> Document:
         """Fetch and verify the document within `timeout` seconds of `started`.
 
-        The caller releases the lease of the document that it is given.
+        The caller must release the document's lease.
 
         Raises:
             Failure: with the cause; memory is released.
@@ -103,15 +103,15 @@ class Attempts:
             self._note(record, fetch, fetched)
 
     def _leave_limit(self, fetched: FetchResult, record: "_Record") -> None:
-        """Release the place: the upstream has done its part, and deep checks have their queue."""
+        """Release the place: the upstream is done, and deep checks have a queue of their own."""
         if fetched.within_limit:
             fetched.within_limit = False
             first = not fetched.attempts
             self._limiter.release(record.received - record.started if first else None)
 
     def _refuse(self, failure: Failure, record: "_Record") -> None:
-        """Note why the attempt failed, and count what tier 0 refused; later tiers count theirs."""
-        # Its frames hold the refused body, and the cycle through them would keep it.
+        """Record the failure, and count it if tier 0 refused; later tiers count their own."""
+        # Its frames refer to the refused body, and the cycle would keep it alive.
         failure.__traceback__ = None
         record.result = failure.cause._value_
         if record.span is not None:
@@ -120,7 +120,7 @@ class Attempts:
             self._metrics.finding(_UNKNOWN, failure.reason, 0, refused=True)
 
     def _note(self, record: "_Record", fetch: Fetch, fetched: FetchResult) -> None:
-        """Note an attempt that has ended, whichever way."""
+        """Record the end of an attempt, whatever its result."""
         started, ended = record.started, self._clock()
         received = ended
         if record.recalled is not None:
@@ -138,10 +138,10 @@ class Attempts:
             )
 
     def _document(self, verdict: Verdict, body: Bytes, lease: Lease) -> Document:
-        """Return the document that the verdict lets pass, and count the findings.
+        """Return the document if the verdict accepts it, and count the findings.
 
         Raises:
-            Failure: with the finding that refuses it.
+            Failure: with the finding that rejects it.
         """
         media_type, findings, rejected, etag = verdict
         if findings:
@@ -164,7 +164,7 @@ class Attempts:
 
 
 class _Record:
-    """What is known of one attempt while it lasts."""
+    """The state of one attempt in progress."""
 
     __slots__ = ("recalled", "received", "result", "span", "started")
 
@@ -172,13 +172,13 @@ class _Record:
         self.span = None if fetch.trace is None else fetch.trace.attempt(fetch.document_id)
         self.started = started
         self.received = 0.0
-        # Whether the verdict was remembered; None before there is a document to judge.
+        # Whether the verdict was remembered; None until there is a body to verify.
         self.recalled: bool | None = None
         self.result = _ABANDONED
 
 
 def _unusable(status: int) -> Failure:
-    """Return why an answer brings no document: for its status, or because it is empty."""
+    """Return the failure for an answer without a document: by its status, or an empty body."""
     if status in DOCUMENT_STATUSES:
         return Failure(Cause.CORRUPT, Reason.EMPTY_BODY)
     if status in (404, 410):
