@@ -29,18 +29,18 @@ from docwarden.telemetry.metrics import Metrics
 _LOCAL_CAUSES: Final = frozenset(
     (Cause.MEMORY, Cause.DEADLINE, Cause.OVERLOADED, Cause.STALLED, Cause.CLIENT_CLOSED)
 )
-# A shared call ends itself at its deadline, or a sweep of the pool later. Who waits for it until
-# then hears why, and so does the breaker.
-_TO_END: Final = 0.1
-# Causes that are the upstream's answer, which a second attempt would only hear again.
+# A shared call ends at its deadline, or one sweep of the pool later. Callers that wait until then
+# learn why it failed, and so does the breaker.
+_GRACE_SECONDS: Final = 0.1
+# Definitive answers of the upstream, which another attempt would only repeat.
 _ANSWERS: Final = frozenset((Cause.NOT_FOUND, Cause.TOO_LARGE, Cause.STATUS_FINAL))
 
-# Causes for which no further attempt was made, or its document not looked at.
+# Causes for which an attempt was not made, or its document not verified.
 _REFUSALS: Final = frozenset((Cause.CIRCUIT_OPEN, Cause.OVERLOADED))
 
 Attempt = Callable[[Fetch, FetchResult, float, float, bool], Coroutine[Any, Any, Document]]
-"""Takes what is to be fetched, what came of it so far, monotonic seconds now, the seconds that it
-may take, and whether it needs a new connection."""
+"""Takes the fetch, its result so far, the monotonic time, the timeout in seconds, and whether to
+open a new connection."""
 
 
 class Fetching:
@@ -78,7 +78,7 @@ class Fetching:
             Retry.CORRUPTION: corruption_budget,
         }
         self._attempt_timeout = attempt_timeout
-        # Policies that are switched off are not passed through.
+        # Policies that are switched off are skipped.
         self._try_once = self._behind_breaker if hedge is None else self._hedged
         self._fetch_once = self._within_limit if copies is None else self._or_last_copy
         self._clock = clock
@@ -88,8 +88,8 @@ class Fetching:
         """Fetch an intact document before the deadline; the caller releases its lease.
 
         Args:
-            fetch: what is asked for.
-            fetched: notes what comes of it.
+            fetch: what to fetch.
+            fetched: collects the result.
 
         Raises:
             Failure: with the cause of the last attempt, or of the policy that refused one.
@@ -106,7 +106,7 @@ class Fetching:
             return self._fetch_once(fetch, fetched)
 
         fetched.shared = True
-        longest_wait = fetch.deadline.remaining(self._clock()) + _TO_END
+        longest_wait = fetch.deadline.remaining(self._clock()) + _GRACE_SECONDS
         pending = flight.run(fetch.document_id, call, longest_wait=longest_wait)
         try:
             document = await pending
@@ -118,12 +118,12 @@ class Fetching:
             fetched.replaced = refusal
             return copy
         else:
-            # Found out for another request, if this one shares its fetch.
+            # Set by the request whose fetch this one may have shared.
             fetched.replaced = document.replaces
             return document
 
     async def _or_last_copy(self, fetch: Fetch, fetched: FetchResult) -> Document:
-        """Keep what was verified; where nothing can be, return what was kept."""
+        """Store a verified document; on failure, return the stored copy if there is one."""
         copies = cast("Copies", self._copies)
         try:
             document = await self._within_limit(fetch, fetched)
@@ -135,7 +135,7 @@ class Fetching:
         copy = await copies.find(fetch.document_id) if refusal.rule.stale else None
         if copy is None:
             raise refusal
-        # The frame of this call is among its own, and would keep the copy.
+        # Its traceback refers to this frame, which would keep the copy alive.
         refusal.__traceback__ = None
         fetched.replaced = copy.replaces = refusal
         return copy
@@ -147,7 +147,7 @@ class Fetching:
         fetched.within_limit = True
         latency = None
         try:
-            # A retry begins with the first failure: until then there is nothing to pass through.
+            # Retries begin with the first failure: nothing is set up before.
             try:
                 document = await self._try_once(fetch, fetched)
             except Failure as failure:
@@ -158,7 +158,7 @@ class Fetching:
                 return document
             return await self._with_retries(fetch, fetched, first)
         finally:
-            # An attempt that waits for a deep check has released it already.
+            # An attempt that went on to a deep check has released it already.
             if fetched.within_limit:
                 fetched.within_limit = False
                 limiter.release(latency)
@@ -187,8 +187,8 @@ class Fetching:
                 await self._again_within_limit(fetch, fetched)
                 return await self._try_once(fetch, fetched)
             except Failure as next_failure:
-                # What refuses a further attempt ends the request; why there had to be one is the
-                # better answer.
+                # A refused retry ends the request; the failure that called for it is the better
+                # answer.
                 if next_failure.cause in _REFUSALS:
                     raise failure from None
                 failure = next_failure
@@ -196,7 +196,7 @@ class Fetching:
                 self._budgets[kind].release()
 
     async def _again_within_limit(self, fetch: Fetch, fetched: FetchResult) -> None:
-        """Take a place for a further attempt, where the one before released it."""
+        """Take a place for a further attempt, if the one before has released it."""
         if fetched.within_limit:
             return
         if not self._limiter.try_acquire():
@@ -222,7 +222,7 @@ class Fetching:
         return document
 
     async def _observed(self, hedge: Hedge, fetch: Fetch, fetched: FetchResult) -> Document:
-        """Make the first attempt, and learn what it took unless it failed early."""
+        """Make the first attempt, and record its latency unless it failed early."""
         started = self._clock()
         early = False
         try:
@@ -235,7 +235,7 @@ class Fetching:
                 hedge.observe(self._clock() - started)
 
     def _second(self, fetch: Fetch, fetched: FetchResult) -> Coroutine[Any, Any, Document] | None:
-        """Begin a second attempt, if the budget has a place for it."""
+        """Start a second attempt, if the budget allows it."""
         if not self._hedge_budget.try_take():
             return None
         self._metrics.hedges["started"] += 1
@@ -248,7 +248,7 @@ class Fetching:
             self._hedge_budget.release()
 
     async def _behind_breaker(self, fetch: Fetch, fetched: FetchResult) -> Document:
-        """Make one attempt, no longer than an attempt may take and never past the deadline."""
+        """Make one attempt, bounded by the attempt timeout and the deadline."""
         now = self._clock()
         timeout = fetch.deadline.bound(self._attempt_timeout, now)
         if timeout <= 0:
@@ -260,14 +260,14 @@ class Fetching:
                 Cause.CIRCUIT_OPEN, retry_after=breaker.retry_after(now, fetch.document_id)
             )
         try:
-            # A probe asks the upstream as it is now, and no connection from before.
+            # A probe takes a new connection: an old one says little about the upstream now.
             document = await self._attempt(fetch, fetched, now, timeout, permit.probe)
         except Failure as failure:
-            # Cut short by the deadline, it tells of this request's past and not of the upstream.
+            # Cut short by the deadline, it says more about this request than about the upstream.
             if failure.cause is Cause.ATTEMPT_TIMEOUT and timeout < self._attempt_timeout / 2:
                 breaker.abandoned(permit, self._clock())
                 raise Failure(Cause.DEADLINE) from failure
-            self._tell(breaker, permit, failure, fetch.document_id, now)
+            self._report(breaker, permit, failure, fetch.document_id, now)
             raise
         except BaseException:
             breaker.abandoned(permit, self._clock())
@@ -275,10 +275,10 @@ class Fetching:
         breaker.succeeded(permit, self._clock())
         return document
 
-    def _tell(
+    def _report(
         self, breaker: Breaker, permit: Permit, failure: Failure, document_id: str, began: float
     ) -> None:
-        """Tell the breaker what a failed attempt says of the upstream."""
+        """Report a failed attempt to the breaker."""
         now = self._clock()
         if failure.cause in _LOCAL_CAUSES:
             breaker.abandoned(permit, now)
@@ -289,10 +289,10 @@ class Fetching:
 
 
 def evidence_of(failure: Failure, document_id: str, began: float) -> Evidence:
-    """Return what a failure of the transport speaks against: connections, or this document.
+    """Return what a transport failure counts against: the upstream, or this document.
 
-    A refused connection has nothing to do with the document. Silence may have, if others were
-    answered meanwhile. Where something of an answer came, it is the document's.
+    A refused connection has nothing to do with the document. Silence may, if other documents were
+    delivered meanwhile. A partial answer is the document's.
     """
     cause = failure.reason if failure.detail is None else f"{failure.reason}: {failure.detail}"
     if failure.cause is Cause.CONNECT:
