@@ -1,5 +1,5 @@
-"""The policies that keep a request bounded when the upstream is not well.
+"""The policies that keep requests bounded while the upstream is failing.
 
-Each module is one policy and decides only: time, randomness and values are passed in.
-docs/explanation/resilience.md tells their order, their values and where those come from.
+Each module is one policy and only decides: time, randomness and values are passed in.
+docs/explanation/resilience.md has their order, their values and where those come from.
 """

@@ -1,4 +1,4 @@
-"""Stop calling an upstream that fails, and notice when it is well again.
+"""Stops calls to an upstream that fails, and detects its recovery.
 
     state      event             next state   action
     ---------  ----------------  -----------  --------------------------------------------------
@@ -8,18 +8,18 @@
     half-open  probe failed      open         begin opening n + 1
     half-open  probe abandoned   half-open    offer a probe
 
-Every other pair changes nothing. `tripped` is a row of five transport failures, or 85 % of at
+Every other pair changes nothing. `tripped` is five transport failures in a row, or 85 % of at
 least 50 results within ten seconds; `failure_evidence` says which failures count. The values are
 those of Envoy's outlier detection (`consecutive_5xx`, `failure_percentage_threshold`,
 `failure_percentage_request_volume`, `interval`, `base_ejection_time`, `max_ejection_time`).
 
-A probe that fails for what may be its document's fault neither closes nor opens: a probe is offered
-to another document, until three have failed. A document whose probe failed gives way to others for
-a second, so that one which always fails does not use up the probes.
+A probe whose failure may be its document's fault neither closes nor opens: another document may
+probe, until three have failed. A document whose probe failed lets others go first for a second, so
+that one which always fails does not use up the probes.
 
-A permit belongs to the generation that gave it out: every transition and every new probe begins
-another, and results of earlier ones count for nothing. So an answer that was under way when the
-breaker opened neither closes it nor keeps it open.
+A permit belongs to the generation that issued it: every transition and every new probe begins
+another, and results of earlier ones are ignored. So an attempt that was in flight when the breaker
+opened neither closes it nor keeps it open.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Event(enum.Enum):
 
 
 class Action(enum.Enum):
-    """What a transition does beside changing the state."""
+    """The side effect of a transition."""
 
     BEGIN_OPENING = "begin opening"
     OFFER_PROBE = "offer a probe"
@@ -68,23 +68,23 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], tuple[State, Action]]] = {
 }
 
 PROBE_PENDING: Final = 1.0
-"""Seconds to name to a client that came while a probe was out: its result is near."""
+"""Seconds to wait while a probe is in flight: its result is near."""
 
 GIVE_WAY: Final = 1.0
-"""Seconds that a document whose probe failed leaves the next probe to others."""
+"""Seconds for which a document whose probe failed leaves the next probe to others."""
 
 PROBES_TO_REOPEN: Final = 3
-"""Documents whose probes have to fail before that speaks against the upstream."""
+"""Documents whose probes must fail before that counts against the upstream."""
 
 
 class Change(NamedTuple):
-    """An opening or the closing.
+    """The breaker has opened or closed.
 
     Attributes:
         state: the new one.
         cause: of the last failure, for an opening.
-        seconds: how long the opening lasts; for a closing, since the first opening before it.
-        openings: in a row.
+        seconds: how long it stays open; for a closing, how long it was not closed.
+        openings: how many in a row.
     """
 
     state: State
@@ -94,7 +94,7 @@ class Change(NamedTuple):
 
 
 class Permit:
-    """Leave to make one attempt. While closed, the attempts of a generation share one object."""
+    """Permission for one attempt. While closed, the attempts of a generation share one object."""
 
     __slots__ = ("probe",)
 
@@ -105,25 +105,25 @@ class Permit:
 class Breaker:
     """A circuit breaker for one upstream, for use from one thread.
 
-    The holder of a permit reports exactly one of `succeeded`, `failed` and `abandoned`. For the
-    breaker an upstream that answers is well: 404 and a corrupt document are `succeeded`.
+    The holder of a permit reports exactly one of `succeeded`, `failed` and `abandoned`. An upstream
+    that answers counts as healthy: 404 and a corrupt document are `succeeded`.
 
     Args:
         consecutive_failures: Transport failures in a row that trip it.
         failure_share: Share of failures in the window that trips it, from 0 to 1.
-        min_results: Results in the window below which the share says nothing.
+        min_results: Results in the window from which on the share counts.
         window: Length of the sliding window, seconds.
-        chance: How rare a row of failures has to be by the usual share of them.
+        chance: Probability below which a row of failures trips it, given their usual share.
         opening: Seconds of the first opening; the nth in a row lasts n times that.
         longest_opening: Upper limit of that, seconds, before jitter.
         jitter: Up to this share is added to an opening, so that processes do not probe in step.
         calm: Seconds closed after which openings count from one again.
-        probe_timeout: Seconds after which a probe that nobody reported on is given up.
+        probe_timeout: Seconds after which a probe without a report is given up.
         random: Draws uniformly from [0, 1).
-        on_change: Is told of openings and closings.
+        on_change: Called when it opens or closes.
 
     Attributes:
-        open_until: Monotonic seconds of the next probe while it is open.
+        open_until: Monotonic time of the next probe while it is open.
         openings: Openings since the start.
         rejected: Attempts refused since the start.
     """
@@ -190,11 +190,11 @@ class Breaker:
         self._probe_given_at = 0.0
         self._closed_at = float("-inf")
         self._state = State.CLOSED
-        # The only permit whose result counts; None when no attempt may be under way.
+        # The only permit whose result counts; None while no attempt is allowed.
         self._current: Permit | None = Permit(probe=False)
 
     def try_acquire(self, now: float, document_id: str | None = None) -> Permit | None:
-        """Return a permit for one attempt, or None when the upstream is not to be called."""
+        """Return a permit for one attempt, or None if the upstream must not be called."""
         if self._state is State.CLOSED:
             return self._current
         if self.retry_after(now, document_id) > 0.0:
@@ -216,7 +216,7 @@ class Breaker:
             self._evidence.succeeded(now)
 
     def failed(self, permit: Permit, now: float, evidence: Evidence | None = None) -> None:
-        """Report a failure of the transport: no connection, a reset, a timeout, a 5xx."""
+        """Report a transport failure: no connection, a reset, a timeout, a 5xx."""
         if permit is not self._current:
             return
         cause = "" if evidence is None else evidence.cause
@@ -229,18 +229,18 @@ class Breaker:
             self._apply(Event.PROBE_ABANDONED, now)
 
     def abandoned(self, permit: Permit, now: float) -> None:
-        """Report an attempt that ended without telling anything, such as a cancelled one."""
+        """Report an attempt that ended without a result, such as a cancelled one."""
         if permit is self._current and permit.probe:
             self._apply(Event.PROBE_ABANDONED, now)
 
     def state(self, now: float) -> State:
-        """Return the state; an opening that is over counts as half-open before any probe."""
+        """Return the state; it counts as half-open once the opening is over, probe or not."""
         if self._state is State.OPEN and now >= self.open_until:
             return State.HALF_OPEN
         return self._state
 
     def retry_after(self, now: float, document_id: str | None = None) -> float:
-        """Return the seconds until an attempt may be let through, 0 when one would be now."""
+        """Return the seconds until an attempt may be allowed, 0 if one would be now."""
         if self._state is State.CLOSED:
             return 0.0
         if self._state is State.OPEN and now < self.open_until:
@@ -253,7 +253,7 @@ class Breaker:
         return 0.0
 
     def _counts_against_upstream(self, evidence: Evidence | None) -> bool:
-        """Note whose probe has failed, and tell whether that is the upstream's fault."""
+        """Record a failed probe; return whether it counts against the upstream."""
         if evidence is None:
             return True
         self._failed_probes.add(evidence.document_id)
@@ -270,7 +270,7 @@ class Breaker:
             if event is Event.TRIPPED:
                 self._opened_at = now
                 self._failed_probes.clear()
-                # Only one that was closed for a while has proof that the upstream had recovered.
+                # Only a breaker that stayed closed for a while has proof of a recovery.
                 if now - self._closed_at >= self._calm:
                     self._openings_in_a_row = 0
             self._begin_opening(now, cause)

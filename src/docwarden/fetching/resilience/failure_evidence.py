@@ -1,15 +1,15 @@
-"""When results say that an upstream fails: many failures in a row, or nearly only failures.
+"""Decides when an upstream is failing: many failures in a row, or hardly anything else.
 
 The rules:
 
-1. What happens to a connection speaks against the upstream each time. What happens to a document
-   does so once in a row, and once in each tenth of the window: one document that always fails,
-   asked for again and again, is one failure among the others.
-2. An upstream that stays silent for one document while it answers others is well; then silence is
-   what happened to a document.
-3. A row is too long when chance would bring it once in a million: five where nearly all results
+1. A connection's failure counts against the upstream each time. A document's counts once in a row,
+   and once in each tenth of the window: a document that always fails, however often it is asked
+   for, is one failure among the others.
+2. An upstream that is silent for one document while it answers others is healthy; the silence is
+   then that document's failure.
+3. A row is too long when chance would produce it once in a million: five where nearly all results
    were good, twenty where half of them were.
-4. A share is too large when nearly nothing else comes, within a window and from enough results.
+4. A share is too large when hardly anything else happens within the window, given enough results.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ BUCKETS: Final = 10
 """Steps in which the window slides; a result leaves it between 9/10 and 10/10 of its length."""
 
 LONGEST_ROW: Final = 40
-"""Failures in a row that no usual share explains: that of seven failures in ten."""
+"""Limit of a row whatever the usual share; a share of seven in ten would explain as many."""
 
 ASSUMED_SUCCESSES: Final = 10
-"""So that a single failure is not taken for what is usual."""
+"""Counted in advance, so that a single failure does not look usual."""
 
 RESULTS_KEPT: Final = 100
-"""Results that the usual share is told from; at this many all counts are halved."""
+"""Results that the usual share is estimated from; at this many, all counts are halved."""
 
 DOCUMENTS_KEPT: Final = 1000
-"""Documents told apart in a row or a tenth of the window; more than that many fail for a cause."""
+"""Documents told apart in a row or a tenth of the window; beyond that, every failure counts."""
 
 
 class Evidence(NamedTuple):
     """One failed attempt.
 
     Attributes:
-        cause: what happened, in bounded words.
-        document_id: what was asked for.
-        of_document: whether it may be the document's and not the upstream's.
-        silent_since: monotonic seconds since when nothing came, where that is all that happened.
+        cause: what happened; one of a bounded set of texts.
+        document_id: the document requested.
+        of_document: whether it may be the document's fault and not the upstream's.
+        silent_since: monotonic time since which nothing arrived, if silence was the failure.
     """
 
     cause: str
@@ -50,15 +50,15 @@ class Evidence(NamedTuple):
 
 
 class FailureEvidence:
-    """Counts results and tells with each failure whether it is one too many.
+    """Counts results, and decides on each failure whether it is one too many.
 
     Args:
-        in_a_row: Failures without a success between them that are too many where few are usual.
+        in_a_row: Failures in a row that are too many where failures are rare.
         share: Share of failures in the window that is too much, from 0 to 1.
-        min_results: Results in the window below which the share says nothing.
+        min_results: Results in the window from which on the share counts.
         window: Length of the sliding window, seconds.
-        chance: How rare a row has to be by the usual share of failures; 1 asks for no more than
-            `in_a_row`.
+        chance: Probability below which a row is too long, given the usual share of failures; 1
+            asks for no more than `in_a_row`.
     """
 
     __slots__ = (
@@ -103,7 +103,7 @@ class FailureEvidence:
         self.clear()
 
     def clear(self) -> None:
-        """Forget the row and the window; what is usual stays."""
+        """Reset the row and the window, but not the usual share."""
         self._row_length = 0
         self._row_documents.clear()
         self._bucket = 0
@@ -127,7 +127,7 @@ class FailureEvidence:
             self._usual_failures //= 2
 
     def failed(self, now: float, evidence: Evidence | None = None) -> bool:
-        """Count a failure and tell whether there are too many now."""
+        """Count a failure, and return whether there are too many now."""
         if now >= self._bucket_ends:
             self._slide(now)
         document = self._document(evidence)
@@ -142,14 +142,14 @@ class FailureEvidence:
         return results >= self._min_results and failures >= self._share * results
 
     def _document(self, evidence: Evidence | None) -> str | None:
-        """Return the document that a failure may be due to, None where it is the upstream's."""
+        """Return the document that may have caused a failure, None if the upstream did."""
         if evidence is None or not evidence.of_document:
             return None
         since = evidence.silent_since
         return evidence.document_id if since is None or self._last_success >= since else None
 
     def _longest_row(self) -> int:
-        """Return the length from which on chance does not explain a row of failures."""
+        """Return the length at which chance no longer explains a row of failures."""
         usual = self._usual_failures
         if not usual:
             return self._in_a_row
@@ -158,7 +158,7 @@ class FailureEvidence:
         return max(self._in_a_row, min(by_chance, LONGEST_ROW))
 
     def _slide(self, now: float) -> None:
-        """Empty the buckets whose time came round and make the one of `now` current."""
+        """Clear the buckets that have expired, and make the one of `now` current."""
         self._bucket_documents.clear()
         since_end = now - self._bucket_ends
         if since_end >= self._width * BUCKETS:
@@ -173,7 +173,7 @@ class FailureEvidence:
 
 
 def _is_new(document: str | None, known: set[str]) -> bool:
-    """Whether a failure counts beside those of the `known` documents, to which it is added."""
+    """Whether a failure counts in addition to those of `known`; adds its document to them."""
     if document is None:
         return True
     if document in known:

@@ -9,14 +9,14 @@ The rules, after Netflix's `Gradient2Limit` (concurrency-limits), with changes i
    the way towards `limit * gradient + headroom`.
 3. The headroom is the square root of the limit. While latency is within a tenth of its long-term
    average there is no sign of a queue, and the limit grows by half a step, like a TCP slow
-   start: it must come back within seconds, and start where the upstream is slow but wide.
-4. Nothing is raised that was not used: below half the limit in flight it stays.
-5. A cut that does not help is taken back: where three quarters of the requests in flight see the
-   same latency as all did, the upstream is slow but our load is not why. That latency becomes
-   the long-term one, and the limit what it was.
+   start: it must recover within seconds, and take off where an upstream is slow but wide.
+4. A limit that was not used is not raised: with less than half of it in flight, it stays.
+5. A cut that does not help is reverted: where three quarters of the requests in flight see the
+   same latency as all did, the upstream is slow, but not for our load. That latency becomes the
+   long-term one, and the limit is restored.
 
-Lag of the own event loop is part of every latency measured here, so a gateway short of CPU lowers
-its limit like one with a slow upstream.
+Event loop lag is part of every latency measured here, so a gateway short of CPU lowers its limit
+like one with a slow upstream.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ import math
 from typing import Final
 
 MIN_LATENCY: Final = 1e-6
-"""Latencies are divided by; a coarse clock may show none."""
+"""Lower bound of a latency, as it is divided by; a coarse clock may measure zero."""
 
 MIN_GRADIENT: Final = 0.5
 """No step aims lower than at half the limit (Netflix)."""
 
 CALM: Final = 1.1
-"""Latency over its long-term average up to which no queue is suspected."""
+"""Ratio of latency to its long-term average up to which no queue is suspected."""
 
 CALM_GROWTH: Final = 1.5
-"""What a step multiplies the limit by then."""
+"""Factor by which a step raises the limit then."""
 
-CUT_TO_JUDGE: Final = 0.75
-"""Share of the limit before a cut at which it is judged whether the cut helped."""
+CUT_TO_CHECK: Final = 0.75
+"""Share of the limit before a cut at which the effect of the cut is checked."""
 
 CUT_HELPED: Final = 0.9
 """Latency after such a cut, as a share of that before, below which it helped.
 
-A queue in the upstream would have brought it to 0.75."""
+With a queue in the upstream it would be 0.75."""
 
 
 class GradientLimit:
@@ -53,8 +53,8 @@ class GradientLimit:
         minimum: Lower bound of the limit, unless `maximum` is below it.
         maximum: Upper bound of the limit.
         tolerance: How far latency may exceed its long-term average without a cut.
-        smoothing: How far one step goes towards its aim, from 0 to 1.
-        long_window: Steps over which the long-term average forgets.
+        smoothing: How far one step goes towards its target, from 0 to 1.
+        long_window: Length of the long-term average, in steps.
 
     Attributes:
         limit: Requests that may be in flight.
@@ -100,12 +100,12 @@ class GradientLimit:
 
     @property
     def at_floor(self) -> bool:
-        """Whether the limit has come down as far as it goes, if it can move at all."""
+        """Whether the limit is at its minimum; never so for one that cannot move."""
         return self.limit <= self._minimum < self._maximum
 
     @property
     def off_floor(self) -> bool:
-        """Whether the limit is twice what it is at least, so that it has not just left that."""
+        """Whether the limit is twice its minimum or more: hysteresis for `at_floor`."""
         return self.limit >= min(2 * self._minimum, self._maximum)
 
     @property
@@ -114,7 +114,7 @@ class GradientLimit:
         return self._long_latency
 
     def learn(self, latency: float, peak_in_flight: int) -> None:
-        """Take one step.
+        """Learn from one step.
 
         Args:
             latency: Median of the step's samples, seconds.
@@ -132,8 +132,8 @@ class GradientLimit:
             else:
                 self._step_towards(self._estimate + math.sqrt(self._estimate))
             return
-        if self._cut_from > 0.0 and self._estimate <= self._cut_from * CUT_TO_JUDGE:
-            self._judge_cut(latency)
+        if self._cut_from > 0.0 and self._estimate <= self._cut_from * CUT_TO_CHECK:
+            self._check_cut(latency)
         elif self._cut_from > 0.0:
             self._latency_before_cut = max(self._latency_before_cut, latency)
             gradient = max(gradient, MIN_GRADIENT)
@@ -151,14 +151,14 @@ class GradientLimit:
         if self._long_latency > 2.0 * latency:
             self._long_latency *= 0.95
 
-    def _step_towards(self, aim: float) -> None:
-        self._set(self._estimate + (aim - self._estimate) * self._smoothing)
+    def _step_towards(self, target: float) -> None:
+        self._set(self._estimate + (target - self._estimate) * self._smoothing)
 
     def _set(self, estimate: float) -> None:
         self._estimate = min(max(estimate, self._minimum), self._maximum)
         self.limit = int(self._estimate)
 
-    def _judge_cut(self, latency: float) -> None:
+    def _check_cut(self, latency: float) -> None:
         if latency > self._latency_before_cut * CUT_HELPED:
             self._long_latency = latency
             self._set(self._cut_from)

@@ -1,9 +1,8 @@
-"""A second attempt beside a first one that takes unusually long.
+"""A second attempt when the first takes unusually long.
 
 After Dean and Barroso, "The Tail at Scale" (2013). Started after the 95th percentile of what
 attempts take, it costs about 5 % more attempts while the upstream is as it was. When the upstream
-turns slow for all, every attempt exceeds the old percentile; then the budget is what bounds the
-extra load.
+slows down for all, every attempt exceeds the old percentile; then the budget bounds the extra load.
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ SAMPLES_KEPT: Final = 2000
 """All counts are halved at this many, so that a sample's weight halves each 1,000 samples."""
 
 SAMPLES_BETWEEN: Final = 100
-"""Samples after which the percentile is worked out anew."""
+"""Samples after which the percentile is computed anew."""
 
 
 class Hedge:
-    """Knows after how long a second attempt may start.
+    """Decides after how long a second attempt may start.
 
     Args:
-        budget: Places for second attempts; one of their own (ratio 0.1, floor 1), so that they
-            cannot use up those of retries.
+        budget: Limits second attempts; one of their own (ratio 0.1, floor 1), so that they do not
+            use up that of retries.
         quantile: Share of the attempts that are faster than the delay, from 0 to 1.
-        min_samples: Attempts to have seen before the first hedge.
+        min_samples: Attempts to observe before the first hedge.
     """
 
     __slots__ = ("_budget", "_counts", "_delay", "_fresh", "_min_samples", "_quantile", "_total")
@@ -55,11 +54,11 @@ class Hedge:
         self._delay: float | None = None
 
     def observe(self, latency: float) -> None:
-        """Learn what a *first* attempt took, seconds.
+        """Record the latency of a *first* attempt, in seconds.
 
-        A first attempt that lost and was cancelled belongs here too, with the time it had until
-        then: without those, each hedge would take the slowest samples away, and the percentile and
-        with it the delay would sink towards nothing.
+        Record one that lost and was cancelled too, with the time until then: otherwise every hedge
+        would remove the slowest samples, and the percentile, and with it the delay, would sink
+        towards zero.
         """
         self._counts[bisect_left(BOUNDS, latency)] += 1
         self._total += 1
@@ -68,10 +67,10 @@ class Hedge:
             self._renew()
 
     def delay(self, *, shedding: bool) -> float | None:
-        """Return the seconds after which a second attempt may start, or None for no second one.
+        """Return the seconds after which a second attempt may start, or None if it may not.
 
         Args:
-            shedding: Requests queue or are refused, so that more load is the last thing to add.
+            shedding: Whether requests queue or are refused, so that load must not be added.
         """
         if shedding or self._delay is None or self._budget.remaining == 0:
             return None
@@ -103,20 +102,20 @@ async def race(
     settles: Callable[[Exception], bool],
     discard: Callable[[T], None],
 ) -> tuple[T, bool]:
-    """Run `first`, after `delay` also what `second` makes, and return what first succeeds.
+    """Run `first`, after `delay` also `second()`, and return the first success.
 
-    An attempt that returns wins. One that raises leaves the race to the other, unless what it
-    raises settles the matter; when both fail, the later failure is raised. A first that fails
-    before the delay fails the race: trying again is the retry's business. The loser has been
-    cancelled and has ended when this returns, however it does.
+    An attempt that returns wins. One that raises leaves the race to the other, unless its error
+    settles the race; if both fail, the later failure is raised. A first attempt that fails before
+    the delay fails the race: retries are made elsewhere. The loser has been cancelled and has ended
+    by the time this returns or raises.
 
     Args:
-        first: An attempt; it starts now.
-        second: Makes the other attempt, or None when there is no place for it any more.
-        delay: Seconds to wait for the first alone.
-        settles: Tells whether a failure is an answer that the other attempt would not change,
+        first: The first attempt; it starts at once.
+        second: Makes the second attempt, or returns None if it is no longer allowed.
+        delay: Seconds after which the second starts.
+        settles: Whether an error is a definitive answer that the other attempt would not change,
             such as "no such document".
-        discard: Takes a result that came too late to win.
+        discard: Called with a result that came too late to win.
 
     Returns:
         The result, and whether it is the second attempt's.

@@ -1,9 +1,9 @@
-"""How many requests may use the upstream at once, and what becomes of the others.
+"""Admits requests to the upstream up to a limit, and queues or refuses the others.
 
-Who finds no place waits in a first-in first-out queue, at most `longest_wait`, and the queue is no
-longer than what that time is expected to serve (Little's law): the rest is refused at once.
-First-in first-out, because a wait of 1 % of the deadline makes no request stale; adaptive LIFO or
-CoDel help where clients give up while they queue, and would starve the unlucky here.
+A request beyond the limit waits in a FIFO queue for `longest_wait` at most. The queue is no longer
+than what can be served in that time (Little's law); beyond it, requests are refused at once. FIFO,
+because a wait of 1 % of the deadline makes no request stale: adaptive LIFO or CoDel help where
+clients give up while they queue, and would starve the unlucky here.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ MIN_SAMPLES: Final = 10
 """Samples below which a median says little (Netflix's `WindowedLimit` has the same minimum)."""
 
 LONGEST_QUEUE: Final = 1000
-"""Waiting requests that memory has room for, whatever Little's law says: about 10 MB."""
+"""Requests that may wait whatever Little's law says: they take about 10 MB."""
 
 
 class FloorChange(NamedTuple):
-    """The limit has come down to its floor, or has left it behind.
+    """The limit has reached its floor, or has left it.
 
     Attributes:
-        at_floor: which of both.
+        at_floor: whether it has reached it.
         limit: requests that may be in flight.
         latency: median of the last step, seconds.
         usual: long-term average of it, seconds.
@@ -41,19 +41,19 @@ class FloorChange(NamedTuple):
 
 
 class Overloaded(Exception):  # noqa: N818 - named for the state that the client is told about
-    """No place is free, and none is expected within the time that a request may wait."""
+    """The limit is reached, and the request cannot be admitted within its longest wait."""
 
 
 class AdaptiveLimiter:
-    """Gives places to requests, as many as `GradientLimit` says; for one event loop.
+    """Admits as many requests as `GradientLimit` allows; for one event loop.
 
     Args:
-        limit: What has been learned so far and goes on learning.
-        longest_wait: Seconds that a request may wait for a place.
-        on_floor: Is told when the limit reaches its floor and when it has doubled again.
+        limit: Learns the limit from latencies.
+        longest_wait: Seconds that a request may wait in the queue.
+        on_floor: Called when the limit reaches its floor, and when it has doubled again.
 
     Attributes:
-        in_flight: Places taken.
+        in_flight: Requests admitted and not released yet.
         refused: Requests refused since the start, at once or after waiting.
     """
 
@@ -85,7 +85,7 @@ class AdaptiveLimiter:
         self._at_floor = self._gradient.at_floor
         self._samples: list[float] = []
         self._peak = 0
-        # Ordered, so that a waiter that gives up leaves from the middle at no cost.
+        # Ordered, so that a waiter that gives up is removed from the middle at no cost.
         self._waiters: OrderedDict[asyncio.Future[bool], None] = OrderedDict()
         self.limit = self._gradient.limit
         self.in_flight = 0
@@ -97,17 +97,17 @@ class AdaptiveLimiter:
         return len(self._waiters)
 
     def try_acquire(self) -> bool:
-        """Take a place if one is free. Nobody is overtaken: places go to the queue first."""
+        """Take a place if one is free. It overtakes nobody: places go to the queue first."""
         if self.in_flight >= self.limit:
             return False
         self.in_flight += 1
         return True
 
     async def acquire(self, timeout: float) -> None:
-        """Take a place, waiting for one at most `timeout` seconds or `longest_wait`.
+        """Take a place, waiting for it at most `timeout` seconds or `longest_wait`.
 
         Raises:
-            Overloaded: The queue is full or the wait was in vain.
+            Overloaded: The queue is full, or the wait was too long.
         """
         if self.in_flight < self.limit:
             self.in_flight += 1
@@ -135,11 +135,11 @@ class AdaptiveLimiter:
             raise Overloaded
 
     def release(self, latency: float | None) -> None:
-        """Give the place back.
+        """Release a place.
 
         Args:
             latency: Seconds that a fetch took whose only attempt succeeded. None for all others:
-                a failure, a hang or a retry tells of faults, not of load.
+                failures, hangs and retries reflect faults, not load.
         """
         if latency is not None:
             self._samples.append(latency)

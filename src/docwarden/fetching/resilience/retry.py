@@ -1,15 +1,14 @@
-"""Which failed attempts may be made again, and after how long.
+"""Decides which failed attempts are retried, and after how long.
 
 The rules:
 
-1. A failure of the transport (connect, reset, timeout, 5xx) and a corrupt document are counted
-   apart, because a corrupt document is the normal state of this upstream and says nothing about
-   its health.
-2. A failure that is the last its kind allows ends the request. With 3 transport attempts and
+1. Transport failures (connect, reset, timeout, 5xx) and corrupt documents are counted separately,
+   because corrupt documents are normal for this upstream and say nothing about its health.
+2. The last failure that its kind allows ends the request. With 3 transport attempts and
    4 corrupt ones, a request makes at most 2 + 3 + 1 = 6 attempts.
-3. Transport retries wait, with full jitter; corruption retries do not, as the next answer is
-   drawn anew and the wait would only cost the client.
-4. No retry starts that the deadline would not let begin.
+3. Transport retries back off with full jitter; corruption retries do not, as the next answer is
+   independent of the last and the wait would only cost the client.
+4. No retry starts after the deadline.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ def full_jitter(
 ) -> float:
     """Return the seconds to wait before retry number `attempt`, counted from 1.
 
-    Uniform between zero and an upper end that doubles with each retry. Base and cap are those of
+    Uniform between zero and an upper bound that doubles with each retry. Base and cap are those of
     Envoy's retry policy (25 ms, ten times that); the shape is "full jitter" of the AWS
     Architecture Blog, which spreads clients that failed together best.
 
     Args:
         attempt: Number of the retry, 1 for the first.
-        base: Upper end for the first retry, seconds.
-        cap: Upper end for any retry, seconds.
+        base: Upper bound for the first retry, seconds.
+        cap: Upper bound for any retry, seconds.
         random: Draws uniformly from [0, 1).
     """
     # The exponent is bounded so that a wild number cannot build a huge float.
@@ -44,7 +43,7 @@ def full_jitter(
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Limits that hold for every request.
+    """The limits of retries for each request.
 
     Attributes:
         transport_attempts: Attempts that may fail in the transport (SRE book ch. 21: three).
@@ -61,7 +60,7 @@ class RetryPolicy:
 
 
 class RetryState:
-    """The failures of one request so far. It need not be made before the first failure."""
+    """The failures of one request so far; not needed before the first of them."""
 
     __slots__ = ("_policy", "corruption_failures", "transport_failures")
 
@@ -73,9 +72,9 @@ class RetryState:
     def may_retry(
         self, kind: Retry, *, remaining: float, random: Callable[[], float]
     ) -> float | None:
-        """Record a failed attempt and say when the next may start.
+        """Record a failed attempt, and return when the next may start.
 
-        Ask the budget only after this said yes: a budget's place must not be taken in vain.
+        Take from the budget only after this has allowed a retry.
 
         Args:
             kind: The allowance that the failure's cause draws on.
@@ -83,7 +82,7 @@ class RetryState:
             random: Draws uniformly from [0, 1).
 
         Returns:
-            Seconds to wait, or None when the request ends with this failure.
+            Seconds to wait, or None if the request ends with this failure.
         """
         if kind is Retry.TRANSPORT:
             return self._after_transport_failure(remaining, random)

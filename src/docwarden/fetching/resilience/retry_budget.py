@@ -1,4 +1,4 @@
-"""How many retries may be in flight at once, over all requests.
+"""Limits the retries that may be in flight at once, over all requests.
 
 Attempts per request bound what one request costs; only a budget over all of them keeps retries
 from multiplying the load of an upstream that fails for everyone.
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 class RetryBudget:
     """At most `max(floor, ratio * requests in flight)` retries at once, after Envoy's budgets.
 
-    A retry holds its place from the decision to retry (so while it waits, too) until its attempt
+    A retry holds its place from the decision to retry, so during its backoff too, until its attempt
     has ended. Where every request in flight makes one attempt at a time and attempts last
     alike, first attempts are at least `1 - ratio` of all, so the load that the upstream sees is at
     most `1 / (1 - ratio)` times that without retries, and above the floor never more.
 
-    Two budgets are kept, since corruption is the normal state and must not use up the places of
+    There are two budgets, since corruption is normal here and must not use up the places of
     transport retries:
 
     * transport: ratio 0.2 (Envoy's `budget_percent`), floor 3 (`min_retry_concurrency`): a dead
@@ -66,7 +66,7 @@ class RetryBudget:
         return max(0, self.limit - self.retries)
 
     def try_take(self) -> bool:
-        """Take a place for one retry; to be released when its attempt has ended."""
+        """Take a place for one retry; release it when its attempt has ended."""
         if self.retries >= self.limit:
             self.refused += 1
             return False
@@ -74,5 +74,5 @@ class RetryBudget:
         return True
 
     def release(self) -> None:
-        """Free the place of a retry that has ended, however it did."""
+        """Release the place of a retry that has ended, whatever its result."""
         self.retries -= 1
