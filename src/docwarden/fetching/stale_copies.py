@@ -9,7 +9,7 @@ from docwarden.telemetry.metrics import Metrics
 
 
 class Copies:
-    """Keeps verified documents and finds them again while they are fresh enough."""
+    """Stores verified documents, and finds them again while they are fresh enough."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Copies:
         self._wall_clock = wall_clock
 
     def keep(self, document_id: str, document: Document) -> None:
-        """Keep a document that was just verified."""
+        """Store a document that was just verified."""
         copy = Copy(
             bytes(document.body),
             document.media_type,
@@ -58,5 +58,5 @@ class Copies:
         )
 
     async def close(self) -> None:
-        """Write what is queued, and let go of the store."""
+        """Flush queued writes, and close the store."""
         await self._store.close()

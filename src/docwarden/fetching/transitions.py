@@ -1,4 +1,4 @@
-"""What the log tells of changes of state: each with its cause, and how long it lasts or lasted."""
+"""Log events for changes of state, each with its cause and duration."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from docwarden.telemetry.logs import Log
 
 
 class Transitions:
-    """Writes an event for each change of state that the parts of one gateway tell of.
+    """Logs the changes of state of the parts of one gateway.
 
     Args:
         log: takes the events.
@@ -23,7 +23,7 @@ class Transitions:
         self._store_is_lost = False
 
     def breaker(self, change: Change) -> None:
-        """Tell of an opening of the circuit breaker, or that it closed."""
+        """Log that the circuit breaker has opened or closed."""
         seconds = round(change.seconds, 3)
         lasts = format_duration(round(seconds, 1))
         if change.state is State.OPEN:
@@ -45,7 +45,7 @@ class Transitions:
             )
 
     def limiter(self, change: FloorChange) -> None:
-        """Tell that the concurrency limit has come down to its floor, or has left it."""
+        """Log that the concurrency limit has reached its floor, or has left it."""
         now = self._clock()
         if change.at_floor:
             self._at_floor_since = now
@@ -72,7 +72,7 @@ class Transitions:
             )
 
     def store(self, change: Change) -> None:
-        """Tell that the store of copies was lost, once, or found again."""
+        """Log that the store of copies was lost (once per outage), or found again."""
         if change.state is State.CLOSED:
             self._store_is_lost = False
             seconds = round(change.seconds, 3)
@@ -91,7 +91,7 @@ class Transitions:
             )
 
     def deep_checker(self, cause: str, pause: float) -> None:
-        """Tell that a process of the deep checks has ended and is replaced after a pause."""
+        """Log that a process of the deep checks has ended and is replaced after a pause."""
         seconds = round(pause, 3)
         self._log.event(
             "warning",

@@ -28,20 +28,20 @@ def open_store(  # noqa: PLR0913 - the settings of the store, and the two things
 ) -> MemoryStore | RedisStore | None:
     """Return the store that `url` names, or None when copies have no time to live.
 
-    Nothing is connected yet: a store that cannot be reached is no reason not to start.
+    It does not connect yet: an unreachable store must not prevent the start.
 
     Args:
         url: `memory://`, or `redis://` or `rediss://` with `[[USER]:PASSWORD@]HOST[:PORT][/DB]`.
         ttl: Seconds that a copy may be served after it was stored.
-        max_bytes: Size of the store in memory; for Redis, of what waits to be written, and
-            so of one copy.
+        max_bytes: Size of the store in memory; for Redis, of the queue of writes, and so of
+            one copy.
         clock: Monotonic seconds.
         wall_clock: Seconds since the epoch.
         random: Draws uniformly from [0, 1).
-        on_change: Is told when a server is given up for a while, and when it answers again.
+        on_change: Called when the server is given up for a while, and when it answers again.
 
     Raises:
-        ValueError: The URL is none of these; the message has no part of it.
+        ValueError: The URL is none of these; the message does not quote it.
         RedisMissingError: The URL asks for Redis and its client is not installed.
     """
     if ttl <= 0.0:

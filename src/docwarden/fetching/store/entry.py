@@ -9,11 +9,11 @@
     30      4     length of the body
     34            media type, entity tag, body
 
-Bytes from outside are not believed: lengths must fit exactly, the text parts must be what they
-claim, and the digest must hold. It binds the copy to its document, so one that landed under
-another's key, or the answer to another's question, is refused as well. xxh3-128 and not SHA-256,
-at a thirtieth of its cost: both catch every accident, and neither stops a writer of the store,
-who can compute either; that takes Redis' own access control.
+Bytes from outside are not trusted: lengths must fit exactly, the text parts must be well-formed,
+and the digest must match. It binds the copy to its document, so one that landed under another's
+key, or the answer to another query, is refused too. xxh3-128 and not SHA-256, at a thirtieth of its
+cost: both catch every accident, and neither stops a writer of the store, who can compute either:
+use Redis' own access control for that.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ def encode(document_id: str, copy: Copy) -> bytes:
 
 
 def decode(document_id: str, data: object) -> Copy:
-    """Return the copy in `data`, which may be anything that a store answers.
+    """Return the copy encoded in `data`, which may be anything that a store answers.
 
     Raises:
-        WrongCopyError: It is none, or not one of `document_id`.
+        WrongCopyError: `data` is not an intact copy of `document_id`.
     """
     if not isinstance(data, bytes) or data[: len(MAGIC)] != MAGIC:
         raise WrongCopyError("not a copy of this version")
@@ -81,7 +81,7 @@ def decode(document_id: str, data: object) -> Copy:
         raise WrongCopyError("truncated")
     rest = memoryview(data)[_DIGESTED_FROM:]
     if _digest(document_id, rest) != data[len(MAGIC) : _DIGESTED_FROM]:
-        raise WrongCopyError("the digest does not hold")
+        raise WrongCopyError("the digest does not match")
     stored_at, type_size, etag_size, body_size = _FIELDS.unpack_from(rest)
     etag_from = _FIELDS.size + type_size
     body_from = etag_from + etag_size
@@ -89,7 +89,7 @@ def decode(document_id: str, data: object) -> Copy:
         raise WrongCopyError("the lengths do not fit")
     media_type = bytes(rest[_FIELDS.size : etag_from]).decode("latin-1")
     etag = bytes(rest[etag_from:body_from]).decode("latin-1")
-    # These two become header fields: whoever wrote them, nothing else may get through.
+    # These two become header fields: nothing else may get through.
     if not _MEDIA_TYPE.fullmatch(media_type) or not _ENTITY_TAG.fullmatch(etag):
         raise WrongCopyError("not a media type or not an entity tag")
     return Copy(bytes(rest[body_from:]), media_type, etag, stored_at)

@@ -1,4 +1,4 @@
-"""Copies in this process's memory, least recently used out first."""
+"""Copies in this process's memory; the least recently used are evicted first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MemoryStore:
     Attributes:
         size: Bytes that the entries take.
         errors: Failed uses by operation; memory does not fail.
-        dropped: Copies not kept, because one alone is larger than the store.
+        dropped: Copies not kept because they are larger than the store.
     """
 
     __slots__ = ("_copies", "_max_bytes", "_ttl", "_wall_clock", "dropped", "errors", "size")
@@ -43,7 +43,7 @@ class MemoryStore:
         return len(self._copies)
 
     async def get(self, document_id: str) -> Copy | None:
-        """Return the copy of the document if there is one that is not too old."""
+        """Return the copy of the document, unless there is none or it is too old."""
         copy = self._copies.get(document_id)
         if copy is None:
             return None
@@ -54,7 +54,7 @@ class MemoryStore:
         return copy
 
     def put(self, document_id: str, copy: Copy) -> None:
-        """Keep the copy in place of an earlier one, and drop others until all fit."""
+        """Store the copy in place of an earlier one, and evict others until it fits."""
         self._remove(document_id)
         size = len(copy.body) + ENTRY_SIZE
         if size > self._max_bytes:

@@ -1,8 +1,8 @@
-"""Copies in Redis, shared by workers and replicas, gone from no request's point of view.
+"""Copies in Redis, shared by workers and replicas.
 
-A store that cannot be reached is no store: a read costs at most its timeout, after a few failures
-in a row nothing for a while (a breaker lets one request a time find out), and a write never
-makes anyone wait.
+An unreachable server counts as an empty store: a read costs its timeout at most, and after a few
+failures in a row nothing for a while (a breaker lets one request at a time probe); a write never
+blocks a request.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ CONNECTIONS: Final = 8
 """Connections to Redis at most; a round trip takes well under a millisecond."""
 
 READS_AT_ONCE: Final = 256
-"""Reads under way beyond which one finds no copy: waiting longer would look like a dead server."""
+"""Concurrent reads above which one finds no copy: queueing would look like a dead server."""
 
 DRAIN: Final = 1.0
-"""Seconds that closing waits for what is still to be written."""
+"""Seconds that closing waits for queued writes."""
 
 
 class RedisMissingError(RuntimeError):
@@ -42,21 +42,21 @@ class RedisStore:
     Args:
         url: See `docwarden.fetching.store.redis_url`.
         ttl: Seconds that a copy may be served after it was stored.
-        max_bytes: Bytes that may wait to be written, and so the largest copy.
-        timeout: Seconds that one use of the server may take, connecting and TLS included.
+        max_bytes: Bytes of the queue of writes, and so of the largest copy.
+        timeout: Seconds for one operation, connecting and TLS included.
         clock: Monotonic seconds.
         wall_clock: Seconds since the epoch.
         random: Draws uniformly from [0, 1).
-        on_change: Is told when the server is given up for a while, and when it answers again.
+        on_change: Called when the server is given up for a while, and when it answers again.
 
     Attributes:
-        errors: Failed uses by operation: `get`, `put`, `decode` for wrong bytes, and `busy` for
+        errors: Failed operations: `get`, `put`, `decode` for wrong bytes, and `busy` for
             reads that were not made because too many were under way.
-        dropped: Copies not written because too much waited or the server was away.
+        dropped: Copies not written because the queue was full or the server unreachable.
         last_error: Type of the last failure, empty before the first.
 
     Raises:
-        ValueError: The URL is not right.
+        ValueError: The URL is not valid.
         RedisMissingError: The client library is not installed.
     """
 
@@ -79,7 +79,7 @@ class RedisStore:
         self._clock = clock
         self._wall_clock = wall_clock
         self._client, self._refusal = _connect(url, timeout)
-        # Away means away for a second or a few, not for the half minute of an upstream.
+        # Outages last seconds, not the half minute that is assumed of an upstream.
         self._breaker = Breaker(
             random=random,
             consecutive_failures=3,
@@ -100,14 +100,14 @@ class RedisStore:
         return f"RedisStore({self._address})"
 
     async def get(self, document_id: str) -> Copy | None:
-        """Return the copy of the document if there is an intact one that is not too old."""
+        """Return the copy of the document, unless there is no intact one or it is too old."""
         if self._reads >= READS_AT_ONCE:
             self.errors["busy"] += 1
             return None
         key, last = PREFIX + document_id, self._max_bytes + OVERHEAD
         self._reads += 1
         try:
-            # A range, so that whatever lies there no more is read than a copy can have.
+            # A range, so that whatever is stored there, no more is read than a copy can have.
             data = await self._use("get", lambda: self._client.getrange(key, 0, last))
         finally:
             self._reads -= 1
@@ -121,7 +121,7 @@ class RedisStore:
         return copy if self._wall_clock() - copy.stored_at <= self._ttl else None
 
     def put(self, document_id: str, copy: Copy) -> None:
-        """Have the copy written in the background, or drop it when too much waits already."""
+        """Queue the copy to be written in the background, or drop it if the queue is full."""
         self._forget(document_id)
         if self._unwritten_bytes + len(copy.body) > self._max_bytes:
             self.dropped += 1
@@ -132,7 +132,7 @@ class RedisStore:
             self._writer = asyncio.create_task(self._write_all())
 
     async def close(self) -> None:
-        """Write what waits, as far as that takes no longer than a second, and disconnect."""
+        """Flush queued writes for a second at most, and disconnect."""
         if self._writer is not None:
             await asyncio.wait((self._writer,), timeout=DRAIN)
             await end((self._writer,))
@@ -164,7 +164,7 @@ class RedisStore:
         return copy
 
     async def _use(self, operation: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        """Return what the server answers, or None when it does not, in time and in order."""
+        """Return the server's answer, or None if there is no valid one in time."""
         permit = self._breaker.try_acquire(self._clock())
         if permit is None:
             return None
@@ -172,7 +172,7 @@ class RedisStore:
             async with asyncio.timeout(self._timeout):
                 answer = await call()
         except self._refusal as error:
-            # The server is there and refuses: out of memory, read-only, another type of value.
+            # The server is up and refuses: out of memory, read-only, another type of value.
             self._count(operation, error)
             self._breaker.succeeded(permit, self._clock())
             return None
@@ -196,9 +196,9 @@ class RedisStore:
 
 
 def _connect(url: str, timeout: float) -> tuple[Any, type[Exception]]:
-    """Return a client, and the type of the errors that a server answers."""
+    """Return a client, and the exception type of error replies."""
     try:
-        # Only who asks for Redis needs its client: the extra docwarden[redis].
+        # Only needed where Redis is configured: the extra docwarden[redis].
         from redis.asyncio import BlockingConnectionPool, Redis  # noqa: PLC0415 - see above
         from redis.asyncio.retry import Retry  # noqa: PLC0415 - see above
         from redis.backoff import NoBackoff  # noqa: PLC0415 - see above

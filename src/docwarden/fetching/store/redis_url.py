@@ -1,4 +1,4 @@
-"""What a Redis URL may say. No message here repeats any of it: it may hold a password."""
+"""Validates Redis URLs. No message quotes one, as it may hold a password."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ TLS_FILES: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
 
 
 def address(url: str) -> str:
-    """Return host, port and database of a right URL, fit for logs.
+    """Return host, port and database of a valid URL, fit for logs.
 
     Raises:
-        ValueError: The URL is not right; the message says what would be.
+        ValueError: The URL is not valid; the message says what would be.
     """
     try:
         parts = urlsplit(url)
