@@ -1,1 +1,1 @@
-"""What clients ask for: documents, and the few pages beside them."""
+"""The public side: documents, a few pages, and the request log."""

@@ -1,4 +1,4 @@
-"""The fields of a request's event, and how the line of a plain delivery has them."""
+"""The fields of a request's log event, and their format in the line of a plain delivery."""
 
 import re
 from collections.abc import Callable
@@ -12,9 +12,9 @@ _UNREAD: Final = "*"
 
 
 MAX_PATH: Final = 128
-"""Bytes of a path that are told; three dots stand for the rest."""
+"""Bytes of a path that are logged; three dots replace the rest."""
 CUT: Final = "..."
-# What a URL writes as it is (RFC 3986 section 2), and % itself, which escapes already.
+# All but what a URL has unescaped (RFC 3986 section 2), and %, which is an escape already.
 _NOT_OF_URL: Final = re.compile(r"[^!#-;=?-\[\]_a-z~]")
 
 
@@ -38,10 +38,10 @@ class Field(NamedTuple):
     """One field of an event.
 
     Attributes:
-        name: its name, where there is one OpenTelemetry's.
-        value: what an event has for it; None where it is left out.
-        plain: the format in which the line of a plain delivery has it, of one or several things
-            that `plain_values` returns in the same place; None where no such line has it.
+        name: its name; OpenTelemetry's, where there is one.
+        value: returns its value, or None to leave it out.
+        plain: its format in the line of a plain delivery, for one or more of the values that
+            `plain_values` returns in the same place; None if such a line does not have it.
     """
 
     name: str
@@ -58,13 +58,13 @@ def _of_failure(value: Callable[[Failure], Any]) -> Callable[[Ended], Any]:
 
 
 def shown_path(path: str) -> str:
-    """Return the path of a request as a URL has it, with bytes that it should not have escaped."""
+    """Return the path of a request as in a URL, with invalid characters escaped."""
     escaped = _NOT_OF_URL.sub(lambda match: f"%{ord(match[0]):02X}", path[:MAX_PATH])
     return escaped + CUT if len(path) > MAX_PATH else escaped
 
 
 def _path(ended: Ended) -> str | None:
-    """Return the path of a request where neither its id nor its route tells it."""
+    """Return the path of a request, unless its document id or its route implies it."""
     request = ended.request
     if ended.fetch is not None or request.path in (ended.result.route, _UNREAD):
         return None
@@ -82,7 +82,7 @@ def _ms(seconds: float) -> float:
 
 
 def summary(ended: Ended) -> str:
-    """Return the event in one line: status, what was asked for, what came of it, time."""
+    """Return the event in one line: status, path, result and duration."""
     request, result, failure = ended.request, ended.result, ended.failure
     words = [str(ended.status)]
     if request.method_label != "GET":

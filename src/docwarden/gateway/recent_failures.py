@@ -1,7 +1,7 @@
-"""The last requests that failed, for the console: rings of bounded records.
+"""The last requests that failed, for the console: ring buffers of bounded records.
 
-An open circuit or a full gateway refuses thousands of requests in a moment. They have a ring of
-their own, so that they do not push out the failures that tell why.
+An open circuit or a full gateway refuses thousands of requests in a moment. Refusals have a ring of
+their own, so that they do not evict the failures that explain them.
 """
 
 from collections import deque
@@ -26,7 +26,7 @@ class FailedRequest(RequestRecord):
 
     Attributes:
         reason: the stable reason code.
-        detail: what lies behind a failure of the transport, empty where that is unknown.
+        detail: the cause behind a transport failure, empty where that is unknown.
     """
 
     reason: str
@@ -37,7 +37,7 @@ class RecentFailures:
     """Remembers the last failures.
 
     Attributes:
-        total: failures noted since the start, so that readers notice new ones.
+        total: failures since the start, so that readers notice new ones.
     """
 
     __slots__ = ("_refused", "_tried", "total")
@@ -48,7 +48,7 @@ class RecentFailures:
         self.total = 0
 
     def note(self, request: Request, failure: Failure, *, status: int, seconds: float) -> None:
-        """Remember one request that ended in `failure`, or in an old copy because of it."""
+        """Add a request that ended in `failure`, or in an old copy because of it."""
         self.total += 1
         ring = self._refused if failure.rule.outcome in REFUSED else self._tried
         ring.append(
@@ -61,5 +61,5 @@ class RecentFailures:
         )
 
     def newest_first(self) -> list[FailedRequest]:
-        """Return what is remembered."""
+        """Return the records, newest first."""
         return sorted((*self._tried, *self._refused), key=attrgetter("at"), reverse=True)

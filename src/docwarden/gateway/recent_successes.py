@@ -1,4 +1,4 @@
-"""The last requests that went well, for an operator who looks at them; kept on demand only."""
+"""The last requests that succeeded, for the console; kept only while an operator watches."""
 
 from collections import deque
 from typing import Final
@@ -8,12 +8,12 @@ from docwarden.core.request import Request
 from docwarden.gateway.request_record import RequestRecord, record_fields
 
 KEPT: Final = 20
-"""Records: as many as a page shows. Under load most of a second's requests are not among them."""
+"""Records, as many as a page shows; under load, a fraction of a second's requests."""
 _WELL: Final = frozenset((Outcome.DELIVERED, Outcome.NOT_MODIFIED, Outcome.NOT_FOUND))
 
 
 class RecentSuccesses:
-    """Keeps the latest of them while an operator watches.
+    """Keeps the latest requests while an operator watches.
 
     Attributes:
         watched: whether anyone is watching.
@@ -26,12 +26,12 @@ class RecentSuccesses:
         self.watched = False
 
     def note(self, request: Request, *, status: int, seconds: float) -> None:
-        """Remember one request, if it asked for a document and ended well."""
+        """Add a request, if it asked for a document and succeeded."""
         result = request.result
         if result.outcome not in _WELL or result.fetch is None:
             return
-        told = record_fields(request, status=status, seconds=seconds)
-        self._records.append(RequestRecord(**told, media_type=result.media_type))
+        fields = record_fields(request, status=status, seconds=seconds)
+        self._records.append(RequestRecord(**fields, media_type=result.media_type))
 
     def newest_first(self, *, watched: bool) -> list[RequestRecord]:
         """Return the records, and keep further ones only if `watched`."""

@@ -1,4 +1,4 @@
-"""What the console is told of one request for a document that has ended."""
+"""The record of a finished request that the console shows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,14 +8,14 @@ from docwarden.core.request import Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRecord:
-    """One request; every text is ours or was checked where it came in.
+    """One request; every text is our own or was validated on input.
 
     Attributes:
         at: epoch seconds of its end.
         request_id: as in the answer and the log.
-        document_id: decimal digits, empty where no document was asked for.
+        document_id: decimal digits, empty if no document was requested.
         status: of the answer.
-        outcome: its label in `docwarden_documents_total`, empty where no document was asked for.
+        outcome: its label in `docwarden_documents_total`, empty if no document was requested.
         media_type: what the delivered or refused bytes are, empty where that is unknown.
         attempts: result of each attempt.
         seconds: from the request's head to the answer's end.
@@ -32,7 +32,7 @@ class RequestRecord:
 
 
 def record_fields(request: Request, *, status: int, seconds: float) -> dict[str, Any]:
-    """Return the fields of `RequestRecord` but for the media type, which a failure knows better."""
+    """Return the fields of a `RequestRecord` except the media type, which callers add."""
     result = request.result
     return {
         "at": request.wall + seconds,
