@@ -34,13 +34,13 @@ DOCUMENT_PATH: Final = re.compile(r"/(0|[1-9][0-9]{0,18})")
 _READ_METHODS: Final = ("GET", "HEAD")
 # SHA-2 of a larger body would hold up the event loop for milliseconds.
 _DIGEST_IN_PLACE: Final = 256 * 1024
-# Path to body and media type; that of /healthz is made when it is asked for.
+# Body and media type by path; that of /healthz is built for each request.
 _PAGES: Final = {
     "/": (INDEX, b"text/html; charset=utf-8"),
     "/healthz": (b"", b""),
     "/openapi.json": (DESCRIPTION, b"application/json"),
 }
-# Asked every few seconds by each load balancer: spans of it would bury all others.
+# Polled every few seconds by each load balancer: its spans would bury all others.
 _UNTRACED: Final = frozenset(("/healthz",))
 _DELIVERED: Final = Outcome.DELIVERED
 _STALE: Final = Outcome.DELIVERED_STALE
@@ -93,10 +93,10 @@ class PublicSite:
                 if b"want-repr-digest" in request.headers:
                     await self._add_digest(request, document, response)
         except Failure as failure:
-            # Its frames may hold a document, and the request, which keeps it, is in them.
+            # Its frames may refer to a document and to the request, which refers to it.
             failure.__traceback__ = None
             response = self.refuse(request, failure)
-        except Exception as error:  # noqa: BLE001 - the boundary: told to the client, log and metrics
+        except Exception as error:  # noqa: BLE001 - the boundary: goes to client, log and metrics
             self._report_defect(request, error)
             response = self.refuse(request, Failure(Cause.INTERNAL))
         finally:
@@ -104,15 +104,15 @@ class PublicSite:
         return response if request.method != "HEAD" else responses.without_body(response)
 
     def refuse(self, request: Request, failure: Failure) -> Response:
-        """Return the problem for `failure` and note it with the request."""
+        """Return the problem for `failure`, and record it in the request."""
         rule = failure.rule
         request.result.failure = failure
         request.result.outcome = rule.outcome
         retry_after = None
         if rule.retry_after:
-            least = max(1, math.ceil(failure.retry_after or 0))
-            # Up to half as long again, so that clients do not all come back in one instant.
-            retry_after = least + self._random.randrange(max(2, least // 2) + 1)
+            min_delay = max(1, math.ceil(failure.retry_after or 0))
+            # Up to half as long again, so that clients do not all come back at once.
+            retry_after = min_delay + self._random.randrange(max(2, min_delay // 2) + 1)
         extra = b""
         if failure.cause is Cause.METHOD:
             extra = b"Allow: GET, HEAD\r\n"
@@ -152,10 +152,10 @@ class PublicSite:
             request.trace.end(request, 0 if response is None else status, seconds)
 
     def _document_id(self, request: Request) -> str | None:
-        """Return the document that is asked for, None for a page, and note the route.
+        """Return the id of the document requested, None for a page, and record the route.
 
         Raises:
-            Failure: when there is nothing of that path, or not for that method.
+            Failure: there is nothing at that path, or not for that method.
         """
         path = request.path
         match = DOCUMENT_PATH.fullmatch(path)
@@ -194,9 +194,9 @@ class PublicSite:
         return fetch, fetched
 
     def _delivery(self, request: Request, fetched: FetchResult, document: Document) -> Response:
-        """Return the answer that delivers `document`, or a part of it, or says that it is known.
+        """Return the answer that delivers `document` or a range of it, or says 304.
 
-        The memory that the document holds is the answer's then; without one it is released.
+        The answer takes over the document's lease; on failure it is released.
         """
         result = request.result
         result.media_type = document.media_type
@@ -221,14 +221,14 @@ class PublicSite:
             raise
 
     async def _add_digest(self, request: Request, document: Document, response: Response) -> None:
-        """Add the digest that the client asks for, if it can be had."""
+        """Add the digest that the client asks for, if it is supported."""
         try:
             algorithm = conditional.requested_digest(request.headers[b"want-repr-digest"])
             if algorithm is None or response.status == 304:
                 return
             response.fields += await _digest_line(document, algorithm)
         except BaseException:
-            # The client has gone, say: nobody sends the answer, whose the memory is.
+            # Cancelled, for instance: the answer, which owns the lease, is never sent.
             responses.drop(response)
             raise
 
@@ -252,10 +252,10 @@ def _require_match(value: bytes, document: Document) -> None:
 
 
 def _span(request: Request, document: Document) -> conditional.Span | None:
-    """Return the bytes that the client asks for, None for all of them.
+    """Return the range that the client asks for, None for the whole document.
 
     Raises:
-        Failure: when they lie outside the document.
+        Failure: it lies outside the document.
     """
     value = request.headers[b"range"]
     if request.method != "GET":
