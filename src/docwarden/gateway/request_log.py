@@ -1,7 +1,7 @@
 """One event per request, written when it has ended.
 
-`log_fields` lists what an event tells, beside what clients say of themselves. Most lines are those
-of plain deliveries, and are put together as bytes in half of the time.
+`log_fields` lists the fields of an event, and `HeaderFields` adds those that clients sent. Most
+lines are those of plain deliveries, which are formatted as bytes, in half the time.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _ATTEMPT: Final = b'{"result":"%b","ms":%.3f}'
 _WITH_PEER: Final = '%s","network.peer.address":"%s'
 MAX_USER_AGENT: Final = 200
 MAX_HEADER: Final = 128
-"""Bytes that are told of a value; three dots stand for the rest."""
+"""Bytes of a value that are logged; three dots replace the rest."""
 _REMEMBERED: Final = 512
 _REMEMBERED_BYTES: Final = 1024
 _AGENT: Final = b"user-agent"
@@ -32,16 +32,16 @@ _USER_AGENT: Final = "user_agent.original"
 
 
 class RequestLog:
-    """Writes the event; successes by the share that is set, failures always.
+    """Writes the events; failures always, successes by the configured share.
 
-    What is worth a warning or more is also remembered in `recent`, whatever the log's level.
+    Events from warning up are also kept in `recent`, whatever the log's level.
 
     Args:
         log: takes the events.
-        success_share: of successes that are written, from 0 to 1.
-        recent: remembers failures.
-        random: draws the successes.
-        headers: lower-case names of the header fields that are told.
+        success_share: share of the successes that are written, from 0 to 1.
+        recent: keeps the failures.
+        random: samples the successes.
+        headers: lower-case names of the header fields to log.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class RequestLog:
         self._share = success_share
         self._random = random
         self._header_fields = HeaderFields(headers)
-        # What is the same in all lines is put into their format once.
+        # The part that all lines share is put into their format once.
         constant = orjson.dumps({"severity": "info", "event.name": EVENT} | log.source)[1:-1]
         self._line = (
             b'{"timestamp":"%b",' + constant.replace(b"%", b"%%") + _plain_format() + b"%b}\n"
@@ -79,8 +79,8 @@ class RequestLog:
             if self._logs_successes and self._is_drawn():
                 at = self._log.timestamp(request.wall + seconds)
                 values = _plain_values(request, status, max(0, sent), seconds)
-                told = self._header_fields.rendered(request)
-                self._log.write_line(self._line % (at.encode(), *values, told))
+                further = self._header_fields.rendered(request)
+                self._log.write_line(self._line % (at.encode(), *values, further))
             return
         failure = request.result.failure
         stale = request.result.outcome is _STALE
@@ -109,14 +109,14 @@ class RequestLog:
 
 
 def _plain_format() -> bytes:
-    """Return the fields of a plain delivery's line, each with a comma before it."""
+    """Return the format of a plain delivery's fields, each with a comma before it."""
     return b"".join(
         b',"%b":%b' % (each.name.encode(), each.plain) for each in FIELDS if each.plain is not None
     )
 
 
 def _is_plain(request: Request) -> bool:
-    """Tell whether a document was delivered, and no field has to be told that plain lines lack."""
+    """Whether a document was delivered, and no field is needed that plain lines do not have."""
     result = request.result
     fetched = result.fetched
     return (
@@ -130,7 +130,7 @@ def _is_plain(request: Request) -> bool:
 
 
 def _plain_values(request: Request, status: int, sent: int, seconds: float) -> tuple[Any, ...]:
-    """Return what goes into the line of a plain delivery, in the order of `FIELDS`."""
+    """Return the values for the line of a plain delivery, in the order of `FIELDS`."""
     result = request.result
     fetch: Any = result.fetch  # is set, as the next: cast() would be one more call for each line
     fetched: Any = result.fetched
@@ -170,10 +170,10 @@ def _plain_values(request: Request, status: int, sent: int, seconds: float) -> t
 
 
 class HeaderFields:
-    """Picks the header fields that the log tells; requests with the same ones are done once.
+    """Picks the header fields to log, and caches their rendering.
 
     Args:
-        names: lower-case names of the fields that are told beside the user agent.
+        names: lower-case names of the fields to log besides the user agent.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -184,21 +184,21 @@ class HeaderFields:
         self._known: dict[bytes | tuple[bytes | None, ...] | None, bytes] = {}
 
     def fields(self, request: Request) -> dict[str, str]:
-        """Return the fields that the request has, by their name in the log."""
+        """Return those that the request has, by their name in the log."""
         values = map(request.headers.get, self._names)
-        told = zip(self._fields, values, self._limits, strict=True)
-        return {name: _text(value, limit) for name, value, limit in told if value is not None}
+        found = zip(self._fields, values, self._limits, strict=True)
+        return {name: _text(value, limit) for name, value, limit in found if value is not None}
 
     def rendered(self, request: Request) -> bytes:
         """Return the same as the rest of a JSON object, each with a comma before it."""
         get = request.headers.get
-        # Most gateways tell no other: a tuple of one would cost half as much again.
+        # Most gateways log no other: a tuple of one would cost half as much again.
         key = get(_AGENT) if self._only_agent else tuple(map(get, self._names))
         known = self._known.get(key)
         return self._render(key, self.fields(request)) if known is None else known
 
-    def _render(self, key: bytes | tuple[bytes | None, ...] | None, told: dict[str, str]) -> bytes:
-        rendered = b"," + orjson.dumps(told)[1:-1] if told else b""
+    def _render(self, key: bytes | tuple[bytes | None, ...] | None, found: dict[str, str]) -> bytes:
+        rendered = b"," + orjson.dumps(found)[1:-1] if found else b""
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         values = key if isinstance(key, tuple) else (key,)
