@@ -1,4 +1,4 @@
-"""Ending tasks so that none of them outlives the one who started them."""
+"""Cancels tasks so that none outlives the task that started it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel those of `tasks` that still run and return when all have ended.
+    """Cancel those of `tasks` that are running, and return when all have ended.
 
-    A cancellation of the caller does not cut this short; it is passed on afterwards. Results are
-    left in the tasks, failures count as seen.
+    If the caller is cancelled meanwhile, that is raised once all have ended. Results stay in the
+    tasks; their exceptions count as retrieved.
     """
     mine = list(tasks)
     running = {task for task in mine if not task.done()}
@@ -28,6 +28,6 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
             running = {task for task in running if not task.done()}
     for task in mine:
         if not task.cancelled():
-            task.exception()  # asyncio would report a failure that nobody asked for
+            task.exception()  # else asyncio reports that it was never retrieved
     if cancelled is not None:
         raise cancelled

@@ -1,9 +1,10 @@
-"""Which client a request came from, where proxies stand in front.
+"""Finds the client of a request that came through proxies.
 
-Every proxy appends the address that it was asked from. So the list is read from its right end, and
-believed as far as proxies that are trusted have written it: whatever stands further left, a client
-can have written. Sources: RFC 7239 (Forwarded), and for X-Forwarded-For, which has no standard, the
-field's page on MDN ("Selecting an IP address").
+Every proxy appends the address of its own peer. So the list is read from its right end, and trusted
+as far as trusted proxies have written it: anything further left may come from the client.
+
+Sources: RFC 7239 (Forwarded), and for X-Forwarded-For, which has no standard, the field's page on
+MDN ("Selecting an IP address").
 """
 
 import re
@@ -18,11 +19,11 @@ Network = IPv4Network | IPv6Network
 X_FORWARDED_FOR: Final = "x-forwarded-for"
 FORWARDED: Final = "forwarded"
 MAX_HOPS: Final = 32
-"""Proxies behind each other that are followed."""
+"""How many proxies in a row are followed."""
 _REMEMBERED: Final = 512
 _REMEMBERED_BYTES: Final = 256
-# Pairs of an element (RFC 7239 section 4) without commas and escapes, which no node has: a client
-# that leaves a quoted string open may not reach into what a proxy appends.
+# Pairs of an element (RFC 7239 section 4) without commas and escapes, which no node has: a quoted
+# string that a client leaves open must not extend into what a proxy appends.
 _PAIR: Final = re.compile(r'\s*([\w.-]+)=("[^"\\]*"|[^\s",;]*)\s*(?:;|$)', re.ASCII)
 _ELEMENT: Final = re.compile(f"(?:{_PAIR.pattern})+", re.ASCII)
 _NODE: Final = re.compile(
@@ -31,10 +32,10 @@ _NODE: Final = re.compile(
 
 
 class TrustedProxies:
-    """Knows the proxies whose word is taken, and the header field in which they give it.
+    """The proxies that are trusted to name their client, and the header field they use.
 
-    One field, as the other one is then the client's own: a proxy that writes X-Forwarded-For hands
-    on whatever Forwarded it was sent.
+    Only one field is read, as the other would be the client's own: a proxy that writes
+    X-Forwarded-For passes on whatever Forwarded it was sent.
 
     Args:
         networks: addresses of the proxies.
@@ -48,30 +49,30 @@ class TrustedProxies:
         self._known: dict[tuple[str, bytes], str] = {}
 
     def client_of(self, request: Request) -> str:
-        """Return the address of the request's client, as far as trusted proxies tell it."""
-        told = request.headers.get(self._field)
-        if told is None:
+        """Return the address of the request's client, as far as trusted proxies name it."""
+        forwarded = request.headers.get(self._field)
+        if forwarded is None:
             return request.peer
-        key = (request.peer, told)
+        key = (request.peer, forwarded)
         known = self._known.get(key)
         if known is None:
-            known = self._find(request.peer, told.decode("latin-1"))
+            known = self._find(request.peer, forwarded.decode("latin-1"))
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            if len(told) <= _REMEMBERED_BYTES:
+            if len(forwarded) <= _REMEMBERED_BYTES:
                 self._known[key] = known
         return known
 
-    def _find(self, peer: str, told: str) -> str:
+    def _find(self, peer: str, forwarded: str) -> str:
         client = _address(peer)
         if client is None:
-            return peer  # no address that a network could hold
-        for hop, node in enumerate(self._nodes(told)):
+            return peer  # not an IP address
+        for hop, node in enumerate(self._nodes(forwarded)):
             if hop == MAX_HOPS or not self._trusts(client):
                 break
             found = _address(node)
             if found is None:
-                break  # `unknown`, or a name that hides it: nobody knows what stands before
+                break  # `unknown`, or an obfuscated name: the chain ends here
             client = found
         return str(client)
 
@@ -79,14 +80,14 @@ class TrustedProxies:
         return any(address in network for network in self._networks)
 
 
-def _nodes_of_list(told: str) -> Iterator[str]:
+def _nodes_of_list(forwarded: str) -> Iterator[str]:
     """Return the nodes of X-Forwarded-For, last one first."""
-    return (each.strip() for each in reversed(told.split(",")))
+    return (each.strip() for each in reversed(forwarded.split(",")))
 
 
-def _nodes_of_forwarded(told: str) -> Iterator[str]:
-    """Return the nodes that `for` names, last one first; empty for elements without."""
-    for element in _nodes_of_list(told):
+def _nodes_of_forwarded(forwarded: str) -> Iterator[str]:
+    """Return the nodes that `for` names, last one first; empty for an element without."""
+    for element in _nodes_of_list(forwarded):
         pairs = _PAIR.findall(element) if _ELEMENT.fullmatch(element) else ()
         yield next((value.strip('"') for name, value in pairs if name.lower() == "for"), "")
 

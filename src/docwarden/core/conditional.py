@@ -1,4 +1,4 @@
-"""Pure decisions on header values: conditions, ranges, and what kind of answer is preferred.
+"""Pure functions of header values: conditions, ranges, and the preferred kind of answer.
 
 RFC 9110, sections 12 to 14.
 """

@@ -1,10 +1,10 @@
-"""The moment by which a request has to be answered."""
+"""The moment by which a request must be answered."""
 
 from __future__ import annotations
 
 
 class Deadline:
-    """A point in monotonic time, made once per request and handed down.
+    """A point in monotonic time, set once per request and passed down.
 
     Attributes:
         at: Monotonic seconds.
@@ -26,7 +26,7 @@ class Deadline:
         return max(0.0, left)
 
     def bound(self, timeout: float, now: float) -> float:
-        """Return `timeout`, or what is left of the request's time if that is less."""
+        """Return `timeout`, or the seconds left if they are fewer."""
         left = self._at - now
         if left >= timeout:
             return timeout

@@ -1,4 +1,4 @@
-"""A verified document, and the memory that bodies in progress may hold together."""
+"""Verified documents, and the memory that all bodies in progress may hold together."""
 
 from collections import deque
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from docwarden.net.write_batch import Bytes
 
 
 class Lease:
-    """A share of the memory allowance; held by as many as `share` it, given back by the last."""
+    """A share of the memory allowance; counts its holders, and is returned by the last."""
 
     __slots__ = ("_holders", "_memory", "size")
 
@@ -18,7 +18,7 @@ class Lease:
         self.size = 0
 
     def grow(self, size: int) -> bool:
-        """Take `size` more bytes at once; False where there is no room or others wait for it."""
+        """Take `size` more bytes now; False if there is no room, or others wait for it."""
         memory = self._memory
         if memory.held + size > memory.max or memory.waiting:
             memory.refused = max(memory.refused, size)
@@ -28,15 +28,15 @@ class Lease:
         return True
 
     def grow_later(self, size: int, granted: Callable[[], None]) -> None:
-        """Take `size` more bytes as soon as there is room, in order of arrival, then tell."""
+        """Take `size` more bytes when there is room, in order of arrival, then call `granted`."""
         self._memory.queue(self, size, granted)
 
     def share(self) -> None:
-        """Count one more holder."""
+        """Add a holder."""
         self._holders += 1
 
     def release(self) -> None:
-        """Give the memory back when the last holder releases; further calls do nothing."""
+        """Return the memory when the last holder releases; further calls do nothing."""
         self._holders -= 1
         if self._holders == 0:
             memory = self._memory
@@ -46,9 +46,9 @@ class Lease:
                 memory.serve_others(self)
 
     def exchange(self, size: int) -> "Lease":
-        """Return a lease of `size` bytes for a copy that stands in for this holder's share.
+        """Release this holder's share, and return a lease of `size` bytes for a partial copy.
 
-        There is always room for it, since it is a part of what was held.
+        It always has room, being a part of what was held.
         """
         memory = self._memory
         part = Lease(memory)
@@ -67,10 +67,10 @@ class Memory:
     """The allowance in bytes for all bodies in progress together; shares of it are leases.
 
     Attributes:
-        max: how many there are.
-        held: how many are taken.
-        refused: the most that was asked for in vain since `take_missing`.
-        waiting: leases that wait for room, with how much they need and whom to tell.
+        max: the allowance.
+        held: how many are leased.
+        refused: the largest request that was refused since `take_missing`.
+        waiting: leases that wait for room, with the bytes they need and their callbacks.
     """
 
     __slots__ = ("_serving", "held", "max", "refused", "waiting")
@@ -83,27 +83,27 @@ class Memory:
         self.waiting: deque[tuple[Lease, int, Callable[[], None]]] = deque()
 
     def take_missing(self) -> int:
-        """Return how many bytes were missing for those who wait, or were refused since last asked.
+        """Return the bytes short for waiting leases, or for requests refused since the last call.
 
-        It is 0 when nobody was short of memory.
+        It is 0 if no request was short of memory.
         """
         needed = max(self.refused, self.waiting[0][1] if self.waiting else 0)
         self.refused = 0
         return max(0, self.held + needed - self.max) if needed else 0
 
     def queue(self, lease: Lease, size: int, granted: Callable[[], None]) -> None:
-        """Hold `size` more bytes for `lease` when there is room, then call `granted`."""
+        """Take `size` more bytes for `lease` when there is room, then call `granted`."""
         self.waiting.append((lease, size, granted))
         self._serve()
 
     def serve_others(self, released: Lease) -> None:
-        """Forget what `released` waited for, and give the room to those who wait."""
+        """Drop the requests of `released`, and serve those that wait."""
         self.waiting = deque(row for row in self.waiting if row[0] is not released)
         self._serve()
 
     def _serve(self) -> None:
         if self._serving:
-            return  # who was told has given room back: the loop below goes on with it
+            return  # called by `granted`, which has released some: the loop below takes it up
         self._serving = True
         try:
             while self.waiting and self.held + self.waiting[0][1] <= self.max:
@@ -125,7 +125,7 @@ class Document:
         etag: strong entity tag, quotes included (RFC 9110 section 8.8.3).
         lease: the memory that the body holds.
         age: seconds since it was verified, for a copy from the store; None when fresh.
-        replaces: why no fresh one could be had, for a copy from the store.
+        replaces: why there is no fresh one, for a copy from the store.
     """
 
     __slots__ = ("age", "body", "etag", "extension", "lease", "media_type", "replaces")
@@ -149,12 +149,12 @@ class Document:
 
 
 def release(document: Document) -> None:
-    """Release what a document holds, for a holder that will not send it."""
+    """Release a document's lease, for a holder that will not send it."""
     if document.lease is not None:
         document.lease.release()
 
 
 def add_holder(document: Document) -> None:
-    """Count one more holder of a document."""
+    """Add a holder of a document."""
     if document.lease is not None:
         document.lease.share()

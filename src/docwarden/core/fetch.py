@@ -1,4 +1,4 @@
-"""What is to be fetched, and what came of it."""
+"""A fetch of a document, and its result."""
 
 from typing import Protocol
 
@@ -7,10 +7,10 @@ from docwarden.core.errors import Failure
 
 
 class AttemptSpan(Protocol):
-    """Takes what becomes of one attempt.
+    """The span of one attempt.
 
     Attributes:
-        header: the line that makes the upstream's spans this attempt's children.
+        header: the traceparent line that makes the upstream's spans its children.
         status: of the upstream's answer, 0 while there is none.
         failure: why the attempt failed, if it did.
     """
@@ -27,15 +27,15 @@ class AttemptSpan(Protocol):
         Args:
             started: monotonic second.
             received: when the answer was there and verification began.
-            ended: when it had ended, whichever way.
-            recalled: whether the verdict was remembered; None when there was no verification.
-            intact: whether it brought an intact document.
+            ended: when it had ended.
+            recalled: whether the verdict was remembered; None without verification.
+            intact: whether it returned an intact document.
         """
         ...
 
 
 class AttemptSpans(Protocol):
-    """Takes the spans of a fetch's attempts."""
+    """Creates the spans of a fetch's attempts."""
 
     def attempt(self, document_id: str) -> AttemptSpan:
         """Begin an attempt."""
@@ -47,10 +47,10 @@ class Fetch:
 
     Attributes:
         document_id: decimal digits.
-        deadline: when the client's patience, as configured, ends.
-        forward: header lines for the upstream.
+        deadline: when the request must have been answered.
+        forward: header lines to send to the upstream.
         exemplar: trace id for exemplars, or empty.
-        trace: takes the attempts' spans, None with tracing off.
+        trace: creates the attempts' spans; None with tracing off.
     """
 
     __slots__ = ("deadline", "document_id", "exemplar", "forward", "trace")
@@ -72,15 +72,15 @@ class Fetch:
 
 
 class FetchResult:
-    """What came of a fetch so far; `fetching` writes it, also where the fetch fails in the end.
+    """The result of a fetch so far, even of one that fails; written by `fetching`.
 
     Attributes:
         attempts: result and seconds of each attempt that ended.
         queue_seconds: waited for a place under the concurrency limit.
         upstream_seconds: spent in attempts before verification.
         verify_seconds: spent in verification.
-        replaced: the failure that a last verified copy stands in for.
-        shared: whether another request's fetch brought the document.
+        replaced: the failure that the last verified copy was served for.
+        shared: whether the document is from another request's fetch.
         within_limit: whether it holds a place under the concurrency limit.
     """
 
@@ -99,7 +99,7 @@ class FetchResult:
         self.replaced: Failure | None = None
 
     def add_attempt(self, result: str, upstream_seconds: float, verify_seconds: float) -> None:
-        """Note an attempt that has ended."""
+        """Add an attempt that has ended."""
         self.attempts.append((result, upstream_seconds + verify_seconds))
         self.upstream_seconds += upstream_seconds
         self.verify_seconds += verify_seconds

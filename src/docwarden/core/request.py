@@ -29,12 +29,12 @@ READ_FIELDS: Final = frozenset(
         b"want-repr-digest", b"x-request-id",
     )
 )  # fmt: skip
-"""Header fields that anybody here reads; servers keep no others but those that settings add, as a
-queue of requests holds them."""
+"""Header fields that are read anywhere here. Servers drop all others but those that settings add,
+as queued requests would hold them."""
 
 
 class Trace(AttemptSpans, Protocol):
-    """The part of a trace that is one request; `tracing` makes them.
+    """The part of a trace that is one request; `tracing` creates it.
 
     Attributes:
         id: of the trace, 32 hexadecimal digits.
@@ -47,17 +47,17 @@ class Trace(AttemptSpans, Protocol):
     sampled: bool
 
     def end(self, request: "Request", status: int, seconds: float) -> None:
-        """Record the request, answered with `status` (0: it was not) within `seconds`."""
+        """Record the request, answered with `status` (0 if not at all) after `seconds`."""
         ...
 
 
 class RequestResult:
-    """What came of a request; the public site writes it, and nobody else.
+    """The result of a request; written by the public site only.
 
     Attributes:
-        route: the route that answers, for labels.
-        fetch: the fetch that it led to, if any.
-        fetched: what came of that, so far.
+        route: the route that answered, for labels.
+        fetch: the fetch that it caused, if any.
+        fetched: the result of that, so far.
         outcome: how a document request ended, None for other pages.
         failure: why it failed, if it did.
         media_type: of what was delivered.
@@ -80,7 +80,7 @@ class RequestResult:
 
 
 class Request:
-    """What a client asks.
+    """A request of a client.
 
     Attributes:
         method: as sent.
@@ -88,19 +88,19 @@ class Request:
         path: the target's path as sent, undecoded, without the query.
         headers: values of `READ_FIELDS` and those that settings add by lower-case name; repeated
             ones joined with a comma.
-        client: address of the client, as far as it is known; that of the peer to begin with.
+        client: address of the client, as far as known; initially that of the peer.
         peer: address of the peer, which may be a proxy, without its port and zone.
         started: monotonic seconds of the head's end, or of the end of the answer before it on its
             connection if that is later.
         wall: epoch seconds of the same moment.
-        request_id: the client's own, if it is sane, else a new one.
+        request_id: the client's own if it is valid, else a new one.
         trace_id: of the trace that the request is part of, or empty: with tracing off, of the
             client's traceparent.
         exemplar: the same if the trace is recorded, else empty.
         parent: trace id, span id, flags and state of the client's trace context, if it is valid.
         trace: the spans of this request, None with tracing off.
-        forward: header lines that go to the upstream with every attempt.
-        result: what came of it.
+        forward: header lines to send to the upstream with every attempt.
+        result: its result.
     """
 
     __slots__ = (
@@ -108,7 +108,7 @@ class Request:
         "peer", "request_id", "result", "started", "trace", "trace_id", "wall",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913 - what a request line and its connection tell
+    def __init__(  # noqa: PLR0913 - from the request line and the connection
         self,
         method: str,
         path: str,
@@ -157,7 +157,7 @@ class Request:
         self.parent = (match[1], match[2], match[3], state)
 
     def carry(self, trace: Trace, state: str) -> None:
-        """Be part of `trace`: its attempts tell the upstream of it, with the tracestate `state`."""
+        """Join `trace`; attempts then pass the tracestate `state` on to the upstream."""
         self.trace = trace
         self.trace_id = trace.id
         self.exemplar = trace.id if trace.sampled else ""
@@ -167,12 +167,12 @@ class Request:
 
     @property
     def instance(self) -> str:
-        """The path if it is short and plain, else `/`: what answers and logs may repeat."""
+        """The path if it is short and plain, else `/`; safe to repeat in answers and logs."""
         return self.path if _PRINTABLE_PATH.fullmatch(self.path) else "/"
 
 
 def address_of(peer: object) -> str:
-    """Return a socket's peer without its port and its zone, which may hold any text (RFC 4007)."""
+    """Return a peer's address without port and zone, which may be any text (RFC 4007)."""
     return str(peer[0]).partition("%")[0] if isinstance(peer, tuple) else "unix"
 
 
@@ -180,15 +180,15 @@ class Handler(Protocol):
     """What a server serves: the public pages or the operator's."""
 
     async def handle(self, request: Request) -> Response:
-        """Answer a request. Raises nothing but cancellation, when the client has gone."""
+        """Answer a request. Raises nothing but `CancelledError`, when the client is gone."""
         ...
 
     def refuse(self, request: Request, failure: Failure) -> Response:
-        """Answer a request that the server could not even read."""
+        """Return the answer to a request that the server refuses."""
         ...
 
     def on_finished(self, request: Request, response: Response | None, sent: int) -> None:
-        """Take note that the answer was sent, or the client lost (`response` None or cut short).
+        """Called when the answer was sent, or the client is gone (no `response`, or cut off).
 
         Args:
             request: what `handle` was given.

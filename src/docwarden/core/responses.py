@@ -1,7 +1,7 @@
-"""What is sent to clients: documents, problems and small pages, as header lines and bytes.
+"""Answers to clients: documents, problems and small pages, as header lines and bytes.
 
-Header lines are built as one block of bytes; both servers send it as it is or split it at its
-lines. Every value in a block is made here or checked before it gets here.
+Header lines are one block of bytes, which the server sends as it is. Every value in it is made here
+or was validated before.
 """
 
 import base64
@@ -116,7 +116,7 @@ def document(
     piece: Bytes = memoryview(body)[span.first : span.last + 1]
     lease = document.lease
     if span.length <= size // 2:
-        # A view would keep the whole document for as long as its reader takes.
+        # A view would keep the whole document alive while the client reads.
         piece = bytes(piece)
         lease = lease.exchange(len(piece)) if lease is not None else None
     return Response(206, fields, piece, lease)
@@ -195,18 +195,18 @@ def page(body: bytes, media_type: bytes, *, status: int = 200, extra: bytes = b"
 
 
 def options() -> Response:
-    """Return what is allowed here (RFC 9110 section 9.3.7); some load balancers' checks ask so."""
+    """Return the allowed methods (RFC 9110 section 9.3.7); some load balancers ask."""
     return Response(204, b"Allow: GET, HEAD\r\n")
 
 
 def without_body(response: Response) -> Response:
-    """Return the answer to HEAD for what GET would answer (RFC 9110 section 9.3.2)."""
+    """Turn the answer to GET into that to HEAD (RFC 9110 section 9.3.2)."""
     drop(response)
     return response
 
 
 def drop(response: Response) -> None:
-    """Let go of the body of an answer, and of the memory that it holds."""
+    """Drop the body of an answer, and release its lease."""
     response.body = b""
     if response.lease is not None:
         response.lease.release()

@@ -2,13 +2,13 @@
 
 The rules:
 
-1. The call runs in a task of its own. The caller that asked first has no special part: when it
-   goes away the others still get the result; when the last one goes the call is cancelled.
-2. A failure goes to all who wait. None of them calls again by itself, so a failing upstream sees
-   no stampede; a caller that asks after the failure begins a new call.
+1. The call runs in a task of its own. The first caller is not special: if it goes away, the others
+   still get the result; when the last caller goes away, the call is cancelled.
+2. A failure goes to all waiting callers. None of them calls again by itself, so a failing upstream
+   sees no stampede; a caller that arrives after the failure begins a new call.
 3. A call serves a bounded number of requests; the next one begins another call, which is then
-   the one to join. So one popular key cannot collect waiters without end, and no one is refused.
-4. Each waits as long as it says, and runs out of time alone.
+   the one to join. So a popular key cannot collect waiters without end, and no request is refused.
+4. Each caller has a timeout of its own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def _nothing(_: object) -> None:
-    """Do nothing: the result has no holders."""
+    """Do nothing, for results without holders."""
 
 
 class _Flight(Generic[T]):
@@ -43,16 +43,16 @@ class _Flight(Generic[T]):
 class SingleFlight(Generic[T]):
     """Shares calls among equal keys; for one event loop.
 
-    A result may hold something that its holders release, such as memory. Each caller that gets the
-    result is a holder: `share` adds the others to the first before any can release.
+    A result may own something that its holders release, such as memory. Each caller that gets the
+    result is a holder: `share` adds the others before any of them can release it.
 
     Args:
         share: Adds a holder to a result, where results have holders.
-        discard: Releases a result for a holder that went away without taking it.
+        discard: Releases a result for a caller that went away without taking it.
         max_requests: Requests that one call serves.
 
     Attributes:
-        shared: Requests since the start that joined another's call.
+        shared: Requests that joined another's call, since the start.
     """
 
     __slots__ = ("_discard", "_flights", "_max_requests", "_share", "shared")
@@ -81,18 +81,18 @@ class SingleFlight(Generic[T]):
 
         Args:
             key: What the result is for.
-            call: Begins a call. Its time is bounded by itself.
-            longest_wait: Seconds that this request may wait, None where the call bounds it.
+            call: Starts a call, which bounds its own time.
+            longest_wait: Seconds that this caller waits; None for as long as the call takes.
 
         Raises:
-            TimeoutError: The wait was too long.
-            Exception: What the call raised, the same object for all who waited.
+            TimeoutError: The caller has waited for `longest_wait`.
+            Exception: What the call raised, the same object for all callers.
         """
         flight = self._join(key, call)
         took = False
         try:
             await asyncio.wait((flight.task,), timeout=longest_wait)
-            # Done but not settled yet is too late as well: the holders have not been counted.
+            # Done but not settled is too late too: the holders have not been counted.
             if not flight.settled:
                 raise TimeoutError
             took = True
