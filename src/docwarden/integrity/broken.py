@@ -1,4 +1,4 @@
-"""How a structure walk ends early."""
+"""The exception that ends a structure walk."""
 
 from docwarden.integrity.reasons import ReasonSet
 from docwarden.integrity.verdict import Finding
@@ -8,7 +8,7 @@ class BrokenError(Exception):
     """The bytes do not have the structure of their format.
 
     Attributes:
-        finding: What is wrong with them.
+        finding: What is wrong.
     """
 
     def __init__(self, reason: ReasonSet, detail: str) -> None:

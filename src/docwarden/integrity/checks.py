@@ -1,7 +1,7 @@
-"""What is asked of a document: the checks, each of one tier and with one default mode.
+"""The checks of a document, each with its tier and default mode.
 
 Rules of this file
-    - The checks are a closed set: those here, and those that a format brings for itself.
+    - The checks are a closed set: those here, and those that each format adds.
       `registry.CHECKS` has them all.
     - The reasons, in `reasons`, are a closed set too, and each belongs to one check, so both may
       label a metric.
@@ -15,7 +15,7 @@ from typing import Self
 
 
 class Mode(StrEnum):
-    """What a failed check leads to."""
+    """The consequence of a failed check."""
 
     ENFORCE = "enforce"
     """The document is not delivered."""
@@ -41,9 +41,9 @@ class CheckSet(StrEnum):
 
     @property
     def may_observe(self) -> bool:
-        """Whether a document can be delivered that fails it.
+        """Whether a document that fails it can be delivered.
 
-        What fails tier 0 is not all there, and what has no known type has no media type to go by.
+        What fails tier 0 is incomplete, and what has no known type has no media type to send.
         """
         return self.tier > 0 and self is not Check.MEDIA_TYPE
 

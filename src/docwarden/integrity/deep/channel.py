@@ -1,4 +1,4 @@
-"""The way to one worker and back: jobs out, answers in, without a task or a timer for either."""
+"""The socket to one worker: jobs out, answers in, without a task or a timer for either."""
 
 import asyncio
 import socket
@@ -24,13 +24,13 @@ class Channel:
     """One worker, seen from the gateway.
 
     Attributes:
-        number: what the fork server knows it by.
+        number: its number, shared with the fork server.
         small_only: whether it takes small jobs only.
-        pid: its process id, 0 until it is told.
-        under_way: jobs that have no answer yet; it answers several together.
-        held: bytes that its large jobs are expected to take.
-        watch: follows the job that it is at.
-        blame: what it did wrong, where that has been told and counted; empty otherwise.
+        pid: its process id, 0 until it is known.
+        under_way: jobs without an answer yet; it may answer several together.
+        held: bytes that its large jobs are expected to need.
+        watch: monitors its current job.
+        blame: what it did wrong, if that was reported and counted already; else empty.
         gone: whether it takes no more jobs.
     """
 
@@ -82,12 +82,12 @@ class Channel:
         head = protocol.encode_job(job.data, job.media_type, job.tier)
         self._outbox += (memoryview(head), memoryview(job.data))
         if not self._sending:
-            # What is handed over in one turn of the event loop goes together and wakes once.
+            # Jobs of one turn of the event loop are sent together, and wake the worker once.
             self._sending = True
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """Send what there is to send, and the rest when there is room for it."""
+        """Send the queued bytes, as many as fit, and the rest when there is room."""
         while self._outbox:
             parts = list(islice(self._outbox, _MAX_PARTS))
             try:
@@ -95,7 +95,7 @@ class Channel:
             except BlockingIOError:
                 self._loop.add_writer(self._socket.fileno(), self._flush)
                 return
-            except OSError:  # its end shows where the answers come
+            except OSError:  # `readable` will notice the end
                 self._outbox.clear()
                 break
             while sent:
@@ -110,12 +110,12 @@ class Channel:
             self._loop.remove_writer(self._socket.fileno())
 
     def readable(self) -> bool:
-        """Take the answers that have come. Returns whether there may be more."""
+        """Handle the answers that have arrived. Returns whether there may be more."""
         try:
             data = self._socket.recv(_READ)
         except BlockingIOError:
             return False
-        except OSError:  # closed by what an answer led to, or by the worker's end
+        except OSError:  # closed while handling an answer, or by the worker's end
             data = b""
         if not data:
             self.close()
@@ -125,12 +125,12 @@ class Channel:
         return True
 
     def drain(self) -> None:
-        """Take all answers that the worker gave."""
+        """Handle all answers that the worker has sent."""
         while self.readable():
             pass
 
     def close(self) -> None:
-        """Take no more jobs, and let the worker end; the fork server will tell what it died of."""
+        """Take no more jobs, and let the worker end; the fork server reports how."""
         if self.gone:
             return
         self.gone = True
@@ -151,7 +151,7 @@ class Channel:
             length, _ = protocol.ANSWER.unpack_from(self._inbox)
             end = protocol.ANSWER.size + length
             if length > protocol.MAX_ANSWER or not self.under_way:
-                self.close()  # out of its mind
+                self.close()  # it no longer follows the protocol
             elif len(self._inbox) < end:
                 return
             else:

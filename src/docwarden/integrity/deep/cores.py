@@ -1,4 +1,4 @@
-"""How many processor cores there are to use, by the CPU quota and the affinity of this process.
+"""The number of usable CPU cores, by the CPU quota and the affinity of this process.
 
 Source: the kernel's cgroup-v2.rst (`cpu.max`) and cgroup-v1/cpu accounting (`cpu.cfs_quota_us`).
 """
@@ -36,7 +36,7 @@ def _groups(root: Path) -> Iterator[tuple[Path, bool]]:
         if not unified and "cpu" not in controllers.split(","):
             continue
         mount = root / "sys/fs/cgroup" / ("" if unified else "cpu")
-        # Inside a container the path may be the host's: then only the mount itself is there.
+        # Inside a container the path may be the host's: then only the mount itself exists.
         inner = PurePosixPath(path.lstrip("/"))
         for each in (inner, *inner.parents):
             yield mount / each, unified

@@ -1,10 +1,10 @@
 """Tier 3 of GIF, by Pillow. Runs in the deep checker's process only.
 
-Each frame's codes have to stand for exactly as many pixels as the frame has: LZW has no checksum,
-but a code that changed stands for a run of another length. Pillow's decoder tells when codes stand
-for too few, and never looks at those that follow the last pixel. So each frame is decoded twice, as
-a picture of its own: once at its size, and once, with another shape, at the smallest size above,
-for which there must be too few. A frame without area holds nothing and is not judged.
+Each frame's codes must stand for exactly as many pixels as the frame has: LZW has no checksum, but
+a code that changed stands for a run of another length. Pillow's decoder reports codes for too few,
+and never looks at those that follow the last pixel. So each frame is decoded twice, as a picture of
+its own: once at its size, and once, with another shape, at the smallest size above, for which there
+must be too few. A frame without area holds nothing and is not judged.
 """
 
 from io import BytesIO
@@ -28,7 +28,7 @@ _HEAD: Final = Struct("<6sHHBBBcHHHHB")
 
 
 def decode_gif(data: bytes, _tier: int) -> Failures:
-    """Return which frame's codes stand for too few pixels, or for too many."""
+    """Return the first frame whose codes stand for too few pixels, or too many."""
     Image.MAX_IMAGE_PIXELS = None  # the budget above is stricter, and needs no warning
     try:
         frames = frames_of(data)

@@ -2,7 +2,7 @@
 
 Every frame is decoded until the budget of pixels is used up; what is left is not judged, and an
 image that exceeds the budget alone is not decoded at all. Pillow's binding to libwebp does that,
-and not its WebPImageFile, which takes a third more memory for a picture that nobody looks at.
+and not its WebPImageFile, which takes a third more memory for a picture that is never shown.
 """
 
 from typing import Final
@@ -19,7 +19,7 @@ MAX_FRAMES: Final = 1_000
 
 
 def decode_webp(data: bytes, _tier: int) -> Failures:
-    """Return why a strict decoder takes offence at a WebP."""
+    """Return what a strict decoder rejects in a WebP."""
     if canvas_pixels(data) > MAX_DECODED_PIXELS:
         return []
     size = int.from_bytes(data[4:8], "little")

@@ -1,11 +1,11 @@
 """Tier 3 of JPEG, by simplejpeg (libjpeg-turbo). Runs in the deep checker's process only.
 
-The picture is decoded at an eighth of its size: every entropy-coded bit is read just the same,
-and most of the arithmetic and memory is saved. libjpeg's warnings count as much as its errors, so
-it is given nothing that it would warn of without need: the segments that describe the picture are
-left out, and the parameters that a sequential scan must have stand in every one.
+The picture is decoded at an eighth of its size: every entropy-coded bit is read just the same, and
+most of the arithmetic and memory is saved. libjpeg's warnings count as errors, so it is not given
+anything that it would warn of needlessly: segments of metadata are left out, and every sequential
+scan gets the parameters that it must have.
 
-What is not judged is told by the headers, never by the decoder's words: frames of a process that it
+The headers decide what is not judged, never the decoder's messages: frames of a process that it
 does not know (lossless, hierarchical, 12 bits), and pictures beyond the bounds below. Lossless
 frames have no DCT to scale (T.81 annex H), so libjpeg-turbo decodes them at full size, while
 simplejpeg makes room for the scaled picture alone and has the rest written beyond the end of it.
@@ -36,7 +36,7 @@ _SCALE: Final = 8
 
 
 def decode_jpeg(data: bytes, _tier: int) -> Failures:
-    """Return why a strict decoder takes offence at a JPEG."""
+    """Return what a strict decoder rejects in a JPEG."""
     picture = Picture(data)
     try:
         picture.walk()
@@ -88,7 +88,7 @@ def _in_several_scans(headers: Headers) -> bool:
 
 
 def _samples_evenly(headers: Headers) -> bool:
-    """Tell whether every component's samples divide the largest; decoders know no others."""
+    """Whether every component's sampling divides the largest; decoders support no others."""
     across = max(each.across for each in headers.components)
     down = max(each.down for each in headers.components)
     return not any(across % each.across or down % each.down for each in headers.components)
@@ -108,7 +108,7 @@ def _plain(data: bytes, picture: Picture) -> bytes:
 
 
 def _decode_by_pillow(plain: bytes, picture: Picture) -> Failures:
-    """Judge by a decoder that tells errors, and no warnings: what is missing, it fills up."""
+    """Decode by Pillow, which reports errors but no warnings: it fills up what is missing."""
     headers = picture.headers
     if not picture.closed:
         return [_unproven()]

@@ -1,13 +1,12 @@
 """Tier 3 of TIFF, by libtiff. Runs in the deep checker's process only.
 
-Every page of the chain is judged alone, by its offset: one that is not judged ends nothing. Not
-judged is a page in a compression that this libtiff does not decode, or one beyond the bounds below;
-pages behind it that fit are.
+Every page of the chain is judged by itself, by its offset. A page in a compression that this
+libtiff does not decode, or beyond the bounds below, is not judged; those behind it still are.
 
-libtiff's errors count as damage, and so do its warnings where they tell of the picture's data. Two
-do not: warnings of a directory (a tag of the wrong kind, which is left out) leave every reader a
-picture and are a check of their own, and so are bad lines of a Group 3 fax, which come from the
-telephone line and which decoders step over. LZW and old JPEG warn of the age of a file.
+libtiff's errors count as damage, and so do its warnings about the picture's data. Two kinds have
+checks of their own: warnings about a directory (a tag of the wrong kind, which is ignored) leave
+every reader a picture, and bad lines of a Group 3 fax come from the telephone line and are skipped
+by decoders. LZW and old JPEG warn of the age of a file.
 """
 
 import ctypes
@@ -20,7 +19,7 @@ from docwarden.integrity.reasons import Reason, ReasonSet
 from docwarden.integrity.record import Failures
 
 MAX_DECODED: Final = 128 << 20
-"""Bytes that all pages together decode to; what is beyond is not judged."""
+"""Bytes that all pages together may decode to; what is beyond is not judged."""
 MAX_PIECE: Final = 32 << 20
 """Bytes that one strip or tile decodes to; of a larger strip the rows are decoded one by one."""
 MAX_PAGES: Final = 10_000
@@ -28,7 +27,7 @@ MAX_PAGES: Final = 10_000
 _FAX: Final = frozenset({2, 3, 32771})  # CCITT 1D and Group 3, whose lines stand for themselves
 _WARN_OF_AGE: Final = frozenset({5, 6})  # LZW, old JPEG
 _PHOTOMETRIC: Final = 262
-# Compressions that somebody registered or writes (TIFF 6.0, libtiff's tiff.h, DNG 1.7, and vendors
+# Compressions that are registered or in use (TIFF 6.0, libtiff's tiff.h, DNG 1.7, and vendors
 # of scanners and microscopes). A page in one of these that libtiff does not decode is not judged; a
 # page in any other was damaged.
 _COMPRESSIONS: Final = frozenset(
@@ -40,7 +39,7 @@ _COMPRESSIONS: Final = frozenset(
 
 
 def decode_tiff(data: bytes, _tier: int) -> Failures:
-    """Return why libtiff takes offence at a TIFF."""
+    """Return what libtiff rejects in a TIFF."""
     try:
         pages = pages_of(data)
     except BrokenError as broken:  # its check observes
@@ -63,7 +62,7 @@ def _decode_pages(tiff: Pages, pages: list[Page]) -> Failures:
 
 
 class _Decoder:
-    """Decodes page by page, and keeps the buffer and the budget."""
+    """Decodes pages, with one buffer and one budget."""
 
     def __init__(self, tiff: Pages) -> None:
         self._tiff = tiff
@@ -71,7 +70,7 @@ class _Decoder:
         self._buffer = ctypes.create_string_buffer(0)
 
     def look(self, page: Page) -> Failures:
-        """Return why libtiff takes offence at a page."""
+        """Return what libtiff rejects in a page."""
         tiff, messages = self._tiff, self._tiff.messages
         messages.clear()
         unknown = sum(not tiff.knows(tag) for tag in page.tags)
@@ -105,7 +104,7 @@ class _Decoder:
         return [(Reason.IMAGE_UNDECODABLE, _first(offences))]
 
     def _decode(self, page: Page) -> bool:
-        """Decode a page as far as the budget goes. Returns whether that was possible."""
+        """Decode a page as far as the budget goes. Returns whether it could be decoded."""
         tiff = self._tiff
         pieces, size = tiff.pieces()
         if size > MAX_PIECE:

@@ -1,12 +1,12 @@
-"""Tiers 3 and 4: what decodes which format. Runs in the deep checker's process only.
+"""Tiers 3 and 4: the decoder of each format. Runs in the deep checker's process only.
 
 Rules for the decoders
-    - What a library does not support, or what is too large to decode in the time there is, is not
-      judged: it is no failure.
-    - A frame or page that is not judged never ends the judgement of those behind it.
-    - Codes and facts decide, never a part of an error's text.
-    - `MemoryError` passes through. The known exceptions of a library are translated; an unknown
-      one is a defect of docwarden, counted as such, and the other tiers decide.
+    - What a library does not support, or what is too large to decode in time, is not judged, which
+      is no failure.
+    - A frame or page that is not judged does not keep those behind it from being judged.
+    - Decisions rest on codes and facts, never on the text of an error.
+    - `MemoryError` passes through. The known exceptions of a library are translated; any other
+      is a defect of docwarden, counted as such, and the other tiers decide.
 """
 
 import functools
@@ -24,10 +24,10 @@ Decode = Callable[[Any, int], Failures]
 
 
 def load_decoder(media_type: str) -> Decode:
-    """Return what decodes `media_type`, with its library loaded.
+    """Return the decoder of `media_type`, and load its library.
 
     Raises:
-        ImportError: The library or the decoder's module is not there.
+        ImportError: The library or the decoder's module is missing.
         AttributeError: The module has no such function.
     """
     module, _, name = MEDIA_TYPES[media_type].decoder.partition(":")

@@ -1,9 +1,9 @@
 """The fork server of the deep checks: `python -m docwarden.integrity.deep.fork_server`.
 
 It loads the libraries once, limits itself, and forks a worker for every socket that the gateway
-sends it. So a worker costs a fork to replace and shares the memory of the libraries. It runs no
-document itself, tells what its workers died of, and ends with its control socket, which is its
-standard input.
+sends it. So replacing a worker costs a fork, and workers share the memory of the libraries. It
+decodes no document itself, reports how its workers ended, and ends with its control socket, which
+is its standard input.
 """
 
 import argparse
@@ -27,14 +27,14 @@ _OPEN_FILES: Final = 64
 
 
 def main() -> int:
-    """Fork workers until the control socket ends. Returns the exit status."""
+    """Fork workers until the control socket is closed. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="docwarden.integrity.deep.fork_server")
     parser.add_argument("--memory", type=int, required=True, help="address space, bytes")
     parser.add_argument("--seconds", type=float, required=True, help="CPU time of a job")
     limits = parser.parse_args()
     control = _take_control()
     _limit_process(limits.memory)
-    warnings.simplefilter("ignore")  # nobody would read them
+    warnings.simplefilter("ignore")  # they would go nowhere
     control.send(protocol.CONTROL.pack(protocol.READY, 0, 0))
     decoders = {media_type: load_decoder(media_type) for media_type in MEDIA_TYPES}
     gc.collect()
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def _take_control() -> socket.socket:
-    """Keep the socket for the protocol alone: libraries print to wherever they like."""
+    """Move the control socket away from standard input, as libraries may print."""
     control = socket.socket(fileno=os.dup(0))
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
@@ -64,12 +64,12 @@ def _limit_process(memory: int) -> None:
         # A lower hard limit is the operator's (setrlimit(2)).
         limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (limit, limit))
-    # A terminal's Ctrl-C is for the parent, which then closes the socket.
+    # Ctrl-C on a terminal is for the parent, which then closes the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _ForkServer:
-    """Does what the control socket says. Workers are known by their numbers."""
+    """Executes the orders of the control socket. Workers are known by their numbers."""
 
     def __init__(self, control: socket.socket, decoders: dict[str, Decode], seconds: float) -> None:
         self._control = control
@@ -125,7 +125,7 @@ class _ForkServer:
             os._exit(status)
 
     def _reap(self) -> None:
-        """Tell what workers died of, and end what they have started."""
+        """Reap workers, kill what they have started, and report how they ended."""
         for number, pid in list(self._workers.items()):
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
@@ -135,12 +135,12 @@ class _ForkServer:
             self._report(protocol.ENDED, number, os.waitstatus_to_exitcode(status))
 
     def _report(self, what: int, number: int, value: int) -> None:
-        with suppress(OSError):  # the gateway is gone: the control socket says so next
+        with suppress(OSError):  # the gateway is gone: the control socket will end
             self._control.send(protocol.CONTROL.pack(what, number, value))
 
     @staticmethod
     def _kill_group(pid: int) -> None:
-        for end in (os.killpg, os.kill):  # it may not have come to lead its group yet
+        for end in (os.killpg, os.kill):  # it may not lead its group yet
             with suppress(ProcessLookupError, PermissionError):
                 end(pid, signal.SIGKILL)
 

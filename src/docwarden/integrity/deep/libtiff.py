@@ -1,8 +1,8 @@
 """libtiff, the TIFF format's reference decoder, with its errors and warnings kept apart.
 
-Pillow is built on libtiff, yet keeps what it warns of to itself. The library that Pillow has loaded
-is called here through its public interface (TIFFOpen(3), TIFFReadEncodedStrip(3), TIFFError(3)),
-which has been the same since libtiff 4.0. Runs in the deep checker's process only.
+Pillow is built on libtiff, but hides its warnings. So the library that Pillow has loaded is called
+here through its public interface (TIFFOpen(3), TIFFReadEncodedStrip(3), TIFFError(3)), which has
+been the same since libtiff 4.0. Runs in the deep checker's process only.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ from typing import Final
 from PIL import _imaging
 
 MAX_MESSAGES: Final = 64
-"""Errors and warnings whose words are kept; all are counted."""
+"""Errors and warnings whose text is kept; all are counted."""
 _MAX_TEXT: Final = 200
 _LENGTH, _COMPRESSION = 257, 259
 
@@ -39,7 +39,7 @@ _Map = CFUNCTYPE(c_int, c_void_p, POINTER(c_void_p), POINTER(c_uint64))
 _Unmap = CFUNCTYPE(None, c_void_p, c_void_p, c_uint64)
 _Handler = CFUNCTYPE(None, c_void_p, c_char_p, c_char_p, c_void_p)
 
-# Looked up through Pillow's module, and so found wherever its libtiff lies.
+# Looked up through Pillow's module, wherever its libtiff is.
 _lib: Final = ctypes.CDLL(_imaging.__file__)
 _libc: Final = ctypes.CDLL(None)
 _libc.vsnprintf.argtypes = (c_char_p, ctypes.c_size_t, c_char_p, c_void_p)
@@ -90,7 +90,7 @@ class Pages:
         self.messages = messages
 
     def knows(self, tag: int) -> bool:
-        """Tell whether libtiff knows a tag; it warns of the others, which harms nothing."""
+        """Whether libtiff knows a tag; it warns of others, which is harmless."""
         return bool(_lib.TIFFFindField(self._tiff, tag, 0))
 
     def choose(self, offset: int) -> bool:
@@ -98,7 +98,7 @@ class Pages:
         return bool(_lib.TIFFSetSubDirectory(self._tiff, offset))
 
     def has(self, tag: int) -> bool:
-        """Tell whether libtiff took over the number that a tag of the page holds."""
+        """Whether libtiff accepted the number that a tag of the page holds."""
         return bool(_lib.TIFFGetField(self._tiff, tag, byref(c_uint64())))
 
     @property
@@ -127,21 +127,21 @@ class Pages:
         return self._field(_LENGTH, c_uint32()), _lib.TIFFScanlineSize64(self._tiff)
 
     def decode_row(self, number: int, into: "ctypes.Array[ctypes.c_char]") -> bool:
-        """Decode the row after the last one decoded. Returns whether that was possible."""
+        """Decode the row after the last one decoded. Returns whether it could be decoded."""
         return bool(_lib.TIFFReadScanline(self._tiff, into, number, 0) >= 0)
 
     def stored(self, number: int) -> int:
-        """Return how many bytes of the file a strip or tile takes."""
+        """Return the size of a strip or tile in the file."""
         length: int = _lib.TIFFGetStrileByteCount(self._tiff, number)
         return length
 
     def decode(self, number: int, into: "ctypes.Array[ctypes.c_char]") -> bool:
-        """Decode a strip or tile. Returns whether that was possible."""
+        """Decode a strip or tile. Returns whether it could be decoded."""
         read = _lib.TIFFReadEncodedTile if self.tiled else _lib.TIFFReadEncodedStrip
         return bool(read(self._tiff, number, into, len(into)) >= 0)
 
     def _field(self, tag: int, value: c_uint16 | c_uint32) -> int:
-        # A field that is not there leaves its value.
+        # A missing field leaves the value as it is.
         _lib.TIFFGetField(self._tiff, tag, byref(value))
         return value.value
 

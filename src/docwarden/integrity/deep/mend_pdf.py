@@ -1,8 +1,8 @@
-"""What writers of PDFs get wrong, and every reader reads nevertheless: put right, byte by byte.
+"""Corrects mistakes of PDF writers that every reader tolerates, in place.
 
-A parser that repairs hides what docwarden is there to find, so the strict parser stays the judge:
-it is given a copy in which nothing but these is put right, each where it stands, so that no offset
-moves. What is wrong besides is as wrong as before.
+A parser that repairs files would hide what docwarden is there to find. So the strict parser
+decides, and gets a copy in which only these mistakes are corrected, without moving any offset. Any
+other fault remains.
 
 Source: ISO 32000-1, 7.3.8.1 (the length of a stream), 7.5.4 (entries of 20 bytes).
 """
@@ -16,7 +16,7 @@ from docwarden.integrity.record import Failures
 MAX_STREAMS: Final = 20_000
 MAX_TABLES: Final = 256
 MAX_HEAD: Final = 4_096
-"""How much before the word `stream` may be its dictionary."""
+"""Bytes before the word `stream` that are searched for its dictionary."""
 
 _TABLE: Final = re.compile(rb"(?<![a-z])xref\s+(?=\d)")
 _SUBSECTION: Final = re.compile(rb"(\d{1,10})\s+(\d{1,7})\s+")
@@ -28,7 +28,7 @@ _FURTHER_END: Final = re.compile(rb"\r?\n?endstream")
 
 
 def mend(data: bytes) -> tuple[bytes, Failures]:
-    """Return a copy of a PDF without these mistakes, and which there were."""
+    """Return a copy of a PDF without these mistakes, and those that were found."""
     mended = bytearray(data)
     found: Failures = []
     tables = _mend_tables(data, mended)
@@ -41,7 +41,7 @@ def mend(data: bytes) -> tuple[bytes, Failures]:
 
 
 def _mend_tables(data: bytes, mended: bytearray) -> int:
-    """Write the tables anew whose entries do not take 20 bytes. Returns how many."""
+    """Rewrite the tables whose entries do not take 20 bytes. Returns their number."""
     count = 0
     for number, start in enumerate(_TABLE.finditer(data)):
         if number >= MAX_TABLES:
@@ -50,14 +50,14 @@ def _mend_tables(data: bytes, mended: bytearray) -> int:
         length = end - start.start()
         if written and b"xref\n" + written != data[start.start() : end]:
             if len(written) + 5 > length:
-                continue  # entries of fewer bytes: the parser reads those
+                continue  # shorter entries: the parser reads those
             mended[start.start() : end] = (b"xref\n" + written).ljust(length)
             count += 1
     return count
 
 
 def _written(data: bytes, at: int) -> tuple[bytes, int]:
-    """Return the subsections at `at` as they have to be written, and where they end."""
+    """Return the subsections at `at` in their proper form, and where they end."""
     parts: list[bytes] = []
     while (head := _SUBSECTION.match(data, at)) is not None:
         at = head.end()
@@ -73,7 +73,7 @@ def _written(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _mend_lengths(data: bytes, mended: bytearray) -> int:
-    """Put the lengths right that do not lead to `endstream`. Returns how many."""
+    """Correct the lengths that do not lead to `endstream`. Returns their number."""
     count = 0
     for number, stream in enumerate(_STREAM.finditer(data)):
         if number >= MAX_STREAMS:
