@@ -1,4 +1,4 @@
-"""The fork server, seen from the gateway: its start, the workers it forks, its end."""
+"""The fork server, as the gateway sees it: its start, the workers that it forks, its end."""
 
 import asyncio
 import os
@@ -14,13 +14,13 @@ from docwarden.integrity.deep import protocol
 from docwarden.integrity.reasons import Reason
 
 START_LIMIT: Final = 30.0
-"""Seconds to start; a throttled container takes its time."""
+"""Seconds to start; a throttled container may be slow."""
 STOP_LIMIT: Final = 0.5
-"""Seconds to end after the socket was closed, before the process is killed."""
+"""Seconds between closing the socket and killing the process."""
 
 
 class WorkerFailedError(Exception):
-    """A process of the deep checks did not do its job.
+    """A process of the deep checks failed.
 
     Attributes:
         reason: One of the reasons of the check `deep-check`.
@@ -32,18 +32,18 @@ class WorkerFailedError(Exception):
 
 
 class Listener(Protocol):
-    """Hears what becomes of the workers that it asked for, by the numbers that it gave them."""
+    """Is notified of the workers that it asked for, by their numbers."""
 
     def worker_started(self, number: int, pid: int) -> None:
-        """Take the process id of a worker."""
+        """Called with the process id of a worker."""
         ...
 
     def worker_ended(self, number: int, status: int) -> None:
-        """Take a worker's exit status, or the negative number of the signal that ended it."""
+        """Called with a worker's exit status, or minus the number of the signal that ended it."""
         ...
 
     def server_gone(self) -> None:
-        """Take notice that the fork server ended unasked, and its workers with it."""
+        """Called when the fork server has ended unexpectedly, and its workers with it."""
         ...
 
 
@@ -53,13 +53,13 @@ def server_command() -> tuple[str, ...]:
 
 
 def _environment() -> dict[str, str]:
-    """Return all that the process learns of its surroundings: where its modules are."""
+    """Return the environment of the process: little but where its modules are."""
     return {
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "PYTHONDONTWRITEBYTECODE": "1",
         # numpy comes with simplejpeg and would start a thread a core for algebra.
         "OPENBLAS_NUM_THREADS": "1",
-        # Give the memory of a large document back when it is done.
+        # Return the memory of a large document to the system at once.
         "MALLOC_ARENA_MAX": "1",
         "MALLOC_MMAP_THRESHOLD_": "262144",
         "MALLOC_TRIM_THRESHOLD_": "262144",
@@ -85,7 +85,7 @@ class ForkServer:
     async def launch(
         cls, command: Sequence[str], *, cpu_limit: float, memory_limit: int, listener: Listener
     ) -> "ForkServer":
-        """Start a fork server and wait until it runs; it loads the libraries after that.
+        """Start a fork server, and wait until it runs; it loads the libraries afterwards.
 
         Raises:
             WorkerFailedError: It does not start.
@@ -98,7 +98,7 @@ class ForkServer:
                 stdin=other.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=_environment(),
-                start_new_session=True,  # a terminal's Ctrl-C is for the parent alone
+                start_new_session=True,  # Ctrl-C on a terminal is for the parent alone
             )
         except OSError as error:
             own.close()
@@ -127,10 +127,10 @@ class ForkServer:
             raise WorkerFailedError(Reason.DEEP_CHECK_CRASHED, detail)
 
     def fork(self, number: int) -> socket.socket:
-        """Have a worker forked, and return the socket that it takes its jobs from.
+        """Ask for a worker, and return the socket to send its jobs to.
 
         Raises:
-            OSError: The fork server is gone, or no more files may be open.
+            OSError: The fork server is gone, or no file descriptor is free.
         """
         own, other = socket.socketpair()
         try:
@@ -145,12 +145,12 @@ class ForkServer:
         return own
 
     def kill(self, number: int) -> None:
-        """Have a worker killed; its end is told like any other."""
-        with suppress(OSError):  # gone: the control socket says so next
+        """Have a worker killed; its end is reported like any other."""
+        with suppress(OSError):  # gone: the control socket will end
             self._control.send(protocol.CONTROL.pack(protocol.KILL, number, 0))
 
     async def stop(self) -> None:
-        """End the fork server and its workers, by force if need be, and wait for its end."""
+        """Stop the fork server and its workers, by force if necessary, and wait for its end."""
         if self._control.fileno() >= 0:
             self._loop.remove_reader(self._control.fileno())
             self._control.close()
@@ -161,7 +161,7 @@ class ForkServer:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_LIMIT)
             return
-        # Its workers ask the kernel to end with it.
+        # Its workers have the kernel end them with it.
         with suppress(ProcessLookupError, PermissionError):
             os.kill(self._process.pid, signal.SIGKILL)
         self._process.wait()

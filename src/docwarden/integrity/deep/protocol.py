@@ -1,4 +1,4 @@
-"""What passes between the gateway, the fork server and the workers of the deep checks.
+"""The protocol between the gateway, the fork server and the workers of the deep checks.
 
 Jobs and answers go over a stream socket, one for each worker:
 
@@ -6,8 +6,8 @@ Jobs and answers go over a stream socket, one for each worker:
     answer  bytes of the findings (u32), CPU seconds used (f32), findings
 
 Answers come in the order of the jobs. Findings are a JSON list of `[reason, detail]` pairs, nothing
-at all where there are none, or OUT_OF_MEMORY. The fork server is told what to do, and tells what
-became of it, in packets of `CONTROL`: what, the number of a worker, and a process id or status.
+at all where there are none, or OUT_OF_MEMORY. The fork server takes orders and reports in packets
+of `CONTROL`: what, the number of a worker, a process id or status.
 """
 
 import json
@@ -25,14 +25,14 @@ ANSWER: Final = Struct(">If")
 CONTROL: Final = Struct(">BIi")
 
 READY, LOADED, FORK, STARTED, KILL, ENDED = range(6)
-"""The fork server runs; has loaded the libraries; shall start a worker on the socket that comes
-with the packet; has done so (process id); shall kill one; a worker ended (its exit status)."""
+"""The fork server runs; has loaded the libraries; is to start a worker on the attached socket; has
+done so (process id); is to kill one; a worker ended (its exit status)."""
 
 OUT_OF_MEMORY: Final = b"memory"
 MAX_ANSWER: Final = 65_536
 MAX_DETAIL: Final = 300
 MAX_FAILURES: Final = 16
-"""One finding a kind of damage tells enough."""
+"""One finding per kind of damage is enough."""
 
 _TYPES: Final = tuple(each.media_type for each in FORMATS)
 _NUMBERS: Final = MappingProxyType({each: number for number, each in enumerate(_TYPES)})
@@ -51,7 +51,7 @@ def decode_job(head: bytes) -> tuple[int, str, int]:
 
 
 def encode_answer(failures: Iterable[tuple[ReasonSet, str]], seconds: float) -> bytes:
-    """Return the answer that lists `failures`, after so many seconds of CPU time."""
+    """Return the answer that lists `failures`, found in `seconds` of CPU time."""
     listed = [(reason.value, _clean(detail)) for reason, detail in failures]
     return frame(json.dumps(listed[:MAX_FAILURES]).encode() if listed else b"", seconds)
 
@@ -65,7 +65,7 @@ def decode_findings(message: bytes) -> tuple[Finding, ...]:
     """Return the findings of an answer.
 
     Raises:
-        ValueError: It is not an answer. A process that a document took over may say anything.
+        ValueError: It is not a valid answer. A process that a document took over may send anything.
         RecursionError: As above.
     """
     if not message:
@@ -88,6 +88,6 @@ def decode_findings(message: bytes) -> tuple[Finding, ...]:
 
 
 def _clean(detail: str) -> str:
-    """Keep a parser's words on one line, printable and short: they end in logs."""
+    """Make a parser's message one printable, short line, fit for logs."""
     words = "".join(c if c.isascii() and c.isprintable() else " " for c in detail[: 4 * MAX_DETAIL])
     return " ".join(words.split())[:MAX_DETAIL]

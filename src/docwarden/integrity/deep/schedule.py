@@ -1,16 +1,16 @@
-"""Which document is looked at next: what waits for a worker, in which order, and who is refused.
+"""The queue of the deep checks: which document is next, and which are refused.
 
 Rules of this file
     - A job's cost is CPU time as estimated from its size. Up to `SMALL` it is small, unless it
       takes more than `LIGHT` bytes of memory; else it is large.
     - Small jobs never wait behind large ones: one worker takes small ones only.
-    - Cheap ones come first, but nobody waits for ever: a job is overtaken by those only that come
-      within `AGING` times its cost.
-    - Large jobs under way take no more memory than `MEMORY` together, or there is but one.
-    - A worker is handed further small jobs before it has answered, up to `AHEAD`, so that it need
+    - Cheap ones come first, but none starves: a job is overtaken only by those that arrive within
+      `AGING` times its cost.
+    - Large jobs in progress take no more memory than `MEMORY` together, unless there is only one.
+    - A worker is sent further small jobs before it has answered, up to `AHEAD`, so that it does
       not sleep in between.
-    - A job is refused at once when the queue is full, or what is ahead of it will most likely not
-      be done before its deadline.
+    - A job is refused at once when the queue is full, or when the jobs ahead of it will most likely
+      not be done before its deadline.
 
 Time and workers are passed in; nothing here waits.
 """
@@ -30,39 +30,39 @@ from docwarden.integrity.verdict import Data, Finding
 SMALL: Final = 0.010
 """Seconds of CPU time: several page scans, or a PDF of some hundred kilobytes."""
 LIGHT: Final = 16 << 20
-"""Bytes of memory beside what the process has loaded."""
+"""Bytes of memory on top of what the process has loaded."""
 MEMORY: Final = 160 << 20
-"""Bytes likewise. A container of 512 MiB has them to spare beside `DOCWARDEN_MAX_BUFFERED_BYTES`,
-and as many again for a WebP of the most pixels, which has to be alone."""
+"""The same for large jobs together. A container of 512 MiB has as much to spare besides
+`DOCWARDEN_MAX_BUFFERED_BYTES`, and as much again for the largest WebP, which runs alone."""
 AHEAD: Final = 0.003
-"""Seconds of CPU time that a worker is handed beyond the job that it is at."""
+"""Seconds of CPU time of the jobs that a worker is sent beyond its current one."""
 AGING: Final = 4.0
 MAX_QUEUED: Final = 512
 """Jobs that may wait; their documents count against the memory of requests all the while."""
 MIN_PACE: Final = 0.1
 MAX_PACE: Final = 10.0
-"""Bounds of what is learned of the seconds that a job takes for each second that it should cost."""
+"""Bounds of the learned ratio of the seconds that a job takes to those that it should cost."""
 
 _LEARNING: Final = 0.05
 
 
 class DeepChecksFullError(Exception):
-    """More documents wait for a deep check than can be looked at in time."""
+    """More documents wait for a deep check than can be checked in time."""
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A document to look at.
+    """A document to check.
 
     Attributes:
         data: its bytes.
         media_type: what they are.
         tier: the highest tier that runs.
-        deadline: monotonic second by which an answer is of use.
-        finish: takes what is found.
+        deadline: monotonic time after which the answer is useless.
+        finish: called with the findings.
         cost: CPU seconds that it is expected to take.
-        memory: bytes that its worker is expected to take for it.
-        done: whether it was answered, or nobody waits for it any more.
+        memory: bytes that its worker is expected to need for it.
+        done: whether it was answered or cancelled.
     """
 
     data: Data
@@ -81,22 +81,22 @@ class Job:
 
     @property
     def small(self) -> bool:
-        """Whether it may go to the worker for small ones."""
+        """Whether the worker for small jobs may take it."""
         return self.cost <= SMALL and self.memory <= LIGHT
 
     def isolate(self) -> None:
-        """Have it looked at by a worker that has no other job at the same time."""
+        """Make it large enough that its worker is given no other job at the same time."""
         self.cost = max(self.cost, 2 * AHEAD)
 
     def answer(self, findings: tuple[Finding, ...]) -> None:
-        """Hand on what is found, unless nobody waits for it any more."""
+        """Deliver the findings, unless it was answered or cancelled."""
         if not self.done:
             self.done = True
             self.finish(findings)
 
 
 class _Lane:
-    """Jobs in the order of their turns, and what they cost together."""
+    """Jobs in the order of their turns, and their total cost."""
 
     __slots__ = ("_heap", "_numbers", "cost")
 
@@ -110,7 +110,7 @@ class _Lane:
 
     @property
     def turn(self) -> float:
-        """When the next job has its turn, among all; infinite without one."""
+        """The turn of the next job, for comparison with others; infinite without one."""
         return self._heap[0][0] if self._heap else math.inf
 
     def push(self, job: Job, turn: float) -> None:
@@ -120,11 +120,11 @@ class _Lane:
 
     @property
     def memory(self) -> int:
-        """Bytes that the next job is expected to take."""
+        """Bytes that the next job is expected to need."""
         return self._heap[0][2].memory if self._heap else 0
 
     def pop(self, max_cost: float) -> Job | None:
-        """Return the next job and forget it, if it costs no more than `max_cost`."""
+        """Remove and return the next job, if it costs no more than `max_cost`."""
         if not self._heap or self._heap[0][2].cost > max_cost:
             return None
         job = heapq.heappop(self._heap)[2]
@@ -132,7 +132,7 @@ class _Lane:
         return job
 
     def discard(self, job: Job) -> None:
-        """Forget a job, if it is there."""
+        """Remove a job, if it is there."""
         kept = [entry for entry in self._heap if entry[2] is not job]
         if len(kept) < len(self._heap):
             heapq.heapify(kept)
@@ -140,7 +140,7 @@ class _Lane:
             self.cost = self.cost - job.cost if kept else 0.0
 
     def clear(self) -> list[Job]:
-        """Forget all jobs, and return them."""
+        """Remove and return all jobs."""
         jobs = [entry[2] for entry in self._heap]
         self._heap.clear()
         self.cost = 0.0
@@ -167,10 +167,10 @@ class Schedule:
         return len(self._small) + len(self._large)
 
     def add(self, job: Job, now: float) -> None:
-        """Let a job wait for its turn.
+        """Queue a job.
 
         Raises:
-            DeepChecksFullError: It would wait in vain.
+            DeepChecksFullError: It would not be done in time.
         """
         if len(self) >= MAX_QUEUED or now + self.expected_wait(job) > job.deadline:
             self.refused += 1
@@ -178,18 +178,18 @@ class Schedule:
         self.requeue(job, now)
 
     def requeue(self, job: Job, now: float) -> None:
-        """Let a job wait that was accepted before."""
+        """Queue a job that was accepted before."""
         self._lane(job).push(job, now + AGING * job.cost)
 
     def next(
         self, *, small_only: bool = False, max_cost: float = math.inf, held: int = 0
     ) -> Job | None:
-        """Return the job that is next, of no more than `max_cost`, and forget it.
+        """Remove and return the next job that costs no more than `max_cost`.
 
         Args:
             small_only: Whether large ones are passed over.
             max_cost: Seconds of CPU time.
-            held: Bytes that large jobs under way take.
+            held: Bytes that large jobs in progress need.
         """
         large_is_next = (
             not small_only
@@ -199,20 +199,20 @@ class Schedule:
         return (self._large if large_is_next else self._small).pop(max_cost)
 
     def discard(self, job: Job) -> None:
-        """Forget a job that nobody waits for any more."""
+        """Remove a job that was cancelled."""
         self._lane(job).discard(job)
 
     def clear(self) -> list[Job]:
-        """Forget all jobs, and return them."""
+        """Remove and return all jobs."""
         return self._small.clear() + self._large.clear()
 
     def observe(self, cost: float, seconds: float) -> None:
-        """Learn how long a job took that was expected to cost so much."""
+        """Learn from the `seconds` that a job of expected `cost` took."""
         ratio = min(max(seconds / cost, MIN_PACE), MAX_PACE)
         self._pace += (ratio - self._pace) * _LEARNING
 
     def expected_wait(self, job: Job) -> float:
-        """Return the seconds until a worker would begin with `job`, at the pace of late."""
+        """Estimate the seconds until a worker would begin `job`, at the recent pace."""
         if job.small:
             return self._small.cost * self._pace / (self._workers + 1)
         return (self._small.cost + self._large.cost) * self._pace / self._workers

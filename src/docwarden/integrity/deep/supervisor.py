@@ -1,11 +1,11 @@
 """Tiers 3 and 4 in supervised processes: a parser that crashes or hangs is a failed check.
 
 Rules of this file
-    - A job is limited by CPU time, which its worker's own timer holds. Wall-clock time says nothing
-      of a document: a worker that gets no CPU is waited for until nobody waits for its job.
-    - When a worker ends, the job that it had has failed. Where it had several, it may have died of
-      any of them: each is looked at once more, by a worker that has no other.
-    - An exception that nobody foresaw is a crash too.
+    - A job is limited by CPU time, which its worker's own timer enforces. Wall-clock time says
+      nothing about a document: a worker without CPU is waited for as long as its job is needed.
+    - When a worker ends, its job has failed. If it had several, any of them may be the cause: each
+      is checked once more, by a worker that has no other.
+    - An unexpected exception is a crash too.
 
 `workers` starts the processes, watches and replaces them.
 """
@@ -25,17 +25,17 @@ from docwarden.integrity.verdict import Data, Finding
 
 
 class DeepChecker:
-    """Looks at documents with strict parsers, in processes that may die of them.
+    """Checks documents with strict parsers, in processes that may crash.
 
     Args:
         workers: How many processes take documents of any size; one more takes small ones only.
         cpu_limit: Seconds of CPU time for one document.
         memory_limit: Bytes of address space of a process.
-        command: What starts the fork server; the limits are added as options.
-        on_replace: Is told why a process ended, and the seconds until another one is started.
+        command: Starts the fork server; the limits are added as options.
+        on_replace: Called with why a process ended, and the seconds until it is replaced.
 
     Attributes:
-        crashes: How often a process died, or answered nonsense.
+        crashes: How often a process died, or sent an invalid answer.
         timeouts: How often a document ran out of time.
         memory_failures: How often a document ran out of memory.
     """
@@ -81,7 +81,7 @@ class DeepChecker:
         return self._schedule.refused
 
     async def start(self) -> None:
-        """Start the processes; they take jobs when this returns, and answer when they are loaded.
+        """Start the processes; they take jobs at once, and answer when they have loaded.
 
         Raises:
             WorkerFailedError: The fork server does not start; the installation is broken.
@@ -95,7 +95,7 @@ class DeepChecker:
     ) -> tuple[Finding, ...]:
         """Return what tiers 3 to `policy.tier` find in `data`.
 
-        A crash, a lack of time or of memory is a finding of the check `deep-check`.
+        Running out of time or memory, or a crash, is a finding of the check `deep-check`.
 
         Raises:
             DeepChecksFullError: No answer is to be expected before `deadline`.
@@ -120,7 +120,7 @@ class DeepChecker:
         finish: Callable[[tuple[Finding, ...]], None],
         deadline: float = math.inf,
     ) -> Job:
-        """Have `data` looked at; `finish` takes what is found, at once or later.
+        """Have `data` checked; `finish` is called with the findings, at once or later.
 
         Raises:
             DeepChecksFullError: No answer is to be expected before `deadline`, monotonic seconds.
@@ -134,28 +134,28 @@ class DeepChecker:
         return job
 
     def cancel(self, job: Job) -> None:
-        """Forget a job whose answer nobody needs; a worker that is at it goes on."""
+        """Cancel a job; a worker that has begun it still completes it."""
         if not job.done:
             job.done = True
-            job.data = b""  # nobody's memory any more; what is on its way has a view of its own
+            job.data = b""  # its lease may end now; what is being sent has its own view
             self._schedule.discard(job)
 
     async def close(self) -> None:
-        """Stop the processes. Jobs that wait are answered with a failed check."""
+        """Stop the processes. Waiting jobs are answered with a failed check."""
         self._running = False
         for job in self._workers.leave():
             job.answer(_crashed("the deep checker was closed"))
         self._fail_waiting("the deep checker was closed")
         await self._workers.close()
 
-    # What becomes of the workers; these tell it.
+    # Called by `Workers`.
 
     def workers_ready(self) -> None:
         """Hand jobs to the workers that have room."""
         self._dispatch()
 
     def worker_lost(self, channel: Channel, reason: Reason, detail: str) -> None:
-        """Blame the job that a worker had for its end; of several, none is known to be guilty."""
+        """Fail the job of a worker that ended; of several, check each again."""
         jobs = channel.leave()
         if not channel.blame:
             self._count(reason)
@@ -185,7 +185,7 @@ class DeepChecker:
         self._workers.keep_watching()
 
     def worker_answered(self, channel: Channel, job: Job, message: bytes, seconds: float) -> None:
-        """Take a worker's answer to the job that it was at."""
+        """Handle a worker's answer to its oldest job."""
         self._schedule.observe(job.cost, seconds)
         if message == protocol.OUT_OF_MEMORY:
             self.worker_failed(
@@ -204,7 +204,7 @@ class DeepChecker:
         job.answer(findings)
 
     def worker_failed(self, channel: Channel, job: Job, reason: Reason, detail: str) -> None:
-        """Answer a job whose worker is of no more use, and end that."""
+        """Fail a job, and end its worker."""
         self._count(reason)
         channel.blame = detail
         channel.close()
@@ -212,12 +212,12 @@ class DeepChecker:
         job.answer((Finding.of(reason, detail),))
 
     def worker_replaced(self, cause: str, pause: float) -> None:
-        """Tell of a process that is replaced."""
+        """Report that a process is replaced."""
         if self._on_replace is not None:
             self._on_replace(cause, pause)
 
     def workers_missing(self, detail: str) -> None:
-        """Count a start that failed, and answer the jobs that wait for it."""
+        """Count a failed start, and fail the waiting jobs."""
         self._count(Reason.DEEP_CHECK_CRASHED)
         self._fail_waiting(detail)
 

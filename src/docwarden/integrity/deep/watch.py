@@ -1,4 +1,4 @@
-"""What a worker does with its time, told from outside: it works, or it sleeps over its job."""
+"""Observes from outside whether a worker is working on its job, or sleeps."""
 
 import time
 from contextlib import suppress
@@ -19,14 +19,14 @@ def cpu_seconds(pid: int) -> float | None:
 
 
 def sleeps(pid: int) -> bool:
-    """Tell whether a process waits for something other than a processor or a disk (proc(5))."""
+    """Whether a process waits for something other than a processor or a disk (proc(5))."""
     with suppress(OSError, IndexError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == _SLEEPING
     return False
 
 
 class JobWatch:
-    """Follows the job that a worker is at from tick to tick."""
+    """Monitors the current job of a worker from tick to tick."""
 
     __slots__ = ("_began", "_job", "_last", "_slept")
 
@@ -37,14 +37,14 @@ class JobWatch:
     def look(
         self, job: object, pid: int, *, waits_for_us: bool, interval: float
     ) -> tuple[float, float]:
-        """Return the CPU seconds of the job, and the seconds that it has been slept over.
+        """Return the CPU seconds of the job, and for how long its worker has been asleep.
 
         Args:
-            job: what the worker is at.
+            job: its current job.
             pid: the worker.
             waits_for_us: whether it has not been sent the whole job.
-            interval: seconds since the last look, by the looker's own time: a pause of the whole
-                host does not count.
+            interval: seconds since the last tick by the gateway's own schedule, so that a pause of
+                the whole host does not count.
         """
         used = cpu_seconds(pid)
         if used is None:

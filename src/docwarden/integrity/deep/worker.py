@@ -1,8 +1,8 @@
-"""One worker: a process forked for the deep checks, which may die of any document.
+"""One worker: a process forked for the deep checks, which any document may crash.
 
 It reads jobs from its socket and answers on it; `protocol` says how. The CPU time of a job is
-limited by a timer that ends the process by its signal's default action, in the middle of C code
-too. It ends when its socket does, or with the fork server.
+limited by a timer whose signal ends the process by default, even in the middle of C code. It ends
+when its socket is closed, or with the fork server.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
 def become_worker() -> None:
-    """Take a process group of its own, and end with the parent, whatever ends that."""
+    """Lead a process group of its own, and end with the parent, however that ends."""
     os.setpgid(0, 0)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     signal.set_wakeup_fd(-1)
@@ -33,11 +33,11 @@ def become_worker() -> None:
 
 
 def serve(jobs: socket.socket, decoders: Mapping[str, Decode], seconds: float) -> int:
-    """Answer jobs until the socket ends. Returns the exit status.
+    """Answer jobs until the socket is closed. Returns the exit status.
 
     Args:
         jobs: the socket.
-        decoders: what decodes documents of each media type.
+        decoders: the decoder of each media type.
         seconds: CPU time for one job.
     """
     answers = bytearray()
@@ -46,7 +46,7 @@ def serve(jobs: socket.socket, decoders: Mapping[str, Decode], seconds: float) -
         jobs.sendall(answers)
         answers.clear()
 
-    # Answers go together: each wakes the gateway, which on one core ends this process's turn.
+    # Answers are batched: each wakes the gateway, which on one core preempts this process.
     source = _Inbox(jobs, flush)
     used = time.process_time()
     while len(head := source.read(protocol.JOB.size)) == protocol.JOB.size:
@@ -55,9 +55,9 @@ def serve(jobs: socket.socket, decoders: Mapping[str, Decode], seconds: float) -
             failures = _decode(head, source, decoders)
         except MemoryError:  # for the document itself, too
             jobs.sendall(answers + protocol.frame(protocol.OUT_OF_MEMORY, 0.0))
-            return 1  # the state of the heap is anybody's guess now
+            return 1  # the heap is in an unknown state
         except Exception:
-            flush()  # what was found before has no part in it
+            flush()  # the answers to earlier jobs are valid
             raise
         if failures is None:
             break
@@ -67,7 +67,7 @@ def serve(jobs: socket.socket, decoders: Mapping[str, Decode], seconds: float) -
 
 
 class _Inbox:
-    """What comes from the socket; sends the answers before it has to wait for more."""
+    """Reads from the socket; sends the answers before it waits for more."""
 
     __slots__ = ("_at", "_before_waiting", "_buffer", "_socket")
 
@@ -97,7 +97,7 @@ class _Inbox:
         return b"".join(parts)
 
     def _read_large(self, size: int, begun: bytes) -> bytes:
-        """Receive straight to where it stays: pieces to be joined would take its memory twice."""
+        """Receive into the final buffer: joining pieces would take the memory twice."""
         self._buffer, self._at = b"", 0
         self._before_waiting()
         data, place = _unfilled_bytes(size)
@@ -119,10 +119,10 @@ class _Inbox:
 
 
 def _unfilled_bytes(size: int) -> tuple[bytes, memoryview]:
-    """Return bytes that the caller fills by the view before anybody reads them.
+    """Return bytes, and the view through which the caller fills them before use.
 
-    The Python/C API lets only its caller write to a bytes object, and as long as it is new
-    (PyBytes_FromStringAndSize); decoders take no other kind without a copy.
+    The Python/C API allows writing to a bytes object only while it is new
+    (PyBytes_FromStringAndSize); decoders would copy any other type.
     """
     make, address = ctypes.pythonapi.PyBytes_FromStringAndSize, ctypes.pythonapi.PyBytes_AsString
     make.argtypes, make.restype = (ctypes.c_char_p, ctypes.c_ssize_t), ctypes.py_object
@@ -132,7 +132,7 @@ def _unfilled_bytes(size: int) -> tuple[bytes, memoryview]:
 
 
 def _decode(head: bytes, source: Source, decoders: Mapping[str, Decode]) -> Failures | None:
-    """Return what is found, or None when the document does not come whole."""
+    """Return the failures, or None if the document is incomplete."""
     length, media_type, tier = protocol.decode_job(head)
     if MEDIA_TYPES[media_type].streams:
         body = _Body(source, length)
@@ -144,7 +144,7 @@ def _decode(head: bytes, source: Source, decoders: Mapping[str, Decode]) -> Fail
 
 
 class _Body:
-    """A document that is looked at while it comes, and never held whole."""
+    """A document that is decoded as it arrives, and never held whole."""
 
     __slots__ = ("_left", "_source")
 
@@ -159,6 +159,6 @@ class _Body:
         return data
 
     def skip(self) -> None:
-        """Read what the decoder left."""
+        """Skip what the decoder did not read."""
         while self.read(_BUFFER):
             pass

@@ -1,11 +1,11 @@
 """The processes of the deep checks: started, watched while they work, replaced when they end.
 
 Rules of this file
-    - One tick looks after all workers while any has work: it gives up one that outlived its CPU
-      limit, and one that sleeps over a job, whose bytes it has, for as long as that limit.
-    - A worker is replaced at once; after failures in a row with growing pauses, so that a run of
-      hostile documents is no run of process starts.
-    - Whatever happens, nothing ends the supervision but its end.
+    - One timer monitors all workers while any has work. It ends one that exceeds its CPU limit, or
+      sleeps for as long although it has its whole job.
+    - A worker is replaced at once, but with growing pauses after failures in a row, so that hostile
+      documents in a row do not cause a process start each.
+    - No error ends the supervision.
 """
 
 import asyncio
@@ -22,36 +22,36 @@ FIRST_PAUSE: Final = 0.05
 MAX_PAUSE: Final = 1.0
 """Seconds before a process is replaced after two failures in a row, doubled up to the maximum."""
 TICK: Final = 0.25
-"""Seconds between two looks at workers that have work."""
+"""Seconds between checks of workers that have work."""
 
 _TIME_SIGNALS: Final = frozenset({signal.SIGPROF, signal.SIGXCPU})
 
 
 class Owner(Protocol):
-    """Whose jobs the workers do."""
+    """Owns the jobs, and is notified of what happens to the workers."""
 
     def workers_ready(self) -> None:
-        """Hand out jobs: there is a new worker."""
+        """Called when there is a new worker."""
         ...
 
     def worker_answered(self, channel: Channel, job: Job, message: bytes, seconds: float) -> None:
-        """Take a worker's answer to the job that it was at."""
+        """Called with a worker's answer to its oldest job."""
         ...
 
     def worker_failed(self, channel: Channel, job: Job, reason: Reason, detail: str) -> None:
-        """Answer a job whose worker is of no more use, and end that."""
+        """Called when a worker must be ended because of a job."""
         ...
 
     def worker_lost(self, channel: Channel, reason: Reason, detail: str) -> None:
-        """Answer for the jobs of a worker that has ended."""
+        """Called when a worker has ended."""
         ...
 
     def worker_replaced(self, cause: str, pause: float) -> None:
-        """Take notice of why a process ended, and of the seconds until another one is started."""
+        """Called with why a process ended, and the seconds until it is replaced."""
         ...
 
     def workers_missing(self, detail: str) -> None:
-        """Take notice that no workers can be started now."""
+        """Called when no workers can be started at present."""
         ...
 
 
@@ -62,11 +62,11 @@ class Workers:
         count: How many take documents of any size.
         cpu_limit: Seconds of CPU time for one document.
         memory_limit: Bytes of address space of a process.
-        command: What starts the fork server; the limits are added as options.
-        owner: Whose jobs they do.
+        command: Starts the fork server; the limits are added as options.
+        owner: Owns the jobs.
 
     Attributes:
-        channels: The way to each worker, by its number.
+        channels: The channel to each worker, by its number.
         restarts: How often a process was replaced.
         failures: How many in a row; the owner counts them.
     """
@@ -94,7 +94,7 @@ class Workers:
         self._relaunching: asyncio.Task[None] | None = None
 
     async def launch(self) -> None:
-        """Start the processes; they take jobs when this returns, and answer when they are loaded.
+        """Start the processes; they take jobs at once, and answer when they have loaded.
 
         Raises:
             WorkerFailedError: The fork server does not start.
@@ -110,7 +110,7 @@ class Workers:
             self._fork(small_only)
 
     def leave(self) -> list[Job]:
-        """Give all workers up, and return the jobs that they had."""
+        """Give up all workers, and return their jobs."""
         channels, self.channels = self.channels, {}
         return [job for channel in channels.values() for job in channel.leave()]
 
@@ -125,30 +125,30 @@ class Workers:
             await server.stop()
 
     def kill(self, channel: Channel) -> None:
-        """Have a worker killed; its end is told like any other."""
+        """Have a worker killed; its end is reported like any other."""
         if self._server is not None:
             self._server.kill(channel.number)
 
-    # What the fork server tells.
+    # Called by `ForkServer`.
 
     def worker_started(self, number: int, pid: int) -> None:
-        """Take the process id of a worker."""
+        """Record the process id of a worker."""
         if number in self.channels:
             self.channels[number].pid = pid
 
     def worker_ended(self, number: int, status: int) -> None:
-        """Tell what a worker died of, and replace it."""
+        """Report why a worker ended, and replace it."""
         channel = self.channels.get(number)
         if channel is None:
             return
-        channel.drain()  # what it said before its end
+        channel.drain()  # answers that it sent before
         del self.channels[number]
         reason, detail = _exit_reason(status)
         self._owner.worker_lost(channel, reason, detail)
         self._replace(channel.blame or detail, small_only=channel.small_only)
 
     def server_gone(self) -> None:
-        """Tell that all workers are lost, and start anew."""
+        """Report that all workers are lost, and start again."""
         channels, self.channels = self.channels, {}
         for channel in channels.values():
             channel.drain()
@@ -165,7 +165,7 @@ class Workers:
             self._fork(small_only)
 
     def _note_restart(self, cause: str) -> float:
-        """Count a restart and tell why; return the seconds until it is tried."""
+        """Count and report a restart; return the seconds until it is tried."""
         self.restarts += 1
         pause = self._pause()
         self._owner.worker_replaced(cause, pause)
@@ -178,7 +178,7 @@ class Workers:
 
     def _fork(self, small_only: bool) -> None:  # noqa: FBT001 - a callback
         if self._server is None:
-            return  # a new one is on its way, and all workers with it
+            return  # a new one is being started, with all its workers
         self._forked += 1
         try:
             own = self._server.fork(self._forked)
@@ -198,16 +198,16 @@ class Workers:
             await asyncio.sleep(pause)
             try:
                 await self.launch()
-            except Exception as failure:  # noqa: BLE001 - nothing ends the supervision but its end
+            except Exception as failure:  # noqa: BLE001 - no error ends the supervision
                 cause = str(failure)
                 self._owner.workers_missing(cause)
             else:
                 return
 
-    # The watch.
+    # Monitoring.
 
     def keep_watching(self) -> None:
-        """Look after the workers as long as any has work."""
+        """Monitor the workers as long as any has work."""
         if not self._ticking:
             self._ticking = True
             self._loop.call_later(TICK, self._tick)
@@ -217,7 +217,7 @@ class Workers:
         if self._ticking:
             self._loop.call_later(TICK, self._tick)
         for channel in list(self.channels.values()):
-            channel.drain()  # an answer that waits is no sleep
+            channel.drain()  # a worker whose answer is unread is not asleep
             if channel.gone:
                 self.kill(channel)
             elif channel.under_way and channel.pid:
@@ -228,7 +228,7 @@ class Workers:
         used, slept = channel.watch.look(
             job, channel.pid, waits_for_us=not channel.sent, interval=TICK
         )
-        if used > self._cpu_limit + 1.0:  # its own timer is gone
+        if used > self._cpu_limit + 1.0:  # its own timer has failed
             detail = "used up its processor time"
         elif slept >= self._cpu_limit:
             detail = f"did nothing for {self._cpu_limit:g} s"
@@ -242,10 +242,10 @@ class Workers:
 
 
 def _exit_reason(status: int) -> tuple[Reason, str]:
-    """Say what a worker died of."""
+    """Return why a worker ended."""
     if -status in _TIME_SIGNALS:
         return Reason.DEEP_CHECK_TIMEOUT, "used up its processor time"
     if status < 0:
-        name = signal.strsignal(-status) or "a signal"  # real-time ones are no signal.Signals
+        name = signal.strsignal(-status) or "a signal"  # real-time signals have no signal.Signals
         return Reason.DEEP_CHECK_CRASHED, f"died of {-status}, {name}"
     return Reason.DEEP_CHECK_CRASHED, f"ended with status {status}"
