@@ -1,4 +1,4 @@
-"""Which checks run, and what each failure leads to."""
+"""Which checks run, and the consequence of each failure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ def _default_modes() -> Mapping[CheckSet, Mode]:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The operator's choice.
+    """The checks as the operator has configured them.
 
     Attributes:
         tier: The highest tier that runs, 1 to 4.

@@ -1,4 +1,4 @@
-"""The reasons for which a check fails: a closed set, of which each format brings its own part.
+"""The reasons for which a check fails: a closed set, to which each format adds its own.
 
 Each row: stable code, the check it belongs to, what it means. The codes are metric labels.
 `registry.REASONS` has them all.

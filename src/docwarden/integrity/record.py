@@ -1,4 +1,4 @@
-"""The record of a format: all that docwarden knows of one, told once, in the format's module."""
+"""The record of a format: everything that docwarden knows about it, declared in one place."""
 
 import importlib.util
 import re
@@ -11,14 +11,14 @@ from docwarden.integrity.reasons import ReasonSet
 from docwarden.integrity.verdict import Data, Finding
 
 Walked = tuple[int, tuple[Finding, ...]]
-"""Where the document ends, and what is odd about it without being damage."""
+"""Where the document ends, and findings that are no damage."""
 
 Failures = list[tuple[ReasonSet, str]]
 """What a decoder returns."""
 
 
 class Source(Protocol):
-    """Where a document is read from, once and in order."""
+    """A stream that a document is read from, once and in order."""
 
     def read(self, size: int, /) -> bytes:
         """Return the next `size` bytes, fewer only at the end."""
@@ -44,27 +44,27 @@ class Format:
         mangled: How its documents begin after a transfer as text, where that differs from the
             signature; a regular expression.
         end_mark: The closing mark, None for a format that has none.
-        end_needs_decoder: Whether tier 3 alone can tell that a document without its closing mark is
-            whole. Below it, such a document is a cut one.
+        end_needs_decoder: Whether only tier 3 can prove that a document without its closing mark is
+            complete. Below it, such a document counts as truncated.
         open_ended: Whether bytes after the end prove nothing, since the format has no end.
         walk: Tier 2. Returns `Walked`, or raises `BrokenError`. Ends within a bound of its own.
         decoder: Tiers 3 and 4: `module:function`, imported in the deep checker's process only,
             so that no library is loaded into the gateway.
         decode_check: The check that the decoder's failures of tier 3 belong to.
-        streams: Whether the decoder reads a `Source` and needs no document held whole.
-        decode_cost: How many seconds of CPU time the decoder will take, roughly; decides about
-            the order of documents, and about nothing else.
-        decode_memory: How many bytes the decoder's process will take for the document, roughly;
-            decides about which are looked at together, and about nothing else.
-        decode_small: What the decoder would return of a document and a tier, where that takes a
-            fraction of a millisecond without any library that the gateway does not have; None for
-            any other document.
+        streams: Whether the decoder reads a `Source`, so that the document need not be held whole.
+        decode_cost: Estimates the seconds of CPU time that the decoder takes; only affects the
+            order of documents.
+        decode_memory: Estimates the bytes that the decoder's process takes for the document; only
+            affects which are decoded at the same time.
+        decode_small: Returns what the decoder would for a document and a tier, if that takes a
+            fraction of a millisecond and only libraries that the gateway has; None for any other
+            document.
         checks: The checks that only this format has.
         reasons: The reasons that only this format has.
 
     Raises:
-        ValueError: Something is missing or misshapen; the message says what. A format that is
-            half told would be a document that nobody checks.
+        ValueError: Something is missing or malformed; the message says what. With an incomplete
+            record, documents would go unchecked.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Format:
     header: re.Pattern[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Refuse a record that is not whole."""
+        """Refuse an incomplete record."""
         for pattern, value, what in (
             (_NAME, self.name, "name"),
             (_MEDIA_TYPE, self.media_type, "media type"),

@@ -1,7 +1,7 @@
 """All formats, and what follows from their records.
 
-Every module of `formats` that has a `FORMAT` is a format: adding one is adding its module. What
-a record lacks, or tells twice, fails when this module is imported.
+Every module of `formats` that has a `FORMAT` is a format: adding one is adding its module. A
+record with gaps, or a name used twice, raises when this module is imported.
 """
 
 import importlib
@@ -31,14 +31,14 @@ def _checked(record: object, module: str) -> Format:
 
 
 def _unique(names: Sequence[str]) -> None:
-    """Raise `ValueError` for a name that stands for two things."""
+    """Raise `ValueError` for a name that is used twice."""
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise ValueError(f"told by two records: {', '.join(sorted(twice))}")
+        raise ValueError(f"declared by two records: {', '.join(sorted(twice))}")
 
 
 FORMATS: Final[tuple[Format, ...]] = tuple(
-    # Those whose signature may stand further back are tried last.
+    # Those whose signature may have an offset are tried last.
     sorted(_discover(), key=lambda each: (each.leading, each.name))
 )
 MEDIA_TYPES: Final[Mapping[str, Format]] = MappingProxyType(
@@ -66,13 +66,13 @@ for _names in (
 
 
 def formats_of(check: CheckSet) -> tuple[Format, ...]:
-    """Return the formats that a check is asked of."""
+    """Return the formats that a check applies to."""
     if not isinstance(check, Check):
         return tuple(each for each in FORMATS if each.checks is type(check))
-    return tuple(each for each in FORMATS if _is_asked(check, each))
+    return tuple(each for each in FORMATS if _applies(check, each))
 
 
-def _is_asked(check: Check, of: Format) -> bool:
+def _applies(check: Check, of: Format) -> bool:
     if check is Check.LEADING_BYTES:
         return of.leading > 0
     if check in {Check.TAIL_MARKER, Check.CLOSING_MARK}:

@@ -1,4 +1,4 @@
-"""Tier 1: what the first bytes are, by the signatures of the formats' records."""
+"""Tier 1: the format by its first bytes, from the signatures of the records."""
 
 import re
 from typing import Final
@@ -21,7 +21,7 @@ _HTML: Final = re.compile(
 
 
 def sniff(data: Data) -> tuple[Format | None, int]:
-    """Return the format that `data` begins like, or None, and how many bytes come before it."""
+    """Return the format whose signature `data` has, or None, and the bytes before it."""
     found = _SIGNATURES.match(data)
     if found is not None and found.lastindex is not None:
         return FORMATS[found.lastindex - 1], 0
@@ -33,7 +33,7 @@ def sniff(data: Data) -> tuple[Format | None, int]:
 
 
 def explain_unknown(data: Data) -> Finding:
-    """Say what came instead of a document of an allowed type."""
+    """Return what the bytes are instead of a document of an allowed type."""
     head = bytes(data[:512]).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not data:
         return Finding.of(Reason.EMPTY_BODY, "no bytes")

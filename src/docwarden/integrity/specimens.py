@@ -1,4 +1,4 @@
-"""One small intact document of each type, to try every check on before the first client asks.
+"""One small intact document of each type, to warm up every check before the first request.
 
 The pictures are eight pixels wide and one grey; the PDF has one empty page.
 """

@@ -1,7 +1,7 @@
 """Tiers 1 and 2 of one document: pure functions of its bytes.
 
 Nothing here raises or loops on any bytes: every walk ends at the end of the data or at a bound of
-its own, which stands in the format's module.
+its own, which the format's module declares.
 """
 
 from typing import Final
@@ -18,11 +18,11 @@ _DEEP_TIER: Final = 3
 
 
 def inspect_bytes(data: Data, policy: Policy) -> tuple[str | None, tuple[Finding, ...]]:
-    """Look at `data` with tiers 1 and 2.
+    """Check `data` with tiers 1 and 2.
 
     Returns:
         The media type that the bytes have, None for none of the allowed ones, and the failed
-        checks. What follows an enforced failure is not looked at.
+        checks. Nothing is checked after an enforced failure.
     """
     kind, start = sniff(data)
     if kind is None:
@@ -45,7 +45,7 @@ def _tail(data: Data, kind: Format) -> tuple[Finding, ...]:
 
 
 def _tier_two(data: Data, kind: Format, policy: Policy) -> tuple[Finding, ...]:
-    """A walk that comes to the end has seen the closing mark, or says that it is missing."""
+    """Walk the document; a walk that succeeds has checked the closing mark."""
     try:
         end, findings = kind.walk(data)
     except BrokenError as broken:

@@ -1,4 +1,4 @@
-"""What verification says of a document's bytes: findings, and the verdict that rests on them."""
+"""The result of verifying a document's bytes: findings, and the verdict that follows from them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from docwarden.integrity.checks import CheckSet, Mode
 from docwarden.integrity.reasons import ReasonSet
 
 Data = bytes | bytearray
-"""A document's bytes as the upstream's client gathered them; nobody writes to them any more."""
+"""A document's bytes as received; not modified any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Finding:
         reason: Stable code out of the closed set `registry.REASONS`.
         check: The check that failed.
         tier: The check's tier, 0 to 4.
-        detail: What was seen, for people. Never holds the document's own text.
+        detail: What was found, for people. Never contains the document's own text.
     """
 
     reason: ReasonSet
@@ -34,7 +34,7 @@ class Finding:
 
 
 class Verdict(NamedTuple):
-    """What is known of one sequence of bytes.
+    """The verdict on one sequence of bytes.
 
     Attributes:
         media_type: The type that the bytes have, or None when it is none of the allowed ones.

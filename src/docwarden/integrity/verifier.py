@@ -2,14 +2,14 @@
 
 Rules of this file
     - Tiers 1 and 2 run in place; a document above `THREAD_FROM` bytes has them in a thread.
-    - Tiers 3 and 4 run in the deep checker's processes, and only when nothing is rejected before.
+    - Tiers 3 and 4 run in the deep checker's processes, and only if nothing was rejected before.
       A document that its format's record calls small is decoded in place.
-    - Equal bytes in verification at the same moment share one check. It goes on while anybody
-      waits for it, and is cancelled with its last waiter.
-    - Verdicts are remembered, least recently used forgotten first. A verdict that rests on a
-      crash, timeout or memory failure of the deep check is not: it may say more about the moment
+    - Equal bytes that are verified at the same time share one check. It is cancelled when its last
+      waiter is.
+    - Verdicts are cached, and the least recently used are evicted. A verdict that rests on a crash,
+      timeout or memory failure of the deep check is not cached: it may say more about the moment
       than about the document.
-    - Nothing here has a task or a timer of its own: who waits has both.
+    - Nothing here has a task or a timer of its own: callers have both.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ THREAD_FROM: Final = 256 << 10
 _DEEP_TIER: Final = 3
 
 Inspected = tuple[str | None, tuple[Finding, ...]]
-"""What tiers 1 and 2 say: the media type and the failed checks."""
+"""The result of tiers 1 and 2: the media type and the failed checks."""
 
 
 class _Check:
-    """A check under way, and who waits for it."""
+    """A check in progress, and its waiters."""
 
     __slots__ = ("data", "deadline", "job", "key", "waiters")
 
@@ -52,7 +52,7 @@ class _Check:
         self.waiters: list[asyncio.Future[Verdict]] = []
 
     def finish(self, outcome: Verdict | BaseException) -> None:
-        """Tell all who wait."""
+        """Resolve all waiters."""
         for waiter in self.waiters:
             if waiter.done():
                 continue
@@ -63,14 +63,14 @@ class _Check:
 
 
 class Verifier:
-    """Finds out whether bytes are an intact document.
+    """Decides whether bytes are an intact document.
 
     Args:
         policy: Which checks run, and which are enforced.
         deep: Runs tiers 3 and 4; without one, verification ends with tier 2.
-        remembered: How many verdicts are kept; each takes less than a kilobyte.
-        seed: Of the digest that verdicts are remembered under. Random, so that nobody can prepare
-            a broken document that is taken for a good one; tests may fix it.
+        remembered: How many verdicts are cached; each takes less than a kilobyte.
+        seed: Of the digest that is the key of the cache. Random, so that nobody can craft a broken
+            document with the key of an intact one; tests may fix it.
     """
 
     __slots__ = ("_deep", "_pending", "_policy", "_remembered", "_seed", "_verdicts")
@@ -87,12 +87,12 @@ class Verifier:
         self._deep = deep
         self._remembered = remembered
         self._seed = secrets.randbits(64) if seed is None else seed
-        # A dict would look for its oldest entry past all those that were forgotten before.
+        # A dict would search for its oldest entry past all those that were evicted before.
         self._verdicts: OrderedDict[int, Verdict] = OrderedDict()
         self._pending: dict[int, _Check] = {}
 
     def recall(self, data: Data) -> tuple[int, Verdict | None]:
-        """Return what a verdict on `data` is remembered under, and the verdict if there is one."""
+        """Return the cache key of `data`, and the cached verdict if there is one."""
         key: int = xxhash.xxh3_128_intdigest(data, self._seed)
         verdict = self._verdicts.get(key)
         if verdict is not None:
@@ -102,11 +102,11 @@ class Verifier:
     def begin(
         self, key: int, data: Data, deadline: float = math.inf
     ) -> Verdict | Coroutine[Any, Any, Verdict]:
-        """Return the new verdict on `data` if it is found in place, else what waits for it.
+        """Return the verdict on `data` if it can be found in place, else a coroutine for it.
 
-        A verdict costs microseconds then, and no timer has to guard them. Waiting raises
-        `DeepChecksFullError` where no verdict is to be expected before `deadline`, in seconds of
-        the event loop's clock. The caller ends the wait when it has come.
+        In place it takes microseconds, and needs no timeout. The coroutine raises
+        `DeepChecksFullError` if no verdict can be expected before `deadline`, in seconds of the
+        event loop's clock. The caller must cancel it at that time.
         """
         if key in self._pending or len(data) >= THREAD_FROM:
             return self._wait(key, data, deadline, None)
@@ -119,7 +119,7 @@ class Verifier:
         return self._conclude(key, data, media_type, findings)
 
     async def verify(self, data: Data) -> Verdict:
-        """Return the verdict on `data`, remembered or new. Raises nothing but cancellation."""
+        """Return the verdict on `data`, cached or new. Raises nothing but cancellation."""
         key, verdict = self.recall(data)
         found = verdict or self.begin(key, data)
         return found if isinstance(found, Verdict) else await found
@@ -127,7 +127,7 @@ class Verifier:
     async def _wait(
         self, key: int, data: Data, deadline: float, inspected: Inspected | None
     ) -> Verdict:
-        # Not before the first step: who never gets that far can neither join nor leave.
+        # Within the coroutine: one that is never started can neither join nor leave.
         check = self._pending.get(key)
         waiter: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         if check is None:
@@ -145,7 +145,7 @@ class Verifier:
 
     def _start(self, check: _Check, inspected: Inspected | None) -> None:
         if inspected is not None:
-            self._look_deeper(check, *inspected)
+            self._check_deeper(check, *inspected)
             return
         loop = asyncio.get_running_loop()
         looking = loop.run_in_executor(None, inspect_bytes, check.data, self._policy)
@@ -158,9 +158,9 @@ class Verifier:
         if error is not None:
             self._settle(check, error)
             return
-        self._look_deeper(check, *looking.result())
+        self._check_deeper(check, *looking.result())
 
-    def _look_deeper(
+    def _check_deeper(
         self, check: _Check, media_type: str | None, findings: tuple[Finding, ...]
     ) -> None:
         if self._deep is None or media_type is None or not self._needs_deep(media_type, findings):
@@ -180,16 +180,16 @@ class Verifier:
 
     def _settle(self, check: _Check, outcome: Verdict | BaseException) -> None:
         self._forget(check)
-        check.job = None  # which knows the check: a cycle that would keep the document
+        check.job = None  # it refers to the check: a cycle that would keep the document
         check.finish(outcome)
 
     def _forget(self, check: _Check) -> None:
-        """Let a newcomer begin anew."""
+        """Let the next caller begin a new check."""
         if self._pending.get(check.key) is check:
             del self._pending[check.key]
 
     def _abandon(self, check: _Check) -> None:
-        """End a check that nobody waits for any more."""
+        """Cancel a check without waiters."""
         self._forget(check)
         job, check.job = check.job, None
         if job is not None and self._deep is not None:

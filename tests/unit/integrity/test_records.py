@@ -114,8 +114,8 @@ def test_a_format_is_added_by_its_module_alone(package):
         ('rb"MADEUP"', 'rb""', "the signature of 'MADEUP' matches nothing"),
         ("walk=walk", "walk=None", "has no walk"),
         ("        walk=walk,\n", "", "missing 1 required keyword-only argument: 'walk'"),
-        ("image/made-up", "image/png", "told by two records: image/png"),
-        ("made-up-cut", "end-missing", "told by two records: end-missing"),
+        ("image/made-up", "image/png", "declared by two records: image/png"),
+        ("made-up-cut", "end-missing", "declared by two records: end-missing"),
     ],
 )
 def test_what_a_record_lacks_fails_at_import(package, from_, to, words):

@@ -1,1 +1,1 @@
-"""One module a format: its record, checks and reasons, and what its structure has to be."""
+"""One module per format: its record, checks, reasons and structure walk."""

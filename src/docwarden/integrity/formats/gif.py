@@ -58,7 +58,7 @@ class GifReason(ReasonSet):
 
 
 MAX_BLOCKS: Final = 524_288
-"""Sub-blocks and blocks together; a 32 MiB file in full sub-blocks of 255 bytes has 131,600."""
+"""Blocks and sub-blocks together; a 32 MiB file in full sub-blocks of 255 bytes has 131,600."""
 MAX_PADDING: Final = 256
 """Zero bytes between two blocks, which writers leave and readers skip; a disk or a network that
 loses data leaves more of them."""
@@ -85,10 +85,10 @@ class Frame(NamedTuple):
 
 
 def walk_gif(data: Data) -> Walked:
-    """Return where the trailer ends, or would stand.
+    """Return where the trailer ends, or would end.
 
     Raises:
-        BrokenError: The bytes are no whole GIF.
+        BrokenError: The bytes are not a complete GIF.
     """
     return _walk(data, [])
 
@@ -105,11 +105,11 @@ def frames_of(data: Data) -> list[Frame]:
 
 
 _Image = tuple[int, int, int]
-"""Where an image begins, where its code size stands, and where its blocks end."""
+"""Offsets of an image, of its code size, and of the end of its blocks."""
 
 
 def _walk(data: Data, images: list[_Image]) -> Walked:
-    """Walk, and add the images that there are to `images`."""
+    """Walk, and append each image to `images`."""
     if len(data) < _SCREEN_LENGTH:
         raise BrokenError(GifReason.HEADER_INVALID, "the bytes end within the screen descriptor")
     try:
@@ -149,7 +149,7 @@ def _walk_blocks(data: Data, at: int, images: list[_Image]) -> int:
 
 
 def _may_end(data: Data, images: list[_Image]) -> bool:
-    """Tell whether a file may end here without a trailer: a cut between frames is one in blocks."""
+    """Whether a file may end here without a trailer: an animation may have been cut here."""
     return len(images) == 1 and _ANIMATED.search(data) is None
 
 

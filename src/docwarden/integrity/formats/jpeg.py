@@ -85,9 +85,9 @@ class JpegReason(ReasonSet):
 
 MAX_SEGMENTS: Final = 8_192
 MAX_PICTURES: Final = 64
-"""How many further pictures behind the first one are followed."""
+"""How many pictures after the first one are followed."""
 MAX_EXTRA: Final = 16
-"""Bytes between segments, all together; more of them are what is left of a segment."""
+"""Bytes between segments, in total; more of them are the rest of a segment."""
 
 _SOI: Final = b"\xff\xd8\xff"
 _EOI: Final = 0xD9
@@ -102,10 +102,10 @@ _NOT_ZERO: Final = re.compile(rb"[^\0]")
 
 
 def walk_jpeg(data: Data) -> Walked:
-    """Return where the picture and what belongs to it end.
+    """Return where the picture, with what belongs to it, ends.
 
     Raises:
-        BrokenError: The bytes are no whole JPEG.
+        BrokenError: The bytes are not a complete JPEG.
     """
     picture = Picture(data)
     end = picture.walk()
@@ -114,7 +114,7 @@ def walk_jpeg(data: Data) -> Walked:
 
 
 def _skip_companions(data: Data, end: int) -> int:
-    """Return where bytes begin that belong to nothing known."""
+    """Return where bytes of unknown purpose begin."""
     for _ in range(MAX_PICTURES):
         padding = _NOT_ZERO.search(data, end)
         if padding is None:
@@ -142,7 +142,7 @@ class Picture:
     Attributes:
         headers: What the headers declare.
         kept: The segments that a decoder needs, scans with their data: marker, start of the length
-            and end. The others hold words about the picture, and nothing of it.
+            and end. The others are metadata.
         closed: Whether it ends in EOI.
     """
 
@@ -175,7 +175,7 @@ class Picture:
         raise BrokenError(JpegReason.TOO_MANY_SEGMENTS, f"more than {MAX_SEGMENTS} segments")
 
     def oddities(self) -> Iterator[Finding]:
-        """Say what a decoder warns of while it shows the whole picture."""
+        """Yield what a decoder warns of although it shows the whole picture."""
         if not self.closed:
             yield Finding.of(Reason.CLOSING_MARK_MISSING, "the scan ends the bytes, without EOI")
         if self._extra:
@@ -228,7 +228,7 @@ class Picture:
         if following is not None:
             self._at = following.start()
         elif self.headers.complete:
-            # Tier 3 finds out whether the scan is whole.
+            # Tier 3 checks whether the scan is complete.
             self._at = len(self._data)
         else:
             raise self._truncated()

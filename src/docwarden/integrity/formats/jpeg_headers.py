@@ -1,8 +1,9 @@
-"""What the headers of a JPEG declare, and whether a decoder can work by them.
+"""What the headers of a JPEG declare, and whether a decoder can use them.
 
 Source: ITU-T T.81, annex B.2. Where it is stricter than libjpeg, the reference decoder, libjpeg
-decides, since a document that every reader shows in silence is whole: tables 0 and 1 are taken for
-those of annex K when a file defines none (Motion JPEG), a table that no scan uses may be nonsense.
+decides, since a document that every reader shows without a warning is intact: tables 0 and 1 are
+taken for those of annex K when a file defines none (Motion JPEG), a table that no scan uses may be
+nonsense.
 """
 
 from contextlib import suppress
@@ -26,7 +27,7 @@ _FINEST: Final = 13  # the largest Al that a decoder can work with (G.1.1.1.2)
 
 
 class HeaderError(Exception):
-    """A header that no decoder can work by; the argument says why."""
+    """A header that no decoder can use; the argument says why."""
 
 
 class Component(NamedTuple):
@@ -39,7 +40,7 @@ class Component(NamedTuple):
 
 
 class Headers:
-    """The headers of one picture, fed to it in the order of the file.
+    """The headers of one picture, fed in the order of the file.
 
     Attributes:
         frame: The marker of the frame header, 0 before it.
@@ -63,7 +64,7 @@ class Headers:
         self._quantisation: set[int] = set()
         self._codes: dict[int, bytes] = {}  # counts and symbols, by class and number
         self._checked: set[int] = set()
-        # Of each component, to which bit its coefficients are known; none at the start.
+        # Of each component, the bit down to which its coefficients are known.
         self._left: dict[int, list[int]] = {}
 
     @property
@@ -73,17 +74,17 @@ class Headers:
 
     @property
     def coefficients(self) -> int:
-        """How many coefficients the frame has: what a decoder of several scans keeps."""
+        """Number of coefficients in the frame, which a decoder of several scans keeps."""
         across = max((each.across for each in self.components), default=1)
         down = max((each.down for each in self.components), default=1)
         area = (self.width + 8 * across) * (self.height + 8 * down)
         return sum(area * c.across * c.down // (across * down) for c in self.components)
 
     def take(self, code: int, body: bytes) -> None:
-        """Take in the segment of marker `code`, whose length is left out of `body`.
+        """Parse the segment of marker `code`; `body` is without its length.
 
         Raises:
-            HeaderError: No decoder can work by it.
+            HeaderError: No decoder can use it.
         """
         if code == 0xDB:
             self._take_quantisation(body)
@@ -171,7 +172,7 @@ class Headers:
     def _take_parameters(
         self, chosen: dict[int, int], known: dict[int, Component], first: int, last: int, bits: int
     ) -> None:
-        """Take in what a scan of a DCT frame brings (B.2.3, table B.3)."""
+        """Parse the parameters of a scan of a DCT frame (B.2.3, table B.3)."""
         for number in chosen:
             if known[number].quantisation not in self._quantisation:
                 raise HeaderError(f"the component {number} has no quantisation table")
@@ -217,7 +218,7 @@ class Headers:
 
 
 def coefficient_bytes(data: Data) -> int:
-    """Return the bytes of coefficients that a decoder of a progressive picture keeps; else 0."""
+    """Return the bytes of coefficients that decoding a progressive picture takes; else 0."""
     at = 2
     for _ in range(_MAX_SEGMENTS):
         code, length = data[at + 1 : at + 2], int.from_bytes(data[at + 2 : at + 4], "big")

@@ -1,4 +1,4 @@
-"""Tier 2 of PDF: the way from the end of the file to every cross-reference section.
+"""Tier 2 of PDF: walks from the end of the file to every cross-reference section.
 
 Source: ISO 32000-1, 7.5 (file structure), 7.5.8 (cross-reference streams), annex F (linearized)
 and annex H, implementation notes 13 to 18 (what readers tolerate). Offsets count from the header
@@ -138,17 +138,17 @@ class PdfReason(ReasonSet):
 
 
 MAX_SECTIONS: Final = 256
-"""How many sections are followed, newest first; those beyond are not looked at."""
+"""How many sections are followed, newest first; others are not checked."""
 MAX_PASSES: Final = 2
-"""How often, on average, a byte may be read on the way along the sections."""
+"""How often, on average, a byte may be read while the sections are followed."""
 MAX_TRAILER: Final = 1 << 20
-"""How much of a trailer or of a cross-reference stream's dictionary is looked at: honest ones take
+"""How much of a trailer or of a cross-reference stream's dictionary is searched: usual ones take
 less than a kilobyte, /Index in files of many updates some hundred, and a search holds up all other
 threads."""
 MAX_READ_TRAILER: Final = 8_192
-"""What strings, comments and inner dictionaries are told apart in; of a larger one, nothing is."""
+"""Largest trailer in which strings, comments and inner dictionaries are skipped."""
 MAX_AFTER: Final = 65_536
-"""How much of what follows the last %%EOF is searched for objects: an update begins with one."""
+"""Bytes after the last %%EOF that are searched for objects: an update begins with one."""
 MAX_OFF: Final = 3
 """Bytes by which the last startxref may miss its table."""
 _EOF: Final = b"%%EOF"
@@ -166,7 +166,7 @@ _OTHERS: Final = (
 _ROOT: Final = re.compile(rb"/Root[\s\0]{0,32}(?:\d|<<)")
 _BODY: Final = re.compile(rb"(?:^|[\s\0])\d{1,10}[\s\0]+\d{1,5}[\s\0]+obj\b|\bxref[\s\0]|startxref")
 # Strings, of which parentheses within parentheses are a part, and comments (ISO 32000-1, 7.2.3 and
-# 7.3.4.2). What is not closed is taken as far as it is sure, so that no byte is looked at often.
+# 7.3.4.2). An unclosed one matches as far as it goes, so that nothing is scanned again.
 _TEXT: Final = rb"[^()\\]|\\."
 _INNER: Final = rb"\((?:" + _TEXT + rb")*+\)"
 _WORDS: Final = re.compile(
@@ -187,9 +187,9 @@ class Ending(NamedTuple):
 
     Attributes:
         start: Where the last `startxref` begins.
-        offset: The number behind it.
+        offset: The number after it.
         end: Where the last %%EOF ends, or would.
-        marked: Whether it is there.
+        marked: Whether there is one.
     """
 
     start: int
@@ -202,7 +202,7 @@ def walk_pdf(data: Data) -> Walked:
     """Return where the document ends: after the last %%EOF, padding included.
 
     Raises:
-        BrokenError: The bytes are no whole PDF.
+        BrokenError: The bytes are not a complete PDF.
     """
     _, offset, end, marked = _ending(data)
     findings: tuple[Finding, ...] = ()
@@ -227,7 +227,7 @@ def find_ending(data: Data) -> Ending:
 
 
 def _ending(data: Data) -> tuple[int, int, int, bool]:
-    """Return the fields of `Ending`: a plain tuple, since this is on every PDF's way."""
+    """Return the fields of `Ending` as a plain tuple, which is faster: every PDF passes here."""
     end = data.rfind(_EOF)
     start = data.rfind(b"startxref", max(0, end))
     # Nothing but a part of %%EOF may follow: a cut leaves more, or less than the number.
@@ -249,7 +249,7 @@ def pdf_header(data: Data) -> int:
 def _follow(data: Data, newest: int) -> int:
     """Follow the sections from the newest to the oldest.
 
-    Returns how many bytes the newest is off.
+    Returns by how many bytes the newest is off.
     """
     base = 0 if data.startswith(b"%PDF-") else max(pdf_header(data), 0)
     off = 0
@@ -313,7 +313,7 @@ def _read_section(data: Data, start: int, end: int, *, length: int) -> _Section:
     if end - start <= MAX_READ_TRAILER and not _is_plain(data, start, end):
         data = _top_level(data[start:end])
         start, end = 0, len(data)
-    # The first of a name holds. Some writers say /Prev 0 for "none".
+    # The first of a name counts. Some writers say /Prev 0 for "none".
     found = (pattern.search(data, start, end) for pattern in _OTHERS)
     others = [at for at in (int(match[1]) for match in found if match) if at]
     return length, others, _ROOT.search(data, start, end) is not None

@@ -1,11 +1,11 @@
-"""Objects of a PDF, as far as they are written in the plain way that most writers have.
+"""Parses PDF objects in the plain form that most writers use.
 
 Source: ISO 32000-1, 7.2 (lexical conventions) and 7.3 (objects). Comments, escapes in names,
-parentheses within parentheses, deep nesting and whatever readers read although it is wrong are not
-plain. They say nothing about the file, and are left to the strict parser of tier 3.
+parentheses within parentheses, deep nesting and errors that readers tolerate are not plain. They
+prove nothing about the file, and are left to the strict parser of tier 3.
 
-One pattern sees that an object is plain in all its depth; what is inside an array or a dictionary
-is told apart when somebody asks for it.
+One pattern checks that an object is plain at every depth; the items of an array or a dictionary are
+parsed on demand.
 """
 
 import re
@@ -16,7 +16,7 @@ Value = bytes | int | tuple[int, int] | None
 Dictionary = dict[bytes, Value]
 
 MAX_DEPTH: Final = 4
-"""How deep arrays and dictionaries may lie inside each other."""
+"""How deep arrays and dictionaries may be nested."""
 SPACE: Final = rb"[\0\t\n\f\r ]"
 _ENDS: Final = rb"(?=[\0\t\n\f\r /<>\[\]()]|\Z)"
 # Every printable character but delimiters and the number sign, which begins an escape.
@@ -31,11 +31,11 @@ _OTHER: Final = (
 
 
 class NotPlainError(Exception):
-    """Something is not written in the plain way; whether it is right is not said."""
+    """Something is not in plain form; that does not make it wrong."""
 
 
 def _container(depth: int) -> bytes:
-    """Return the pattern of arrays and dictionaries that lie `depth` deep at most."""
+    """Return the pattern of arrays and dictionaries nested up to `depth` deep."""
     one = b"|".join((_NAME, _REFERENCE, _INTEGER, _OTHER))
     if depth > 1:
         one += rb"|" + _container(depth - 1)
@@ -65,7 +65,7 @@ def parse(data: bytes, at: int) -> tuple[Value, int]:
     """Return the object at `at` and where it ends.
 
     Raises:
-        NotPlainError: It is not plain, or none.
+        NotPlainError: There is none, or it is not plain.
     """
     match = _OBJECT.match(data, at)
     if match is None:
@@ -79,7 +79,7 @@ def parse(data: bytes, at: int) -> tuple[Value, int]:
 
 
 def matched(pattern: re.Pattern[bytes], data: bytes, at: int) -> re.Match[bytes]:
-    """Return the match of `pattern` at `at`. Raises `NotPlainError` where there is none."""
+    """Return the match of `pattern` at `at`. Raises `NotPlainError` if there is none."""
     match = pattern.match(data, at)
     if match is None:
         raise NotPlainError
@@ -111,7 +111,7 @@ def entries(data: bytes, at: int) -> tuple[Dictionary, int]:
 
 
 def dictionary(value: object) -> Dictionary:
-    """Return the entries of `value`, which has to be a dictionary. Raises `NotPlainError`."""
+    """Return the entries of `value`, which must be a dictionary. Raises `NotPlainError`."""
     if isinstance(value, dict):
         return value
     if not isinstance(value, bytes):
@@ -120,7 +120,7 @@ def dictionary(value: object) -> Dictionary:
 
 
 def array(value: object) -> list[Value]:
-    """Return the items of an array. Raises `NotPlainError` where `value` is none."""
+    """Return the items of an array. Raises `NotPlainError` if `value` is none."""
     if not isinstance(value, bytes) or not value.startswith(b"["):
         raise NotPlainError
     items: list[Value] = []
@@ -132,14 +132,14 @@ def array(value: object) -> list[Value]:
 
 
 def integer(value: object) -> int:
-    """Return `value`, which has to be an integer. Raises `NotPlainError`."""
+    """Return `value`, which must be an integer. Raises `NotPlainError`."""
     if not isinstance(value, int):
         raise NotPlainError
     return value
 
 
 def reference(value: object) -> tuple[int, int]:
-    """Return `value`, which has to be a reference. Raises `NotPlainError`."""
+    """Return `value`, which must be a reference. Raises `NotPlainError`."""
     if not isinstance(value, tuple):
         raise NotPlainError
     return value

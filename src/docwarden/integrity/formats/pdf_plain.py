@@ -1,9 +1,9 @@
-"""Proof that a plain PDF is whole, without the strict parser and the way to its process.
+"""Proof that a plain PDF is intact, without the strict parser and its process.
 
-What is proven is what tier 3 asks of a file: every page with its contents, fonts and images is
-where the file says, and the data of the contents inflate to their end. A file that is large, or
-has anything unusual in it, is not judged here. "Whole" here has to mean "intact" there, and never
-the other way round: tests/unit/integrity/test_pdf_plain.py holds the two together.
+It proves what tier 3 requires of a file: every page with its contents, fonts and images is where
+the file says, and the data of the contents inflates to its end. A file that is large, or has
+anything unusual in it, is not judged here. What is proven here must pass tier 3 as well, though not
+the other way round; tests/unit/integrity/test_pdf_plain.py compares the two.
 
 Source: ISO 32000-1, 7.3.8 (streams), 7.5.7 (object streams), 7.7.3 (page tree).
 """
@@ -34,11 +34,11 @@ from docwarden.integrity.verdict import Data
 MAX_BYTES: Final = 64 << 10
 MAX_PAGES: Final = 64
 MAX_NESTED: Final = 4
-"""Objects read for one another: a length for its stream, an object stream for what is in it."""
+"""Depth of objects that need others: a length for its stream, an object stream for its objects."""
 MAX_INFLATED: Final = 256 << 10
 """Bytes that the streams of one file may inflate to."""
 _PER_STREAM: Final = 1 << 10
-"""What each of them costs besides, in bytes."""
+"""Added to the bytes of each, for its fixed cost."""
 TIER: Final = 3
 
 _HEADER: Final = re.compile(
@@ -53,7 +53,7 @@ _FLATE: Final = b"/FlateDecode"
 _OF_OBJECT_STREAM: Final = frozenset((b"/Type", b"/N", b"/First", b"/Length", b"/Filter"))
 
 _Unpacked = tuple[bytes, dict[tuple[int, int], int]]
-"""Of an object stream: what it inflates to, and where objects begin, by number and place."""
+"""The inflated bytes of an object stream, and where its objects begin, by number and index."""
 
 
 class _Stream(NamedTuple):
@@ -62,7 +62,7 @@ class _Stream(NamedTuple):
 
 
 def decode_small_pdf(data: Data, tier: int) -> Failures | None:
-    """Return that nothing is wrong with a small PDF where that is sure, None where it is not."""
+    """Return no failures if a small PDF is proven intact, None if that is unsure."""
     if len(data) > MAX_BYTES or tier != TIER:
         return None
     try:
@@ -76,15 +76,15 @@ _Object = Value | Dictionary | _Stream
 
 
 def _object(data: bytes, at: int) -> tuple[Value | Dictionary, int]:
-    """Return the object at `at`, a dictionary by its entries, and where it ends."""
+    """Return the object at `at`, a dictionary as its entries, and where it ends."""
     return entries(data, at) if data.startswith(b"<<", at) else parse(data, at)
 
 
 class _Document:
-    """One file: where its objects are, and those that were read.
+    """One file: the offsets of its objects, and those read so far.
 
     Raises:
-        NotPlainError: Something is not plain, or not right.
+        NotPlainError: Something is not plain, or wrong.
         zlib_ng.error: A stream does not inflate.
     """
 
@@ -92,11 +92,11 @@ class _Document:
         self._data = data
         self._left = MAX_INFLATED
         self._nested = 0
-        # None for one that is being read, so that none leads back to itself.
+        # None for one that is being read, to detect cycles.
         self._known: dict[int, _Object] = {}
         self._unpacked: dict[int, _Unpacked] = {}
         self._proven: set[Value] = set()
-        self._rows: list[Row] = []  # none is known while the section is read
+        self._rows: list[Row] = []  # empty while the section is read
         self._rows, self._trailer = locate(data, self._inflated_at)
 
     def prove(self) -> None:
@@ -132,7 +132,7 @@ class _Document:
                         self._get(each)
 
     def _once(self, value: Value) -> Iterator[Dictionary]:
-        """Yield a dictionary that is there, unless a page before had the same."""
+        """Yield a dictionary, unless it is missing or an earlier page had it."""
         if value is not None and value not in self._proven:
             self._proven.add(value)
             yield dictionary(self._resolved(value))
@@ -150,12 +150,12 @@ class _Document:
                 if named != _FLATE and array(named) != [_FLATE]:
                     raise NotPlainError
                 if not stream.raw:
-                    continue  # so qpdf writes the contents of a blank page
-                # Readers never look at the checksum, which four bytes after the data are.
+                    continue  # qpdf writes the contents of a blank page like this
+                # Readers ignore the checksum, the four bytes after the data.
                 self._inflate(stream.raw[_ZLIB_HEADER:], -zlib_ng.MAX_WBITS)
 
     def _inflate(self, raw: bytes, window: int) -> bytes:
-        """Return what data inflate to, all of them, within what is left of the budget."""
+        """Inflate all of the data, within what is left of the budget."""
         inflater = zlib_ng.decompressobj(window)
         data: bytes = inflater.decompress(raw, self._left)
         self._left -= _PER_STREAM + len(data)
@@ -171,7 +171,7 @@ class _Document:
         if number not in self._known:
             if self._nested >= MAX_NESTED:
                 raise NotPlainError
-            self._nested += 1  # what raises ends the whole proof
+            self._nested += 1  # not restored on errors, which end the proof
             self._known[number] = None
             self._known[number] = self._read(number, generation)
             self._nested -= 1
@@ -221,7 +221,7 @@ class _Document:
         return self._inflated(self._read_at(offset))
 
     def _inflated(self, stream: _Object) -> tuple[Dictionary, bytes]:
-        """Return the dictionary of a stream and what it inflates to, its checksum right."""
+        """Return the dictionary of a stream, and its inflated data, checksum included."""
         if not isinstance(stream, _Stream):
             raise NotPlainError
         data = stream.raw
@@ -232,7 +232,7 @@ class _Document:
         return stream.dictionary, data
 
     def _unpack(self, number: int) -> _Unpacked:
-        """Unpack an object stream, in which everything has to be plain."""
+        """Unpack an object stream, in which everything must be plain."""
         if not 0 < number < len(self._rows) or self._rows[number][0] != AT_OFFSET:
             raise NotPlainError
         about, data = self._inflated(self._get((number, 0)))

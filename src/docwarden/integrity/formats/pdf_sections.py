@@ -1,4 +1,4 @@
-"""Where the objects of a plain PDF are: its one cross-reference section.
+"""Locates the objects of a plain PDF by its only cross-reference section.
 
 Source: ISO 32000-1, 7.5.4 (table), 7.5.5 (trailer), 7.5.8 (stream).
 """
@@ -42,7 +42,7 @@ _UP: Final = 2
 
 Row = tuple[int, int, int]
 """Where an object is: `FREE`, `AT_OFFSET` with the offset and the generation, or `IN_STREAM` with
-the number of the object stream and the place in it."""
+the number of the object stream and the index in it."""
 
 Section = tuple[list[Row], Dictionary]
 """The rows by object number, and the trailer."""
@@ -56,7 +56,7 @@ def locate(data: bytes, stream_at: Callable[[int], tuple[Dictionary, bytes]]) ->
         stream_at: Reads the stream at an offset: its dictionary and what it inflates to.
 
     Raises:
-        NotPlainError: There is not just one section, or it is not plain.
+        NotPlainError: There is more than one section, or it is not plain.
     """
     ending = _ENDING.search(data, max(0, len(data) - _ENDING_BYTES))
     if ending is None or not data.startswith(b"%PDF-1."):
@@ -66,7 +66,7 @@ def locate(data: bytes, stream_at: Callable[[int], tuple[Dictionary, bytes]]) ->
     if table is None:
         trailer, inflated = stream_at(offset)
         rows = _stream_rows(trailer, inflated)
-        # Behind a byte that was lost, "12 0 obj" is read as "2 0 obj": its own row tells.
+        # After a lost byte, "12 0 obj" would be read as "2 0 obj": compare with its own row.
         number = int(matched(_NUMBER, data, offset)[1])
         if number >= len(rows) or rows[number][:2] != (AT_OFFSET, offset):
             raise NotPlainError

@@ -38,7 +38,7 @@ def walk_png(data: Data) -> Walked:
     """Return where IEND ends.
 
     Raises:
-        BrokenError: The bytes are no whole PNG.
+        BrokenError: The bytes are not a complete PNG.
     """
     _check_header(data)
     view = memoryview(data)
@@ -59,7 +59,7 @@ def walk_png(data: Data) -> Walked:
         (crc,) = unpack_crc(data, end)
         if crc32(view[at + 4 : end]) != crc:
             raise BrokenError(PngReason.CRC_MISMATCH, f"the chunk at {at}, {length} bytes long")
-        # Most chunks are one of many IDAT in a row, on whose order there is nothing to say.
+        # Most chunks are one of many IDAT in a row, which are in order.
         if kind != b"IDAT" or previous != b"IDAT":
             order.take(kind, length, at)
         at = end + 4
@@ -81,7 +81,7 @@ def _check_header(data: Data) -> None:
 
 
 class _Order:
-    """The rules of order among the chunks, one after the other but for an IDAT after another."""
+    """Checks the order of the chunks; fed with each, except an IDAT after another."""
 
     __slots__ = ("_images", "_indexed", "_palette")
 
@@ -91,7 +91,7 @@ class _Order:
         self._palette = False
 
     def take(self, kind: bytes, length: int, at: int) -> None:
-        """Raise `BrokenError` when the chunk may not come now."""
+        """Raise `BrokenError` if the chunk is out of order."""
         if kind == b"IDAT":
             if self._images:
                 raise BrokenError(PngReason.ORDER_INVALID, "the IDAT chunks are apart")

@@ -1,4 +1,4 @@
-"""What is asked of a PNG beyond what is asked of every document, and why one fails it."""
+"""The checks that only a PNG has, and the reasons for failing them."""
 
 from docwarden.integrity.checks import CheckSet, Mode
 from docwarden.integrity.reasons import ReasonSet

@@ -1,16 +1,16 @@
 """Tier 3 of PNG: every pixel is there. The data is inflated in pieces, and no picture is built.
 
 Rules of this file
-    - An image has exactly the bytes that its size, depth and interlacing ask for, each row begins
-      with a filter type that exists, and its zlib stream ends with the right checksum. What lacks
-      any of these is damaged.
+    - An image has exactly the bytes that its size, depth and interlacing require, each row begins
+      with a valid filter type, and its zlib stream ends with the right checksum. Otherwise it is
+      damaged.
     - More data than that is a warning to libpng, and so it is a check of its own here.
     - The frames of an animation count as images. An animation that is out of order is not judged:
       decoders show the default image then (PNG, section 13.1.1, "error handling").
     - Memory is bounded by the pieces, and time by `MAX_PIXEL_BYTES`.
 
 Source: PNG specification, third edition, sections 7 (rows), 8 (interlacing), 9 (filters), 10
-(compression) and 11.3.4 (animation). The structure walk has seen chunks and CRCs before.
+(compression) and 11.3.4 (animation). The structure walk has checked chunks and CRCs before.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ MAX_PIXEL_BYTES: Final = 2 << 30
 PIECE: Final = 64 << 10
 """Bytes inflated at once. Fits the cache; a larger piece takes up to twice the time per byte."""
 
-_INPUT: Final = 16 << 10  # what zlib leaves of a piece of input is copied for every piece of output
+_INPUT: Final = 16 << 10  # zlib copies the rest of its input for every piece of output
 _MAX_SURPLUS: Final = 1 << 20
 _SIGNATURE_LENGTH: Final = 8
 _CHUNK: Final = Struct(">I4s")
@@ -48,10 +48,10 @@ _ADAM7: Final = (
     (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
 )  # fmt: skip
 
-# What is inflated in the event loop: takes less than 0.1 ms.
+# Limits of what is inflated in the event loop; this takes less than 0.1 ms.
 _SMALL: Final = 16 << 10
 _SMALL_PIXEL_BYTES: Final = 256 << 10
-# Measured: a byte of noise takes 4 ns, a byte that was white paper before a quarter of one.
+# Measured: a byte of noise takes 4 ns, an inflated byte of white paper a quarter of one.
 _SECONDS_PER_BYTE: Final = 4e-9
 _SECONDS_PER_PIXEL_BYTE: Final = 0.25e-9
 _SECONDS_PER_DOCUMENT: Final = 50e-6
@@ -71,7 +71,7 @@ def decode_png(data: Data | Source, _tier: int = 3) -> Failures:
 
 
 def decode_small(data: Data, _tier: int = 3) -> Failures | None:
-    """Return the same for a PNG that takes little time, None for any other."""
+    """Return the same for a PNG that is quickly decoded, None for any other."""
     if len(data) > _SMALL or pixel_bytes(data) > _SMALL_PIXEL_BYTES:
         return None
     try:
@@ -81,13 +81,13 @@ def decode_small(data: Data, _tier: int = 3) -> Failures | None:
 
 
 def decode_cost(data: Data) -> float:
-    """Return how many seconds of CPU time the pixels will take, roughly."""
+    """Estimate the seconds of CPU time that decoding takes."""
     pixels = min(pixel_bytes(data), _MAX_RATIO * len(data), MAX_PIXEL_BYTES)
     return _SECONDS_PER_DOCUMENT + _SECONDS_PER_BYTE * len(data) + _SECONDS_PER_PIXEL_BYTE * pixels
 
 
 def pixel_bytes(data: Data) -> int:
-    """Return how many bytes the default image inflates to, by its header; 0 without one."""
+    """Return the bytes that the default image inflates to, by its header; 0 without one."""
     if len(data) < _SIGNATURE_LENGTH + _CHUNK.size + _HEADER.size:
         return 0
     return _Layout(bytes(data[16:29])).size()
@@ -111,7 +111,7 @@ class _DamagedError(Exception):
 
 
 class _Layout:
-    """What the header says of every image: how many bytes make a row of so many pixels."""
+    """The pixel layout from the header: how many bytes make a row of so many pixels."""
 
     __slots__ = ("_bits", "_interlaced", "height", "width")
 
@@ -121,7 +121,7 @@ class _Layout:
         self._interlaced = bool(interlace)
 
     def rows(self, width: int, height: int) -> list[tuple[int, int]]:
-        """Return of each pass the bytes of a row, filter type included, and of all its rows."""
+        """Return, for each pass, the bytes of a row with its filter type, and of all rows."""
         passes = [(width, height)]
         if self._interlaced:
             passes = [
@@ -139,7 +139,7 @@ class _Layout:
 
 
 class _Image:
-    """One image: its rows are counted and looked at as they are inflated.
+    """One image, whose rows are counted and checked as they are inflated.
 
     Attributes:
         surplus: bytes beyond the last row, or beyond the end of the compressed data.
@@ -160,7 +160,7 @@ class _Image:
 
         Raises:
             zlib_ng.error: They are damaged, or their checksum is wrong.
-            _DamagedError: A row begins with a filter type that does not exist.
+            _DamagedError: A row begins with an invalid filter type.
         """
         inflater = self._inflater
         more = True
@@ -176,7 +176,7 @@ class _Image:
             self.surplus += len(inflater.unused_data)
 
     def finish(self) -> None:
-        """Raise `_DamagedError` unless every row has come, and the stream's end with it."""
+        """Raise `_DamagedError` unless every row and the end of the stream were seen."""
         if self._left or self._passes:
             raise _DamagedError(f"{self.name} lacks pixels")
         if not self._inflater.eof and self.surplus <= _MAX_SURPLUS:
@@ -209,7 +209,7 @@ class _Chunks:
         self._left = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the type of each chunk; what was not read of the one before is skipped."""
+        """Yield the type of each chunk; the unread rest of the last one is skipped."""
         self._source.read(_SIGNATURE_LENGTH)
         while len(head := self._source.read(_CHUNK.size)) == _CHUNK.size:
             self._left, kind = _CHUNK.unpack(head)
@@ -227,7 +227,7 @@ class _Chunks:
 
 
 class _Pictures:
-    """The default image and the frames of the animation, as their chunks come."""
+    """The default image and the frames of the animation, in the order of their chunks."""
 
     __slots__ = (
         "_budget", "_chunks", "_default", "_image", "_in_order", "_layout", "_number", "_sequence",
@@ -244,11 +244,11 @@ class _Pictures:
         self._sequence = 0
 
     def whole(self) -> Iterator[_Image]:
-        """Yield each image when its data has ended.
+        """Yield each image at the end of its data.
 
         Raises:
             OverBudgetError: The images together have more bytes than the budget.
-            _DamagedError: An image is not whole.
+            _DamagedError: An image is incomplete.
         """
         for kind in self._chunks:
             if kind == b"IEND" or (kind == b"fcTL" and self._in_order):
@@ -291,7 +291,7 @@ class _Pictures:
             self._image.feed(data)
 
     def _follows(self) -> bool:
-        """Take the sequence number of a frame's chunk; with a wrong one the animation ends."""
+        """Check the sequence number of a frame's chunk; a wrong one ends the animation."""
         number = self._chunks.read(_SEQUENCE.size)
         if number != _SEQUENCE.pack(self._sequence):
             self._leave()
@@ -299,7 +299,7 @@ class _Pictures:
         return self._in_order
 
     def _control(self) -> None:
-        """Begin a frame; one before the default image has the default image for its pixels."""
+        """Begin a frame; one before the default image consists of that."""
         control = self._chunks.read(_FRAME.size)
         layout = self._layout
         if len(control) < _FRAME.size or layout is None:
@@ -314,6 +314,6 @@ class _Pictures:
             self._begin(f"frame {self._number}", (width, height))
 
     def _leave(self) -> None:
-        """Judge no more of an animation that is out of order."""
+        """Ignore the rest of an animation that is out of order."""
         self._in_order = False
         self._image = None

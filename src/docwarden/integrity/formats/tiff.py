@@ -3,7 +3,7 @@
 Sources: TIFF 6.0 sections 2, 4, 15 and 22, TIFF Technical Note 1 (SubIFDs), the BigTIFF design, and
 Exif 2.3 section 4.6.3 (its directories hold attributes and no images).
 A TIFF has no closing mark and may hold private data anywhere, so bytes after its last strip prove
-nothing, and truncation shows in what then lies outside.
+nothing; truncation is detected by what lies outside the file.
 """
 
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ MAX_DIRECTORIES: Final = 32_768
 MAX_ENTRIES: Final = 262_144
 """In all directories together."""
 MAX_SEGMENTS: Final = 262_144
-"""Strips and tiles in all directories together; those beyond are not looked at."""
+"""Strips and tiles in all directories together; others are not checked."""
 
 _SIZES: Final[Mapping[int, int]] = MappingProxyType(
     {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -98,8 +98,8 @@ _NUMBERS: Final[Mapping[int, str]] = MappingProxyType(
 _WIDTH, _LENGTH = 256, 257
 _PIECES: Final = (273, 324)  # offsets of strips or tiles, which some writers mix up
 _DATA: Final = ((273, 279), (324, 325), (513, 514))  # strips, tiles, old JPEG: offsets and counts
-# Tags that refer to further directories, and whether each stands alone: SubIFDs are of images and
-# may begin chains; those of Exif, GPS and interoperability hold values only.
+# Tags that refer to further directories, and whether each stands alone: SubIFDs describe images and
+# may begin chains; those of Exif, GPS and interoperability only hold values.
 _DIRECTORIES: Final = ((330, False), (34665, True), (34853, True), (40965, True))
 
 
@@ -124,8 +124,8 @@ class Page(NamedTuple):
     """One directory of the chain.
 
     Attributes:
-        offset: Where it stands.
-        tags: The tags that it has.
+        offset: Where it begins.
+        tags: Its tags.
         pieces: How many strips or tiles it lists.
     """
 
@@ -146,7 +146,7 @@ def walk_tiff(data: Data) -> Walked:
     """Return the length of `data`: a TIFF has no end of its own.
 
     Raises:
-        BrokenError: The bytes are no whole TIFF.
+        BrokenError: The bytes are not a complete TIFF.
     """
     _Walk(data).run()
     return len(data), ()
@@ -167,7 +167,7 @@ class _Walk:
         self._entries_left = MAX_ENTRIES
         self._segments_left = MAX_SEGMENTS
         self._images = 0
-        self.pages: list[Page] | None = None  # filled where somebody asks for them
+        self.pages: list[Page] | None = None  # filled on request
         self._aside: list[tuple[int, bool]] = []  # and whether a directory stands alone
 
     def run(self) -> None:
@@ -187,9 +187,9 @@ class _Walk:
             raise BrokenError(TiffReason.IMAGE_MISSING, "no directory describes an image")
 
     def _visit(self, at: int, seen: set[int], *, alone: bool = False, listed: bool = False) -> int:
-        """Look at one directory, and return where the next one is; 0 for none.
+        """Check one directory, and return the offset of the next one; 0 for none.
 
-        One that stands alone is followed by none, whatever it says, and may be empty.
+        One that stands alone has no next one, whatever it says, and may be empty.
         """
         if len(seen) >= MAX_DIRECTORIES:
             raise BrokenError(TiffReason.DIRECTORY_LOOP, f"more than {MAX_DIRECTORIES}")

@@ -52,12 +52,12 @@ class WebpReason(ReasonSet):
 
 
 MAX_CHUNKS: Final = 65_536
+"""Each frame of an animation is one chunk."""
 MAX_DECODED_PIXELS: Final = 20_000_000
-"""Pixels of a frame that is decoded; 240 MB, as Pillow decodes stills by libwebp's decoder of
-animations too."""
+"""Largest frame that is decoded; it takes 240 MB, as Pillow uses libwebp's animation decoder for
+stills too."""
 BYTES_PER_PIXEL: Final = 12
 """What that decoder takes: two canvases, and a copy of one."""
-"""Each frame of an animation is one chunk."""
 
 _CHUNK: Final = Struct("<4sI")
 _FIRST_CHUNK_AT: Final = 12
@@ -73,12 +73,12 @@ def walk_webp(data: Data) -> Walked:
     """Return where the container ends.
 
     Raises:
-        BrokenError: The bytes are no whole WebP.
+        BrokenError: The bytes are not a complete WebP.
     """
     if len(data) < _FIRST_CHUNK_AT + _CHUNK.size:
         raise BrokenError(WebpReason.CHUNK_TRUNCATED, "the bytes end within the first chunk")
     end = int.from_bytes(data[4:8], "little") + 8
-    # Encoders forget the last padding byte, or do not count it; decoders do not mind.
+    # Some encoders omit the last padding byte or do not count it; decoders accept that.
     missing = end - len(data)
     if missing > 1:
         detail = f"RIFF declares {end} bytes, {len(data)} are here"
@@ -88,7 +88,7 @@ def walk_webp(data: Data) -> Walked:
 
 
 def canvas_pixels(data: Data) -> int:
-    """Return how many pixels a frame has, as the first chunk declares (RFC 9649 2.5 to 2.7)."""
+    """Return the pixels of a frame, as the first chunk declares (RFC 9649 2.5 to 2.7)."""
     kind, body = data[12:16], data[20:30]
     if kind == b"VP8X":
         width = int.from_bytes(body[4:7], "little") + 1
@@ -103,7 +103,7 @@ def canvas_pixels(data: Data) -> int:
 
 
 def decode_memory(data: Data) -> int:
-    """Return how many bytes the pixels will take, roughly."""
+    """Estimate the bytes that decoding takes."""
     pixels = canvas_pixels(data)
     return 2 * len(data) + (BYTES_PER_PIXEL * pixels if pixels <= MAX_DECODED_PIXELS else 0)
 
@@ -149,9 +149,8 @@ FORMAT: Final = Format(
     name="WEBP",
     media_type="image/webp",
     extension="webp",
-    signature=rb"RIFF.{4}WEBP",  # other kinds of RIFF files are none of ours
-    # The four bytes of the size stand between two words, which a text decoder moves apart or
-    # together.
+    signature=rb"RIFF.{4}WEBP",  # other RIFF files are not ours
+    # A text decoder may change the length of the four bytes between the two words.
     mangled=rb"RIFF(?s:.){2,12}?WEBP",
     end_mark=None,
     walk=walk_webp,
