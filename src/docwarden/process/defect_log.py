@@ -1,8 +1,8 @@
-"""What goes wrong outside any request, told in the log and never on standard error.
+"""Logs errors outside any request, and keeps them from standard error.
 
-Standard error may be a pipe that nobody drains: who writes to it then stands still for good, and
-with the event loop the whole process. asyncio, `warnings`, `logging` and the interpreter write
-there by default.
+Standard error may be a pipe that nobody reads: writing to it then blocks for ever, and with the
+event loop the whole process. asyncio, `warnings`, `logging` and the interpreter write there by
+default.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from typing import Any, Final
 from docwarden.telemetry.logs import Log
 
 BURST: Final = 20
-"""Events that may follow each other at once."""
+"""Events that may be written at once."""
 PER_SECOND: Final = 1.0
-"""Events beyond a burst; the rest is counted, and told with the next."""
+"""Events beyond a burst; others are counted, and the next event reports the number."""
 _LONGEST_TEXT: Final = 8000
 
 
 class DefectLog:
-    """Writes `defect` events, as many as a client that provokes them cannot fill a disk with."""
+    """Writes `defect` events, rate limited so that no client can fill a disk with them."""
 
     def __init__(self, log: Log, *, clock: Callable[[], float]) -> None:
         self._log = log
@@ -35,7 +35,7 @@ class DefectLog:
         self._lock = threading.Lock()
 
     def note(self, message: str, error: BaseException | None = None, **fields: Any) -> None:
-        """Write one event, unless too many were written just now."""
+        """Write one event, unless the rate limit is exceeded."""
         with self._lock:
             now = self._clock()
             self._left = min(BURST, self._left + (now - self._since) * PER_SECOND)
@@ -56,23 +56,23 @@ class DefectLog:
 
 
 class _Records(logging.Handler):
-    """Takes what libraries log as warnings or worse."""
+    """Receives what libraries log as warnings or worse."""
 
     def __init__(self, defects: DefectLog) -> None:
         super().__init__(logging.WARNING)
         self._defects = defects
 
     def emit(self, record: logging.LogRecord) -> None:
-        # The tracer has a place of its own for these.
+        # The tracer handles these itself.
         if not record.name.startswith("opentelemetry"):
             error = record.exc_info[1] if record.exc_info else None
             self._defects.note(record.getMessage(), error, logger=record.name)
 
 
 def send_diagnostics_to(log: Log) -> None:
-    """Have everything that this process would write to standard error by itself go to `log`.
+    """Redirect to `log` what this process would write to standard error by itself.
 
-    For the process's whole life, from within its event loop.
+    Must be called within the event loop; it lasts for the life of the process.
     """
     defects = DefectLog(log, clock=time.monotonic)
 

@@ -11,7 +11,7 @@ RESERVED = 64
 def raise_limit(needed: int) -> int:
     """Raise the soft limit of open files to `needed` if it is lower, and return the limit.
 
-    The hard limit is the operator's (setrlimit(2)): what lies above it is not to be had.
+    The hard limit is the operator's (setrlimit(2)), and is not exceeded.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
@@ -32,7 +32,7 @@ def clients_within(room: int, *, configured: int, others: int) -> int:
     Args:
         room: files that may be open.
         configured: the limit on clients from the settings.
-        others: files for everything else; no more than half of `room` is kept for that.
+        others: files for everything else; at most half of `room` is reserved for them.
     """
     return min(configured, room - min(others, room // 2))
 
@@ -40,8 +40,8 @@ def clients_within(room: int, *, configured: int, others: int) -> int:
 def open_standard() -> None:
     """Open standard input and error on /dev/null where they are closed.
 
-    The event loop's own descriptors would take their numbers, and libuv aborts the process when it
-    closes one of those. Standard output is told about instead: log events go there.
+    The event loop's own descriptors would get their numbers, and libuv aborts the process when it
+    closes one of those. A closed standard output is an error instead, as log events go there.
     """
     for number in (0, 2):
         try:

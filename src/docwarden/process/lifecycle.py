@@ -1,8 +1,8 @@
 """The life of one gateway process: start, serve, drain, stop.
 
-On SIGTERM it serves on for the drain delay while it is not ready, so that load balancers can take
-note; then the listener closes and requests under way may end within the drain timeout. SIGHUP, for
-a terminal that goes, is the same. Ctrl-C skips the delay, and a second signal the rest.
+On SIGTERM it keeps serving for the drain delay without being ready, so that load balancers notice;
+then it closes the listener, and requests in flight may end within the drain timeout. SIGHUP, from a
+terminal that is closed, does the same. Ctrl-C skips the delay, and a second signal the rest.
 """
 
 import asyncio
@@ -33,11 +33,11 @@ from docwarden.telemetry.health import Phase
 from docwarden.telemetry.logs import Log
 from docwarden.tracing import TracingError
 
-# Probes and scrapes: a handful of clients, so a flood there cannot take the process's descriptors.
+# Probes and scrapes need a handful; a flood of clients there must not take all descriptors.
 ADMIN_CONNECTIONS: Final = 100
 
 
-# A name server or an upstream that does not answer keeps nobody from being ready.
+# A name server or an upstream that does not answer must not delay readiness longer.
 OPEN_AHEAD_SECONDS: Final = 1.0
 
 
@@ -49,7 +49,7 @@ class App:
     """One gateway process: both listeners and everything behind them.
 
     Raises:
-        StartError: when traces or a store are asked for that cannot be made.
+        StartError: traces or a store are configured, but not available.
     """
 
     def __init__(
@@ -89,14 +89,15 @@ class App:
         ]
 
     def _client_limit(self) -> int:
-        """Return how many clients may be connected: as many as are set, if the system allows it."""
+        """Return the limit of client connections: as configured, if the system allows it."""
         configured = self._settings.max_client_connections
         others = ADMIN_CONNECTIONS + self._settings.upstream_connections + RESERVED
         room = raise_limit(configured + others)
         clients = clients_within(room, configured=configured, others=others)
         if clients < configured:
             message = (
-                f"{clients} clients may be connected instead of {configured}: {room} files may be open"
+                f"{clients} clients may be connected instead of {configured}:"
+                f" {room} files may be open"
             )
             self._log.event(
                 "warning",
@@ -109,10 +110,10 @@ class App:
         return clients
 
     async def start(self) -> None:
-        """Open the listeners; ready when it returns.
+        """Open the listeners; the process is ready when it returns.
 
         Raises:
-            StartError: when an address cannot be listened on or a part does not start.
+            StartError: an address cannot be listened on, or a part does not start.
         """
         await self.prepare()
         await self.open()
@@ -125,7 +126,7 @@ class App:
         """
         settings, parts = self._settings, self.parts
         parts.watch.start()
-        # The operator's pages are first: they tell that the rest is starting.
+        # The operator's pages come first, to show that the rest is starting.
         if self._channel is None:
             await self.admin.start(listen(settings.admin_listen, "ADMIN_LISTEN"))
             self.observability.feed.start()
@@ -136,7 +137,7 @@ class App:
                 await parts.deep.start()
             except WorkerFailedError as error:
                 raise StartError(f"the process of the deep checks: {error}") from error
-        # Whether there is an upstream is no matter here: readiness never asks it.
+        # The upstream need not be up: readiness does not depend on it.
         await asyncio.gather(self._warm_up(), parts.pool.open_ahead(OPEN_AHEAD_SECONDS))
 
     async def open(self) -> None:
@@ -153,10 +154,10 @@ class App:
         self._log_ready()
 
     async def _warm_up(self) -> None:
-        """Try every check on an intact document of each type, so that no client waits for that.
+        """Run every check on an intact document of each type, to spare the first clients the wait.
 
         Raises:
-            StartError: when one is refused, since every document of its type would be.
+            StartError: one is refused, as every document of its type would be.
         """
         for media_type, document in specimens():
             verdict = await self.parts.verifier.verify(document)
@@ -168,7 +169,7 @@ class App:
                     f"an intact {media_type} is refused as {rejected.reason}: the installation is"
                     " broken"
                 )
-            # A busy host may be too slow for it; the process of the deep checks was replaced.
+            # The host may be too busy; the process of the deep checks was replaced.
             message = f"no intact {media_type} was checked in time"
             self._log.event("warning", "process.not_warm", message, media_type=media_type)
 
@@ -193,11 +194,11 @@ class App:
         )
 
     async def drain(self, delay: float, *, cause: str) -> bool:
-        """Serve on for `delay` seconds while not ready, then end what is under way.
+        """Keep serving for `delay` seconds while not ready, then let requests in flight end.
 
         Args:
-            delay: seconds; 0 where nobody has to take note.
-            cause: what asked for it, such as the name of a signal.
+            delay: seconds; 0 if there is no load balancer to notice.
+            cause: what caused it, such as the name of a signal.
 
         Returns:
             Whether every request ended within the drain timeout.
@@ -228,7 +229,7 @@ class App:
         return ending.result()
 
     async def stop(self) -> None:
-        """Let go of everything."""
+        """Close everything."""
         parts = self.parts
         await self.public.close(0)
         await self.observability.feed.close()
@@ -244,7 +245,7 @@ class App:
         log_stopped(self._log, self._draining_since, parts.clock())
 
     async def run(self) -> int:
-        """Serve until a signal says otherwise; return the exit status."""
+        """Serve until a signal; return the exit status."""
         loop = asyncio.get_running_loop()
         signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
 
@@ -268,7 +269,7 @@ class App:
 
 
 def log_stopped(log: Log, since: float | None, now: float) -> None:
-    """Write the last event of a process that has been draining since then, if it was."""
+    """Log that the process has stopped, and how long it had been draining."""
     fields = {} if since is None else {"duration_s": round(now - since, 3)}
     took = (
         "" if since is None else f", {format_duration(round(now - since, 1))} after it was asked to"
@@ -277,17 +278,17 @@ def log_stopped(log: Log, since: float | None, now: float) -> None:
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:
-    """Return the signals that end the process in order; under `nohup` SIGHUP stays ignored."""
+    """Return the signals that end the process cleanly; under `nohup` SIGHUP stays ignored."""
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         return (signal.SIGTERM, signal.SIGINT)
     return (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def listen(address: Address, setting: str, *, shared: bool = False) -> socket.socket:
-    """Return a socket bound to `address`, which DOCWARDEN_`setting` gave.
+    """Return a socket bound to `address`, the value of DOCWARDEN_`setting`.
 
     Raises:
-        StartError: naming the setting, when the address cannot be used.
+        StartError: the address cannot be used; the message names the setting.
     """
     try:
         return bind(address.host, address.port, shared=shared)
@@ -298,13 +299,13 @@ def listen(address: Address, setting: str, *, shared: bool = False) -> socket.so
 
 
 def admin_hosts(settings: Settings) -> AllowedHosts:
-    """Return the hosts for which the operator listener answers."""
+    """Return the hosts that the operator listener answers for."""
     named = [name.strip() for name in settings.admin_hosts.split(",") if name.strip()]
     return AllowedHosts([socket.gethostname(), settings.admin_listen.host, *named])
 
 
 def client_limits(settings: Settings, connections: int) -> ClientLimits:
-    """Return the limits of a listener that takes so many connections."""
+    """Return the limits of a listener that takes up to `connections`."""
     return ClientLimits(
         connections=connections,
         header_bytes=settings.max_header_bytes,

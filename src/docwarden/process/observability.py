@@ -1,4 +1,4 @@
-"""What operators see of a gateway process: metrics, console and pages, built on its parts."""
+"""The operator's view of a gateway process: metrics, console and pages, built on its parts."""
 
 import os
 import time
@@ -22,7 +22,7 @@ class Observability:
     """The operator's side of a gateway process.
 
     Attributes:
-        feed: what the console shows as it changes.
+        feed: the console's events.
         site: the operator's pages.
     """
 
@@ -42,7 +42,7 @@ class Observability:
 
 
 def feed_of(source: Source, log: Log) -> Feed:
-    """Return the feed of what `source` reads; defects go to the log."""
+    """Return the feed of the readings of `source`; errors go to the log."""
 
     def report(error: Exception) -> None:
         log.event(

@@ -1,1 +1,1 @@
-"""Several processes on one port: a supervisor starts them, replaces them and speaks for all."""
+"""Several processes on one port: a supervisor starts and replaces them, and answers operators."""

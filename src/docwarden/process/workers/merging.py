@@ -1,4 +1,4 @@
-"""The metrics of several processes as one's: sums, save where only the largest makes sense."""
+"""Merges the metrics of several processes: sums, or the maximum where a sum makes no sense."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-# A stall, a limit per process, a start or a constant is not added up.
+# Stalls, limits per process, start times and constants are not added up.
 _LARGEST: Final = frozenset(
     (
         "docwarden_build_info",
@@ -25,7 +25,7 @@ def parse(exposition: str) -> list[Metric]:
     """Return the families of a text in Prometheus format.
 
     Raises:
-        ValueError: when it is none.
+        ValueError: the text is malformed.
     """
     return list(text_string_to_metric_families(exposition))
 

@@ -27,7 +27,7 @@ _RESTARTS: Final = "docwarden_worker_restarts"
 
 
 class WorkerPool(Protocol):
-    """What the pages need to know of the supervisor."""
+    """The supervisor, as the pages see it."""
 
     restarts: int
 
@@ -43,12 +43,12 @@ class WorkerPool(Protocol):
 
     @property
     def size(self) -> int:
-        """How many there should be."""
+        """The configured number of workers."""
         ...
 
 
 class AllWorkers:
-    """Reads the workers' metrics, and what the console shows beside them, as one process's."""
+    """Reads the metrics of all workers, and the console's details, as if of one process."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
@@ -56,8 +56,8 @@ class AllWorkers:
         self._scrape = asyncio.Lock()
 
     async def registry(self) -> CollectorRegistry:
-        """Return a registry of what all workers counted."""
-        # One scrape after the other: an older answer added up later would be counters going down.
+        """Return a registry with the metrics of all workers."""
+        # One scrape at a time: adding an older answer later would make counters go down.
         async with self._scrape:
             workers = self._pool.workers
             answers = await asyncio.gather(*(worker.ask("/metrics") for worker in workers))
@@ -68,11 +68,11 @@ class AllWorkers:
         return registry
 
     async def read(self, *, tail: bool) -> Reading | None:
-        """Return a reading, None while no worker answers."""
+        """Return a reading, or None if no worker answers."""
         page = TAIL if tail else READING
         answers = await asyncio.gather(*(worker.ask(page) for worker in self._pool.workers))
-        told = [answer[1] for answer in answers if answer is not None and answer[0] == _OK]
-        return Reading.merged(read(await self.registry()), told)
+        readings = [answer[1] for answer in answers if answer is not None and answer[0] == _OK]
+        return Reading.merged(read(await self.registry()), readings)
 
 
 class WorkersSite:
@@ -133,27 +133,27 @@ class WorkersSite:
         response: Response | None,
         sent: int,  # noqa: ARG002 - as above
     ) -> None:
-        """Count nothing, as on the operator's pages of a single process; end event streams."""
+        """Close event streams; nothing is counted, as on the pages of a single process."""
         self._console.on_finished(response)
 
-    async def _well(self, path: str) -> int:
-        """Return how many workers answer a health page with 200."""
+    async def _count_ok(self, path: str) -> int:
+        """Return the number of workers that answer a health page with 200."""
         answers = await asyncio.gather(*(worker.ask(path) for worker in self._pool.workers))
         return sum(answer is not None and answer[0] == 200 for answer in answers)
 
     async def _livez(self) -> Response:
-        """Alive unless a worker that runs is stuck; one that died is being replaced."""
+        """Alive unless a running worker is stuck; one that died is being replaced."""
         running = len(self._pool.workers)
-        alive = await self._well("/livez")
+        alive = await self._count_ok("/livez")
         return _health(alive, running, ok=alive >= running)
 
     async def _readyz(self) -> Response:
-        """Ready while one worker takes requests: the kernel gives none to those that do not."""
-        ready = 0 if self._pool.draining else await self._well("/readyz")
+        """Ready while any worker takes requests: the kernel sends none to the others."""
+        ready = 0 if self._pool.draining else await self._count_ok("/readyz")
         return _health(ready, self._pool.size, ok=ready > 0)
 
     async def _startupz(self) -> Response:
-        started = await self._well("/startupz")
+        started = await self._count_ok("/startupz")
         return _health(started, self._pool.size, ok=started >= self._pool.size)
 
 

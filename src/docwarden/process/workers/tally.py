@@ -1,7 +1,7 @@
-"""The metrics of all workers, those that have ended or do not answer included.
+"""The metrics of all workers, including those that have ended or do not answer.
 
-A counter that goes down means a restart to Prometheus, which then takes all that is left of it for
-new: one worker out of four that is replaced would look like three workers' work in an instant.
+Prometheus takes a counter that goes down for a restart, and its value for new growth: replacing one
+worker out of four would look like all the past work of the other three in an instant.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from docwarden.process.workers.worker import Worker
 
 
 class Tally:
-    """Remembers what each worker has counted."""
+    """Remembers the counters of each worker."""
 
     def __init__(self) -> None:
         self._last: dict[Worker, list[Metric]] = {}
@@ -22,11 +22,11 @@ class Tally:
     def add_up(self, answers: Mapping[Worker, str | None]) -> list[Metric]:
         """Return the metrics of all workers together.
 
-        What a worker counted after it was last asked is lost with it.
+        What a worker counted after the last scrape is lost when it ends.
 
         Args:
-            answers: for each worker that runs its metrics in Prometheus text format, or None where
-                it did not answer: what it counted before stays, its gauges do not.
+            answers: for each running worker its metrics in Prometheus text format, or None if it
+                did not answer: its last counters are kept, its gauges are not.
         """
         for ended in [worker for worker in self._last if worker not in answers]:
             self._past = merge((self._past, cumulative(self._last.pop(ended))))

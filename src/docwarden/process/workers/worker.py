@@ -50,27 +50,27 @@ class Worker:
         return cls(process, reader, writer)
 
     async def ask(self, path: str) -> tuple[int, bytes] | None:
-        """Return status and body of one of the worker's operator pages, None when it fails to."""
+        """Return status and body of one of the worker's operator pages, None if it fails."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._turn:
                 return await self._exchange(path) if self._usable else None
         except TimeoutError:
             return None
-        # RuntimeError: uvloop's word for a transport that is closed.
+        # RuntimeError: uvloop raises it for a closed transport.
         except (OSError, RuntimeError, asyncio.IncompleteReadError, ValueError):
             self._usable = False
             return None
 
     async def _exchange(self, path: str) -> tuple[int, bytes]:
         if self._answer_pending:
-            # The answer to a question that nobody waits for any more comes first.
+            # The answer to an earlier request that timed out comes first.
             await self._answer()
         self._answer_pending = True
         self._writer.write(b"GET %b HTTP/1.1\r\nHost: worker\r\n\r\n" % path.encode("ascii"))
         return await self._answer()
 
     async def _answer(self) -> tuple[int, bytes]:
-        """Read one answer; where it was given up in the midst, go on from there."""
+        """Read one answer, continuing one whose reading was cancelled."""
         if not self._head:
             self._head = await self._reader.readuntil(b"\r\n\r\n")
         lines = self._head.split(b"\r\n")
@@ -87,7 +87,7 @@ class Worker:
                 self.process.send_signal(number)
 
     def close(self) -> None:
-        """Let go of the channel."""
+        """Close the channel."""
         self._writer.close()
 
 
@@ -96,6 +96,6 @@ def end_with_parent(parent: int) -> None:
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    # It may have ended before, and this process have another parent by now.
+    # The parent may have ended before that, so that this process has another one by now.
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
