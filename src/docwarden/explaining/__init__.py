@@ -1,4 +1,4 @@
-"""What the gateway makes of one document: fetched by its own code, delivered to nobody.
+"""Explains what the gateway does with one document, which is fetched but not delivered.
 
-The command `docwarden explain` and the operator's pages ask here.
+The command `docwarden explain` and the operator's pages use it.
 """

@@ -1,4 +1,4 @@
-"""What is told of a document: each attempt, and what a client would get."""
+"""The explanation of a document: each attempt, and what a client would get."""
 
 from dataclasses import dataclass, field
 
@@ -10,18 +10,18 @@ from docwarden.telemetry.catalog import INTACT
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """What one attempt brought.
+    """The result of one attempt.
 
     Attributes:
         number: Counted from 1.
-        status: Of the upstream's answer; None where none was read to its end.
-        size: Bytes of its body; None where none was read.
-        media_type: What the bytes are; None where that is unknown or was not looked at.
-        findings: Every failed check with its mode, the one that refuses included.
-        failure: Why the attempt brought no document; None where it did.
-        recalled: Whether equal bytes came before, so that their verdict was known.
-        upstream_seconds: Until the answer was there.
-        verify_seconds: Until the verdict was.
+        status: Of the upstream's answer; None without a complete answer.
+        size: Bytes of its body; None if none was read.
+        media_type: What the bytes are; None if that is unknown or was not checked.
+        findings: Every failed check with its mode, including the one that rejects.
+        failure: Why the attempt failed; None if it did not.
+        recalled: Whether the verdict was cached, from equal bytes before.
+        upstream_seconds: Until the answer was complete.
+        verify_seconds: From then until the verdict.
     """
 
     number: int
@@ -36,20 +36,20 @@ class Attempted:
 
     @property
     def result(self) -> str:
-        """As the metric of attempts has it."""
+        """The label in the metric of attempts."""
         return INTACT if self.failure is None else self.failure.cause.value
 
 
 @dataclass(slots=True)
 class Explanation:
-    """What came of a document, and what a client would get.
+    """What happened to a document, and what a client would get.
 
     Attributes:
         document_id: Decimal digits.
         attempts: In their order.
-        media_type: Of the document, where it would be delivered.
+        media_type: Of the document, if it would be delivered.
         failure: Why it would not.
-        body: The last body that came, of a document or not.
+        body: The last body received, whether of a document or not.
     """
 
     document_id: str

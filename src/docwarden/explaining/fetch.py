@@ -1,4 +1,4 @@
-"""One fetch through the gateway's own code, with onlookers."""
+"""One fetch through the gateway's own code, with an observer."""
 
 import random
 import time
@@ -24,10 +24,10 @@ _DEEP_TIER: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What an explanation shares with a gateway that runs.
+    """The parts of a running gateway that an explanation shares.
 
     Attributes:
-        deep: The deep checker, which has started; None where no tier needs one.
+        deep: The deep checker, already started; None if no tier needs one.
         memory: The allowance for documents in progress.
     """
 
@@ -47,8 +47,8 @@ async def explain(
     Args:
         settings: The gateway's.
         document_id: Decimal digits.
-        on_attempt: Is told of each attempt as it ends; what it raises ends the fetch.
-        running: Of the gateway that asks; None has what is needed started and ended.
+        on_attempt: Called with each attempt as it ends; an exception ends the fetch.
+        running: Of the gateway that asks; with None, parts are started for this fetch.
 
     Raises:
         WorkerFailedError: The process of the deep checks does not start.

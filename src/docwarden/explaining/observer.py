@@ -1,4 +1,4 @@
-"""The gateway's own attempts, watched."""
+"""Observes the attempts of the gateway's own code."""
 
 import random
 import time
@@ -68,7 +68,7 @@ class _WatchedVerifier(Verifier):
 
 
 class Observer:
-    """Makes attempts as the gateway does, and tells of each."""
+    """Makes attempts as the gateway does, and reports each."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Observer:
         )
 
     async def warm_up(self) -> None:
-        """Have the checks loaded, as those of a gateway are before its first client asks."""
+        """Load the checks in advance, as a gateway does."""
         for _, document in specimens():
             await self._verifier.verify(document)
 
@@ -154,7 +154,7 @@ class Observer:
     ) -> tuple[tuple[Finding, Mode], ...]:
         if verdict is not None:
             return tuple((each, self._policy.modes[each.check]) for each in verdict.findings)
-        # Tier 0 refuses while the answer is read, and leaves no verdict.
+        # Tier 0 refuses while the answer is read, without a verdict.
         reason = None if failure is None else _REASONS.get(failure.reason)
         if reason is None:
             return ()

@@ -1,4 +1,4 @@
-"""An explanation as an object for programs. Its keys are part of docwarden's contract."""
+"""An explanation as a JSON object. Its keys are part of docwarden's contract."""
 
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ OK: Final = 200
 
 
 def report(explanation: Explanation) -> dict[str, Any]:
-    """Return an explanation, without the bytes that came."""
+    """Return an explanation as an object, without the body."""
     failure = explanation.failure
     return {
         "document_id": explanation.document_id,
@@ -23,7 +23,7 @@ def report(explanation: Explanation) -> dict[str, Any]:
 
 
 def attempt_report(attempt: Attempted) -> dict[str, Any]:
-    """Return what one attempt brought."""
+    """Return one attempt as an object."""
     failure = attempt.failure
     return {
         "result": attempt.result,

@@ -1,12 +1,12 @@
-"""How often something may be done: a token bucket. No clock; time comes in."""
+"""A token bucket. It has no clock; the time is passed in."""
 
 
 class TokenBucket:
-    """Lets so many through at once, and one more each so many seconds.
+    """Allows `burst` events at once, and one more every `seconds`.
 
     Args:
-        burst: tokens that it holds at most, and at first.
-        seconds: until another comes.
+        burst: tokens that it holds at most, and initially.
+        seconds: between new tokens.
     """
 
     def __init__(self, *, burst: int, seconds: float) -> None:
@@ -19,7 +19,7 @@ class TokenBucket:
         """Take a token at the monotonic second `now`.
 
         Returns:
-            0 where there was one, else the seconds until there will be.
+            0 if there was one, else the seconds until there is.
         """
         gained = (now - self._at) / self._seconds
         self._tokens = min(self._burst, self._tokens + gained)
