@@ -1,7 +1,8 @@
-"""`POST /explain/ID`: what the gateway makes of one document, as JSON; the document is not sent.
+"""`POST /explain/ID`: explains one document as JSON, without sending it.
 
-It has the upstream asked, so a page of another site must not be able to have a browser do it: it
-takes a POST, which browsers send with the `Origin` of the page (Fetch standard, section 3.2).
+It causes requests to the upstream, so pages of other sites must not be able to trigger it in a
+browser: it takes a POST, which browsers send with the `Origin` of the page (Fetch standard, section
+3.2).
 """
 
 import time
@@ -28,17 +29,17 @@ PATH: Final = "/explain/"
 EVENT: Final = "document.explained"
 BURST: Final = 5
 SECONDS: Final = 5.0
-"""So many questions at once, and one more each so many seconds: each costs several attempts."""
-_FROM_HERE: Final = (b"same-origin", b"none")
+"""So many requests at once, and one more every so many seconds: each costs several attempts."""
+_ALLOWED_FETCH_SITES: Final = (b"same-origin", b"none")
 
 
 class ExplainPage:
-    """Answers for documents; implements a part of a site.
+    """Explains documents; a part of the operator's site.
 
     Args:
         settings: the gateway's.
-        log: takes an event for each question, refused ones included.
-        running: of the gateway whose listener this is; None where workers have it.
+        log: gets an event for each request, including refused ones.
+        running: of the gateway that has this listener; None in a supervisor.
     """
 
     def __init__(self, settings: Settings, log: Log, running: Running | None = None) -> None:
@@ -48,11 +49,11 @@ class ExplainPage:
         self._bucket = TokenBucket(burst=BURST, seconds=SECONDS)
 
     def answers(self, path: str) -> bool:
-        """Whether a path is this page's."""
+        """Whether a path belongs to this page."""
         return self._settings.explain and path.startswith(PATH)
 
     async def handle(self, request: Request) -> Response:
-        """Answer one question."""
+        """Answer one request."""
         document_id = request.path.removeprefix(PATH)
         try:
             self._admit(request, document_id)
@@ -65,14 +66,14 @@ class ExplainPage:
         return responses.page(orjson.dumps(report(explanation)), pages.JSON)
 
     def _admit(self, request: Request, document_id: str) -> None:
-        """Let a question through.
+        """Admit a request.
 
         Raises:
-            Failure: it is none, comes from elsewhere, or is one too many.
+            Failure: it is invalid, comes from another site, or exceeds the rate limit.
         """
         if request.method != "POST":
             raise Failure(Cause.METHOD)
-        if not _is_from_here(request):
+        if not _is_same_origin(request):
             raise Failure(Cause.CROSS_SITE)
         if DOCUMENT_PATH.fullmatch(f"/{document_id}") is None:
             raise Failure(Cause.INVALID_ID)
@@ -102,20 +103,20 @@ class ExplainPage:
 
 
 def _document_id(request: Request) -> str:
-    """Return the id that was asked for, empty where it is none."""
+    """Return the id in the path, empty if it is not valid."""
     asked = request.path.removeprefix(PATH)
     return asked if DOCUMENT_PATH.fullmatch(f"/{asked}") else ""
 
 
 def _outcome(explanation: Explanation) -> str:
-    """Name what a client would get: `delivered`, or the reason why not."""
+    """Return what a client would get: `delivered`, or the reason why not."""
     return "delivered" if explanation.failure is None else explanation.failure.reason
 
 
-def _is_from_here(request: Request) -> bool:
-    """Tell whether a request comes from a page of this listener, or from no page at all."""
+def _is_same_origin(request: Request) -> bool:
+    """Whether a request comes from a page of this listener, or from no page at all."""
     headers = request.headers
-    if headers.get(b"sec-fetch-site", b"none") not in _FROM_HERE:
+    if headers.get(b"sec-fetch-site", b"none") not in _ALLOWED_FETCH_SITES:
         return False
     origin = headers.get(b"origin")
     return origin is None or origin.partition(b"://")[2] == headers.get(b"host")

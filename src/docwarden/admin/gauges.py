@@ -1,4 +1,4 @@
-"""Metrics that are read at each scrape from the parts that hold the numbers."""
+"""Metrics that each scrape reads from the parts that have them."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from docwarden.fetching.resilience.breaker import State
 
 
 def read_all(parts: Parts) -> None:
-    """Connect every metric that is not counted by `Metrics` itself to its part."""
+    """Connect every metric that `Metrics` does not count itself to its part."""
     _read_resilience(parts)
     _read_integrity(parts)
     metrics, pool, health, log = parts.metrics, parts.pool, parts.health, parts.log

@@ -1,4 +1,4 @@
-"""What the operator's pages have in common, be they of one process or of several workers."""
+"""What the operator's pages of one process and of several workers have in common."""
 
 import math
 import platform
@@ -33,6 +33,6 @@ def health(body: dict[str, Any], *, ok: bool) -> Response:
 
 
 def version(revision: str) -> Response:
-    """Return the page that says which build this is."""
+    """Return the page that names the build."""
     body = {"version": __version__, "revision": revision, "python": platform.python_version()}
     return responses.page(orjson.dumps(body), JSON)

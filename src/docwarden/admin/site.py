@@ -1,6 +1,6 @@
 """The operator's pages: health, metrics, version, and the console.
 
-They are never shed, and but for `explain` they never ask the upstream.
+They are never shed, and except for `explain` they never call the upstream.
 """
 
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from docwarden.telemetry.metrics import exposition
 
 READING: Final = "/console/reading"
 TAIL: Final = "/console/reading/tail"
-"""What the supervisor of several workers asks each of them for, without and with requests that end
-well; see `console.reading`."""
+"""What a supervisor requests of each worker, without and with successful requests; see
+`console.reading`."""
 
 
 class AdminSite:
     """Answers operators and their machines; implements `core.request.Handler`."""
 
-    def __init__(  # noqa: PLR0913 - each is what some of the pages show
+    def __init__(  # noqa: PLR0913 - each serves some of the pages
         self,
         *,
         health: Health,
@@ -80,7 +80,7 @@ class AdminSite:
         response: Response | None,
         sent: int,  # noqa: ARG002 - as above
     ) -> None:
-        """Count nothing, as scrapes and probes would drown what clients do; end event streams."""
+        """Close event streams; nothing is counted, as probes would drown out clients."""
         self._console.on_finished(response)
 
     def _livez(self, _: Request) -> Response:

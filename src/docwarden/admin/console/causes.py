@@ -1,4 +1,4 @@
-"""Why: the upstream, too much load, and what the gateway itself is made of."""
+"""Causes of trouble: the upstream, overload, and the parts of the gateway itself."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -13,13 +13,13 @@ MANY_DAMAGED: Final = 0.3
 MANY_BROKEN: Final = 0.05
 MANY_LATE: Final = 0.05
 MIN_ATTEMPTS: Final = 20
-"""Attempts in the window below which a share says little."""
+"""Attempts in the window from which on a share is meaningful."""
 LONG_STALL: Final = 0.5
-"""Seconds for which the event loop stood still; Kubernetes grants a probe one by default."""
+"""Seconds of a stall of the event loop; Kubernetes' probes time out after one by default."""
 
 
 def causes(snapshot: Snapshot) -> Iterator[Concern]:
-    """Tell of what may lie behind an impact, or of what is wrong without one."""
+    """Yield what may be behind an impact, or is wrong without having one."""
     yield from _upstream(snapshot)
     yield from _shedding(snapshot)
     yield from _machinery(snapshot)

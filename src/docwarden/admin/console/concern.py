@@ -1,4 +1,4 @@
-"""What is known at one moment, and the words for what is wrong with it."""
+"""The state at one moment, and the concerns that follow from it."""
 
 import enum
 import math
@@ -17,7 +17,7 @@ WINDOW: Final = 59.0
 
 
 class Level(enum.StrEnum):
-    """How bad it is."""
+    """The severity of a concern."""
 
     GOOD = "good"
     WARN = "warn"
@@ -26,13 +26,13 @@ class Level(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """One thing that is as it should not be.
+    """One thing that is wrong.
 
     Attributes:
-        level: how bad it is.
+        level: its severity.
         title: a few words.
         text: a sentence with the numbers.
-        runbook: the alert whose runbook tells what to do, if there is one.
+        runbook: the alert whose runbook applies, if there is one.
     """
 
     level: Level
@@ -43,7 +43,7 @@ class Concern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What is known at one moment.
+    """The state at one moment.
 
     Attributes:
         phase: where in its life the process is.
@@ -53,8 +53,8 @@ class Snapshot:
         limit: requests that may be in flight.
         stall: seconds of the event loop's longest recent stall.
         recent: growth of the counters over the last minute.
-        reasons: why the last requests failed, with how many of them each did.
-        since: tells for how long something has held, None where it does not.
+        reasons: how many of the last requests failed, by reason.
+        since: returns for how long a condition has held, None if it does not.
     """
 
     phase: Phase
@@ -69,7 +69,7 @@ class Snapshot:
 
 
 def span(recent: Counts) -> str:
-    """Name the window: it is shorter than a minute when the process began just now."""
+    """Name the window, which is shorter than a minute for a new process."""
     return "the last minute" if recent.at >= WINDOW else f"the last {max(1, recent.at):.0f} s"
 
 
@@ -84,13 +84,13 @@ def percent(share: float) -> str:
 
 
 def ranked(counts: Mapping[str, float]) -> str:
-    """Name the commonest of what was counted."""
+    """Name the three most frequent ones."""
     first = sorted(counts.items(), key=lambda item: -item[1])[:3]
     return ", ".join(f"{name} x {n:,.0f}" for name, n in first) + ("." if first else "")
 
 
 def from_moment(held: Stretch | None) -> str:
-    """Name the moment from which on it has held, in UTC."""
+    """Name the moment since which it has held, in UTC."""
     if held is None:
         return ""
     return f" since {time.strftime('%H:%M:%S', time.gmtime(held.began))} UTC"

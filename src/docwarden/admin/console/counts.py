@@ -1,4 +1,4 @@
-"""What is derived from two readings of the counters: rates, shares, quantiles. No clock, no I/O."""
+"""Rates, shares and quantiles from two readings of the counters. No clock, no I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ def read(registry: CollectorRegistry) -> Numbers:
     numbers: Numbers = {}
     for family in registry.collect():
         for sample in family.samples:
-            # Labels that come from enumerations would not do as keys in JSON.
-            # What several workers count was parsed, which puts a bucket's bound first.
+            # Enumeration members would not do as keys in JSON. Metrics of several workers were
+            # parsed, which puts a bucket's bound first.
             named = sorted(sample.labels.items(), key=lambda label: label[0] == "le")
             labels = tuple(str(value) for _, value in named)
             numbers.setdefault(sample.name, {})[labels] = sample.value
@@ -46,10 +46,10 @@ class Counts:
         at: monotonic seconds, or the seconds between the two moments.
         outcomes: document requests by outcome.
         attempts: upstream attempts by result.
-        attempt_seconds: what they took together, by result.
+        attempt_seconds: their total duration, by result.
         late_attempts: those that took longer than `LATENCY_BOUND`, by result.
         delivery: deliveries by their duration, up to each bound of `FINE`, then the rest.
-        incidents: what should never grow, by name.
+        incidents: counters that should never grow, by name.
     """
 
     at: float
@@ -106,7 +106,7 @@ class Counts:
 
     @property
     def failed(self) -> float:
-        """Requests that were tried and came to nothing."""
+        """Requests that were tried and failed."""
         return sum(self.outcomes.values()) - self.good - self.refused - self.gone
 
     @property
@@ -116,22 +116,22 @@ class Counts:
 
     @property
     def damaged(self) -> float:
-        """Attempts that brought something else than an intact document."""
+        """Attempts that returned something else than an intact document."""
         return _total(self.attempts, _DAMAGED)
 
     @property
     def answered(self) -> float:
-        """Attempts that were answered as they should: intact, or no such document."""
+        """Attempts with a proper answer: an intact document, or none of that id."""
         return _total(self.attempts, _ANSWERED)
 
     @property
     def broken(self) -> float:
-        """Attempts that brought no usable answer at all."""
-        told = sum(self.attempts.values()) - _total(self.attempts, _NOT_ITS_FAULT)
-        return told - self.damaged - self.answered
+        """Attempts without any usable answer."""
+        counted = sum(self.attempts.values()) - _total(self.attempts, _NOT_ITS_FAULT)
+        return counted - self.damaged - self.answered
 
     def mean_seconds(self) -> dict[str, float]:
-        """Return what an attempt took on average, by result; without those not made."""
+        """Return the mean duration of attempts, by each result that occurred."""
         return {
             result: self.attempt_seconds.get(result, 0.0) / made
             for result, made in self.attempts.items()
@@ -145,9 +145,9 @@ class Counts:
 
     @property
     def broken_results(self) -> dict[str, float]:
-        """Attempts that brought no usable answer, by result."""
-        told = _DAMAGED | _ANSWERED | _NOT_ITS_FAULT
-        return {name: n for name, n in self.attempts.items() if n and name not in told}
+        """Attempts without a usable answer, by result."""
+        others = _DAMAGED | _ANSWERED | _NOT_ITS_FAULT
+        return {name: n for name, n in self.attempts.items() if n and name not in others}
 
     @property
     def lost(self) -> float:
@@ -156,7 +156,7 @@ class Counts:
 
     @property
     def asked(self) -> float:
-        """Requests for a document that count, so without those whose client went away."""
+        """Requests for a document, except those whose client went away."""
         return self.good + self.lost
 
     def good_share(self) -> float | None:

@@ -1,7 +1,7 @@
-"""One reading a second for all who look, and a few a minute while nobody does.
+"""One reading a second for all open pages, and a few a minute while there are none.
 
-A viewer that reads slowly gets the latest of each kind of event and misses those between, so no
-viewer makes the process hold more than a few kilobytes.
+A slow viewer gets the latest event of each kind and misses those between, so that it never makes
+the process hold more than a few kilobytes.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ VIEWERS: Final = 32
 """Open pages that are fed at once; the admin listener takes a hundred connections."""
 PERIOD: Final = 1.0
 IDLE_PERIOD: Final = 5.0
-"""Seconds between two readings while somebody looks, and while nobody does."""
+"""Seconds between two readings while a page is open, and while none is."""
 
 
 class Viewer:
     """The events for one open page; an endless iterator of bytes (server-sent events).
 
     Attributes:
-        tail: whether requests that end well are among them.
+        tail: whether successful requests are among them.
     """
 
     def __init__(self, feed: "Feed", *, tail: bool) -> None:
@@ -35,7 +35,7 @@ class Viewer:
         self._wake = asyncio.Event()
 
     def push(self, kind: str, data: bytes) -> None:
-        """Have the event sent, in place of an earlier one of its kind that still waits."""
+        """Queue an event, in place of an earlier one of its kind that was not sent yet."""
         self._pending[kind] = data
         self._wake.set()
 
@@ -56,11 +56,11 @@ class Viewer:
 
 
 class Feed:
-    """Takes readings, and hands what follows from them to every viewer.
+    """Takes readings, and pushes events about them to every viewer.
 
     Args:
         source: where readings come from.
-        report: takes a defect met while reading; the next reading is tried all the same.
+        report: called with an error of a reading; the next reading is still tried.
         clock: monotonic seconds.
         wall_clock: seconds since the epoch.
     """
@@ -110,7 +110,7 @@ class Feed:
             viewer.push("failures", orjson.dumps(self._latest.failures))
         if self._viewers:
             viewer.push("sample", self._sample)
-        # Else it is a few seconds old, and the next one is taken at once.
+        # Otherwise the sample is seconds old, and a new one is taken at once.
         self._viewers.add(viewer)
         self._looked_at.set()
         return viewer

@@ -1,4 +1,4 @@
-"""The readings of the last minutes, and what a page shows of the newest given those before it."""
+"""The readings of the last minutes, and what a page shows of the newest one."""
 
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -12,16 +12,16 @@ from docwarden.admin.console.verdict import Verdict, judge
 from docwarden.gateway.recent_failures import REFUSED, FailedRequest
 
 _SHORT: Final = 10.0
-"""Seconds over which rates and quantiles are taken: calm, yet quick to follow."""
+"""Seconds over which rates and quantiles are taken: smooth, yet responsive."""
 _LONG: Final = 60.0
 _CHART: Final = 180.0
 """Seconds that a chart shows."""
 _SLACK: Final = 0.5
-"""Seconds by which a reading may be older than the span that it stands for."""
+"""Seconds by which a reading may be older than its span."""
 
 
 class History:
-    """Remembers readings as a page needs them."""
+    """Records readings as pages need them."""
 
     def __init__(self) -> None:
         self._history: deque[Counts] = deque()
@@ -34,7 +34,7 @@ class History:
         return list(self._points)
 
     def take(self, reading: Reading, now: float, wall: float) -> dict[str, Any]:
-        """Remember a reading, and return what a page shows of it.
+        """Record a reading, and return what a page shows of it.
 
         Args:
             reading: the newest.
@@ -74,7 +74,7 @@ class History:
         }
 
     def _grown(self, counts: Counts, seconds: float) -> Counts:
-        """Return the growth over the last so many seconds, or as near to them as readings lie."""
+        """Return the growth over the last `seconds`, as closely as readings allow."""
         earlier = next(each for each in self._history if counts.at - each.at < seconds + _SLACK)
         if earlier is counts and len(self._history) > 1:
             earlier = self._history[-2]
@@ -98,7 +98,7 @@ class History:
 
 
 def _reasons(failures: Iterable[FailedRequest]) -> Counter[str]:
-    """Count why requests failed; that they were refused is no reason where there is another."""
+    """Count the reasons of failures; refusals only if there is no other."""
     listed = list(failures)
     tried = [each for each in listed if each.outcome not in REFUSED]
     return Counter(map(_reason, tried or listed))
@@ -148,7 +148,7 @@ def _by_name(change: Counts) -> dict[str, dict[str, float]]:
 
 
 def _shown(numbers: Numbers) -> dict[str, list[list[Any]]]:
-    """Return every sample as rows of label values and value; buckets are of no use to a reader."""
+    """Return every sample as rows of label values and value; without buckets."""
     return {
         name: [[*labels, value] for labels, value in rows.items()]
         for name, rows in numbers.items()

@@ -1,4 +1,4 @@
-"""What the console shows of one process at one moment, and of several as if they were one."""
+"""What the console shows of one process at one moment, or of several merged into one."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,14 @@ from docwarden.telemetry.health import Phase
 
 FAILURES: Final = 50
 """Failures that a page shows at most."""
-# Later ones are worse: what several processes are together is what the worst of them is.
+# From good to bad: merged processes have the worst state of any.
 _BREAKER: Final = (State.CLOSED, State.HALF_OPEN, State.OPEN)
 _LARGEST: Final = frozenset(("stuck", "breaker_wait"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What the parts hold beside the metrics.
+    """The state of the parts, in addition to the metrics.
 
     Attributes:
         phase: where in its life the process is.
@@ -38,7 +38,7 @@ class Details:
         limiter_refused: requests that found no place under the limit.
         corruption_budget: retries after corrupt documents that may start now.
         transport_refused, corruption_refused: retries that a budget did not allow.
-        store_copies, store_bytes: what the store in memory holds; None for Redis, or without one.
+        store_copies, store_bytes: content of the store in memory; None for Redis, or without one.
         store_dropped: copies that were not kept.
         store_error: type of the last failure of the store.
     """
@@ -98,15 +98,15 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Everything that the console derives its pages from.
+    """Everything that the console shows is derived from this.
 
     Attributes:
         numbers: what a scrape would show.
         delivery: deliveries by their duration (see `Counts.delivery`).
-        details: what the parts hold beside that.
+        details: the state of the parts.
         failures: the last requests that failed, newest first.
-        failed: requests that failed since the start, so that news are noticed.
-        successes: the last requests that ended well, newest first, where they were asked for.
+        failed: requests that failed since the start, to notice new ones.
+        successes: the last successful requests, newest first, if requested.
     """
 
     numbers: Numbers
@@ -117,20 +117,20 @@ class Reading:
     successes: Sequence[RequestRecord]
 
     def as_json(self) -> bytes:
-        """Return what `merged` reads; without the numbers, which it takes from `/metrics`."""
+        """Return what `merged` reads, without the numbers, which come from `/metrics`."""
         names = ("delivery", "details", "failures", "failed", "successes")
         shown = {name: getattr(self, name) for name in names}
         return orjson.dumps(shown)
 
     @classmethod
-    def merged(cls, numbers: Numbers, told: Sequence[bytes]) -> Self | None:
-        """Return the reading of several processes as one, None where none of them told.
+    def merged(cls, numbers: Numbers, readings: Sequence[bytes]) -> Self | None:
+        """Merge the readings of several processes; None if there are none.
 
         Args:
             numbers: what a scrape shows of all of them.
-            told: what each said, `as_json`.
+            readings: of each, from `as_json`.
         """
-        rows = [orjson.loads(each) for each in told]
+        rows = [orjson.loads(each) for each in readings]
         if not rows:
             return None
         failures = [_failed(each) for row in rows for each in row["failures"]]
@@ -153,10 +153,11 @@ class Source(Protocol):
     """Where readings come from: one process, or several."""
 
     async def read(self, *, tail: bool) -> Reading | None:
-        """Return a reading, None where there is none at the moment.
+        """Return a reading, or None if there is none at the moment.
 
         Args:
-            tail: whether requests that end well are wanted, from now on until a reading without.
+            tail: whether to include successful requests, which are kept from now on until a reading
+                without.
         """
         ...
 

@@ -45,12 +45,12 @@ class Console:
     Args:
         feed: where events come from.
         settings: as `describe` returns them, secrets masked.
-        revision: of the source.
+        revision: the source revision.
         resource: which process this is.
         links: titles and URLs of other pages that an operator needs.
 
     Attributes:
-        pages: what answers each path.
+        pages: the handler of each path.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""What has been since when: the last quarter of an hour in small readings.
+"""Since when a condition has held: totals of the last quarter of an hour.
 
-Readings are taken whether anybody looks or not, so that a page that is opened in the midst of an
-outage can tell when it began.
+They are recorded even while no page is open, so that a page that is opened during an outage shows
+when it began.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ from docwarden.admin.console.counts import Counts
 
 KEPT_SECONDS: Final = 900.0
 _SPACING: Final = 5.0
-"""Seconds between readings that are kept; what began is told to within these."""
+"""Seconds between the totals that are kept, and so the precision of a beginning."""
 
 
 class Pulse(NamedTuple):
@@ -38,11 +38,11 @@ class Pulse(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """For how long something has held.
+    """The time for which a condition has held.
 
     Attributes:
         began: epoch seconds.
-        grown: what the totals grew by since.
+        grown: growth of the totals since then.
     """
 
     began: float
@@ -50,18 +50,18 @@ class Stretch(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """From its beginning to the last reading."""
+        """Its duration, up to the last reading."""
         return self.grown.wall - self.began
 
 
 class Timeline:
-    """Remembers totals and finds the moment from which on something has held."""
+    """Records totals, and finds since when a condition has held."""
 
     def __init__(self) -> None:
         self._pulses: deque[Pulse] = deque()
 
     def note(self, pulse: Pulse) -> None:
-        """Remember `pulse`, in place of the last one where that is younger than the spacing."""
+        """Record `pulse`, in place of the last one if that is younger than the spacing."""
         pulses = self._pulses
         if len(pulses) > 1 and pulse.wall - pulses[-2].wall < _SPACING:
             pulses.pop()
@@ -70,24 +70,23 @@ class Timeline:
             pulses.popleft()
 
     def since(self, holds: Callable[[Pulse], bool | None]) -> Stretch | None:
-        """Return the time for which `holds` has been true without a break, until now.
+        """Return the time for which `holds` has been true without interruption, until now.
 
         Args:
-            holds: takes the growth between two readings; None where that says nothing, as nothing
-                was asked for.
+            holds: called with the growth between two readings; returns None if that says nothing,
+                as there were no requests.
 
         Returns:
-            From the last reading before that; None where it does not hold now. No longer than what
-            is remembered.
+            From the last reading before that, or the oldest one; None if it does not hold now.
         """
         began: Pulse | None = None
         for later, earlier in zip(
             reversed(self._pulses), list(reversed(self._pulses))[1:], strict=False
         ):
-            told = holds(_growth(later, earlier))
-            if told is False:
+            held = holds(_growth(later, earlier))
+            if held is False:
                 break
-            if told:
+            if held:
                 began = earlier
         return None if began is None else Stretch(began.wall, _growth(self._pulses[-1], began))
 
