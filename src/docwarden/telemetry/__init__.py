@@ -1,1 +1,1 @@
-"""What the process tells of itself: logs, metrics, health."""
+"""Logs, metrics and health of the process."""

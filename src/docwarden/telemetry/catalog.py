@@ -1,6 +1,6 @@
 """Every metric, declared in one place: its name, help and bounded labels.
 
-Nothing that a client or the upstream sends becomes a label.
+Nothing sent by a client or the upstream becomes a label.
 """
 
 from dataclasses import dataclass
@@ -35,15 +35,15 @@ ATTEMPT_RESULTS: Final = (
         )
     ),
 )
-"""How an attempt can end; counted from zero, since a rate misses the first of a new series."""
+"""How an attempt can end; exposed from zero on, as a rate misses the start of a new series."""
 TIMED_RESULTS: Final = (
     INTACT,
     Cause.CORRUPT.value,
     Cause.UNSUPPORTED.value,
     Cause.ATTEMPT_TIMEOUT.value,
 )
-"""Those whose time tells how late the upstream answers; their histograms begin at zero too. When
-all attempts hang, five of them open the circuit breaker, and for half a minute no more follow."""
+"""Those whose duration shows how slow the upstream is; their histograms begin at zero too. When all
+attempts hang, five of them open the circuit breaker, and no more follow for half a minute."""
 
 
 @dataclass(frozen=True, slots=True)

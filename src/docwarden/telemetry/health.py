@@ -1,9 +1,9 @@
-"""What the process knows about its own health.
+"""The health of the process.
 
-Liveness fails only when work in flight makes no progress: a request that has outlived every bound
-that was set for it, or an event loop that stood still. Idleness never fails it. Readiness says
-whether this process takes requests; it never asks the upstream, since one outage would then drain
-every replica at once.
+Liveness fails only when work in flight makes no progress: a request that has exceeded every
+timeout, or a stalled event loop. Being idle never fails it. Readiness says whether this process
+takes requests; it does not depend on the upstream, as one outage would then drain every replica at
+once.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from collections.abc import Callable
 from typing import Final
 
 BEAT_SECONDS: Final = 0.1
-# The worst stall is kept for one to two of these, so that a scrape each minute sees it.
+# The worst stall is kept for one to two of these, so that a scrape every minute sees it.
 _STALL_WINDOW: Final = 60.0
-# What a request may need beyond its deadline: scheduling on a busy host, the answer's building.
+# What a request may take beyond its deadline: scheduling on a busy host, building the answer.
 GRACE_SECONDS: Final = 5.0
 
 
 class Phase(enum.StrEnum):
-    """Where in its life the process is; phases only ever follow each other downwards."""
+    """The phase of the life of the process; each is followed only by later ones."""
 
     STARTING = "starting"
     READY = "ready"
@@ -31,8 +31,8 @@ class Health:
     """The process's phase and the progress of its work.
 
     Attributes:
-        in_flight: when each piece of work under way began, monotonic seconds, oldest first. Who
-            works enters it and takes it out again, whichever way it ended.
+        in_flight: when each request in flight began, monotonic seconds, oldest first. Handlers add
+            their request, and remove it however it ends.
     """
 
     def __init__(self, *, clock: Callable[[], float], longest_request: float) -> None:
@@ -47,7 +47,7 @@ class Health:
         return self.phase in (Phase.DRAINING, Phase.CLOSING)
 
     def stuck_seconds(self) -> float:
-        """Return how far the oldest work in flight is past its bounds, 0 when it is not."""
+        """Return the seconds by which the oldest request exceeds its limits, 0 if it does not."""
         oldest = next(iter(self.in_flight.values()), None)
         return 0.0 if oldest is None else max(0.0, self._clock() - oldest - self._longest)
 
@@ -58,7 +58,7 @@ class Health:
 
 
 class LoopWatch:
-    """Measures how long the event loop stands still."""
+    """Measures stalls of the event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -69,7 +69,7 @@ class LoopWatch:
         self._turned = 0.0
 
     def start(self) -> None:
-        """Begin to measure."""
+        """Start measuring."""
         self._turned = self._loop.time()
         self._schedule()
 

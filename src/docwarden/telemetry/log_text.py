@@ -1,4 +1,4 @@
-"""Log events as text for people: lines of at most 100 columns, that a terminal shows in colour."""
+"""Log events as text for people: lines of at most 100 columns, in colour on a terminal."""
 
 import textwrap
 import time
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 COLUMNS: Final = 100
 _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31"}
-# "08:26:03 " stands before each event, and as much space before its further lines.
+# "08:26:03 " precedes each event, and as much space its further lines.
 _CLOCK: Final = 9
 _SHORT_ID: Final = 8
 _ELLIPSIS: Final = "..."
@@ -34,12 +34,12 @@ def text_of(level: str, name: str, at: float, fields: Mapping[str, Any], *, colo
 
 
 def _printable(text: str) -> str:
-    """Return a text that can neither forge a line nor steer the terminal."""
+    """Return a text that can neither forge a line nor control the terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _with_id(message: str, request_id: str) -> str:
-    """Return the message with as much of the request's id as the line has room for."""
+    """Append the request's id to the message, shortened or omitted to fit the line."""
     room = COLUMNS - _CLOCK - len(message) - 1
     if len(request_id) > room:
         request_id = request_id[:_SHORT_ID] + _ELLIPSIS

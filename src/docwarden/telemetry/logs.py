@@ -1,4 +1,4 @@
-"""Log lines: built once, written in batches by a thread, so that a slow reader stalls nobody.
+"""Log lines, which a thread writes in batches, so that a slow reader stalls nothing else.
 
 Lines are JSON objects, or text on a terminal (`log_text`). Field names follow OpenTelemetry's
 semantic conventions; docs/reference/log-events.md lists events and fields.
@@ -18,7 +18,7 @@ from docwarden.telemetry.log_text import text_of
 from docwarden.telemetry.resource import Resource
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-# At 700 bytes a line this bridges two seconds at 5,000 requests a second.
+# At 700 bytes a line, this buffers almost two seconds at 5,000 requests a second.
 QUEUE_BYTES: Final = 6 * 1024 * 1024
 BATCH_SECONDS: Final = 0.1
 
@@ -26,12 +26,12 @@ BATCH_SECONDS: Final = 0.1
 class LogWriter:
     """Writes lines to a file descriptor from a thread of its own.
 
-    Lines go into one growing buffer: a queue of them would hold a thousand small pieces of memory
-    between the bodies of documents.
+    Lines go into one growing buffer: a queue would scatter thousands of small allocations between
+    the bodies of documents.
 
     Attributes:
         dropped: lines lost because the reader was too slow.
-        notice: makes the line that tells of so many lost lines, once there is room for it.
+        notice: returns the line that reports lost lines, once there is room for it.
     """
 
     def __init__(self, descriptor: int, *, shared: bool = False) -> None:
@@ -57,7 +57,7 @@ class LogWriter:
                 self.dropped += 1
 
     def close(self) -> None:
-        """Write what is queued, for as long as two seconds, and end the thread."""
+        """Flush the queue, for up to two seconds, and end the thread."""
         self._stop.set()
         self._flusher.join(timeout=2.0)
 
@@ -89,7 +89,7 @@ class LogWriter:
                     continue
                 left = left[written:]
         except OSError:
-            # Nobody reads any more: the service goes on, and the loss is counted.
+            # The reader is gone: the service goes on, and the loss is counted.
             self.dropped += bytes(left).count(b"\n")
 
 
@@ -98,7 +98,7 @@ class Log:
 
     Attributes:
         as_json: whether lines are JSON objects.
-        source: fields of every event, which say whose it is.
+        source: fields of every event that identify the process.
     """
 
     def __init__(
@@ -114,9 +114,9 @@ class Log:
         self._colour = colour
         # Replaced as a whole: the thread that exports spans writes events too.
         self._second = self._millisecond = (-1, "")
-        writer.notice = self._tell_lost
+        writer.notice = self._lost_lines
 
-    def _tell_lost(self, lines: int) -> bytes:
+    def _lost_lines(self, lines: int) -> bytes:
         fields = {"message": f"{lines} lines lost: their reader was too slow", "lines": lines}
         return self._line("warning", "log.lines_lost", time.time(), fields)
 
@@ -130,12 +130,12 @@ class Log:
         return LEVELS[level] >= self._threshold
 
     def event(self, level: str, name: str, message: str, /, **fields: Any) -> None:
-        """Write one event of the process, and in words what happened."""
+        """Write one event of the process, with a message."""
         if self.is_enabled(level):
             self.write(level, name, time.time(), {"message": message} | fields)
 
     def write(self, level: str, name: str, at: float, fields: dict[str, Any]) -> None:
-        """Write one event that happened at epoch second `at`; a `message` is among its fields."""
+        """Write one event that happened at epoch second `at`; its fields include `message`."""
         self._writer.write(self._line(level, name, at, fields))
 
     def _line(self, level: str, name: str, at: float, fields: dict[str, Any]) -> bytes:
@@ -147,11 +147,11 @@ class Log:
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE, default=str)
 
     def write_line(self, line: bytes) -> None:
-        """Write a JSON object that the caller has put together, its line feed included."""
+        """Write a JSON object that the caller has formatted, its line feed included."""
         self._writer.write(line)
 
     def timestamp(self, at: float) -> str:
-        """Return `at` in RFC 3339, UTC, to the millisecond, which is formatted once."""
+        """Return `at` in RFC 3339, UTC, to the millisecond; cached for the millisecond."""
         millisecond = int(at * 1000)
         known, text = self._millisecond
         if millisecond != known:
@@ -165,7 +165,7 @@ class Log:
         return text
 
     def close(self) -> None:
-        """Write what is queued and stop."""
+        """Flush the queue and stop."""
         self._writer.close()
 
 
@@ -181,10 +181,10 @@ def open_log(
 
     Args:
         format_name: one of the three.
-        level: the least severe level that is written.
+        level: the lowest level that is written.
         descriptor: an open file.
         shared: whether other processes write to it as well.
-        resource: whose events they are; None where the environment says it.
+        resource: identifies the process; None takes it from the environment.
     """
     terminal = os.isatty(descriptor)
     console = format_name == "console" or (format_name == "auto" and terminal)

@@ -1,7 +1,7 @@
-"""The numbers behind the metrics that `catalog` lists.
+"""The values of the metrics that `catalog` declares.
 
-The hot ones are plain integers and floats in slots; `collect` turns all of them into families when
-Prometheus asks.
+The hot ones are plain integers and floats in slots; `collect` turns them all into metric families
+when Prometheus scrapes.
 """
 
 import itertools
@@ -41,7 +41,7 @@ _STEP: Final = 1.1
 
 
 def _finer(bounds: Sequence[float]) -> tuple[float, ...]:
-    """Return bounds among which are `bounds`, each at most `_STEP` times the one before."""
+    """Return bounds that include `bounds`, each at most `_STEP` times the one before."""
     finer: list[float] = []
     for low, high in itertools.pairwise(bounds):
         steps = math.ceil(math.log(high / low, _STEP))
@@ -50,9 +50,9 @@ def _finer(bounds: Sequence[float]) -> tuple[float, ...]:
 
 
 FINE: Final = _finer((0.0005, *BUCKETS, 60.0))
-"""Bounds of what is counted, in seconds: fine enough to tell a quantile to a tenth.
+"""Bounds of the internal counts, in seconds: fine enough to estimate a quantile to within a tenth.
 
-`BUCKETS`, which a scrape shows, are among them."""
+They include `BUCKETS`, which a scrape shows."""
 # Which of `BUCKETS` each of the fine ones belongs to, those above all bounds included.
 _COARSE: Final = (*(bisect_left(BUCKETS, bound) for bound in FINE), len(BUCKETS))
 _BY_NAME: Final = {each.name: each for each in DECLARED}
@@ -105,7 +105,7 @@ class Histogram:
 
 
 class Metrics(Collector):
-    """The process's counters, and readings of what others hold.
+    """The process's counters, and callbacks for values that others hold.
 
     Attributes:
         requests: answered requests, by route, method and status.
@@ -129,15 +129,15 @@ class Metrics(Collector):
         )
 
     def read(self, name: str, reading: Reading) -> None:
-        """Take the metric `name` from `reading` at each scrape: rows of label values and value.
+        """Read the metric `name` from `reading` at each scrape, as rows of label values and value.
 
         Raises:
-            KeyError: when `name` is not declared.
+            KeyError: `name` is not declared.
         """
         self._readings[_BY_NAME[name].name] = reading
 
     def gauge(self, name: str, reading: Callable[[], float]) -> None:
-        """Take the unlabelled metric `name` from `reading` at each scrape."""
+        """Read the metric `name`, without labels, from `reading` at each scrape."""
         self.read(name, lambda: [((), reading())])
 
     def finding(self, media_type: str, reason: str, tier: int, *, refused: bool) -> None:
@@ -205,7 +205,7 @@ def _by_label(counts: dict[str, int]) -> list[tuple[tuple[str, ...], float]]:
 def exposition(registry: CollectorRegistry, accept: bytes) -> tuple[bytes, bytes]:
     """Return the metrics in the format that an Accept value asks for, and its media type.
 
-    That is Prometheus's text format where the value makes no sense.
+    That is Prometheus's text format if the value is not valid.
     """
     try:
         encode, media_type = choose_encoder(accept.decode("latin-1"))
@@ -216,7 +216,7 @@ def exposition(registry: CollectorRegistry, accept: bytes) -> tuple[bytes, bytes
 
 
 def registry_of(metrics: Metrics) -> CollectorRegistry:
-    """Return a registry with the process's own metrics beside `metrics`."""
+    """Return a registry of `metrics` and of the process metrics."""
     registry = CollectorRegistry()
     registry.register(metrics)
     ProcessCollector(registry=registry)

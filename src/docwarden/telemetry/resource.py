@@ -1,6 +1,6 @@
-"""Which process this is: OpenTelemetry's resource attributes, for log lines and the console.
+"""The identity of the process: OpenTelemetry's resource attributes, for logs and the console.
 
-`OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say it; without them the host's name does.
+It comes from `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, or else from the host's name.
 Source: OpenTelemetry specification, "Resource SDK", and its semantic conventions for resources.
 """
 
@@ -18,11 +18,11 @@ _INSTANCES: Final = ("service.instance.id", "k8s.pod.name", "host.name")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One process among others; texts are printable, and empty where unknown.
+    """The identity of a process; texts are printable, and empty where unknown.
 
     Attributes:
         service: name of the service.
-        instance: what tells this process's host or pod from others.
+        instance: the host or pod of this process.
         namespace: where it runs.
         environment: such as staging or production.
     """
@@ -34,7 +34,7 @@ class Resource:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Self:
-        """Return what the variables say, and the host's name where they name no instance."""
+        """Return the resource of the variables, with the host's name if they name no instance."""
         pairs = (
             item.partition("=") for item in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",")
         )
