@@ -1,8 +1,8 @@
 """Traces by OpenTelemetry: off unless the standard `OTEL_*` variables ask for them.
 
-Nothing of OpenTelemetry is imported before that, and no part holds more than None. `environment`
-decides; `tracer` begins a request's trace, `spans` says what it holds, `recorder` and `export` how
-it leaves.
+Unless they do, nothing of OpenTelemetry is imported, and the parts hold None. `environment`
+decides; `tracer` begins the trace of a request, `spans` has its spans, `recorder` and `export` send
+them.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ __all__ = ["TracingError", "open_tracing"]
 def open_tracing(
     environ: Mapping[str, str], *, upstream_url: str, log: Log, random: Random
 ) -> Tracing | None:
-    """Return what makes the traces, or None when none are asked for.
+    """Return the tracing, or None if it is not configured.
 
     Args:
         environ: the process's variables; OpenTelemetry's own code reads further ones from it.
-        upstream_url: what attempts ask, `{id}` in it once or not at all.
-        log: is told of variables that are ignored and of spans that were not taken.
+        upstream_url: URL of the upstream, which may contain `{id}`.
+        log: gets events about ignored variables and failed exports.
         random: draws ids.
 
     Raises:
-        TracingError: traces are asked for and cannot be made.
+        TracingError: tracing is configured, but not possible.
     """
     if not is_asked_for(environ):
         return None

@@ -8,7 +8,7 @@ _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_P
 
 
 class TracingError(Exception):
-    """Traces are asked for and cannot be made; the message is one line and says what to do."""
+    """Tracing is configured, but not possible; the message is one line and says what to do."""
 
 
 def is_asked_for(environ: Mapping[str, str]) -> bool:
@@ -19,7 +19,7 @@ def is_asked_for(environ: Mapping[str, str]) -> bool:
     Source: OpenTelemetry specification, "Environment Variable Specification".
 
     Raises:
-        TracingError: they ask for an exporter, a protocol or an endpoint that is not spoken here.
+        TracingError: they ask for an exporter, a protocol or an endpoint that is not supported.
     """
     if _given(environ, "OTEL_SDK_DISABLED").lower() == "true":
         return False

@@ -1,8 +1,8 @@
-"""How spans leave the process: in batches, from a thread of OpenTelemetry's SDK.
+"""Exports spans in batches, from a thread of OpenTelemetry's SDK.
 
-A collector that is slow or down is the export thread's trouble alone. Spans wait in a queue of
-bounded length; what finds it full is lost and counted, as is what the collector did not take. Of
-what OpenTelemetry's libraries log, nothing reaches standard error: it becomes events, one a minute.
+A collector that is slow or down affects only the export thread. Spans wait in a bounded queue;
+those that find it full are lost and counted, as are those that the collector did not accept. What
+OpenTelemetry's libraries log does not reach standard error: it becomes one event a minute at most.
 """
 
 import asyncio
@@ -24,22 +24,22 @@ from docwarden.tracing.environment import TracingError
 from docwarden.tracing.library_log import REASON_LENGTH, LibraryLog
 
 CLOSE_SECONDS: Final = 2.0
-"""What the end of the process waits for a collector, at most."""
+"""Seconds that the end of the process waits for a collector at most."""
 
 # OpenTelemetry's default of OTEL_BSP_MAX_QUEUE_SIZE.
 _QUEUE_SPANS: Final = 2048
-# How long the export thread may keep the interpreter while the event loop wants it. At Python's
+# How long the export thread may keep the interpreter while the event loop waits for it. At Python's
 # 5 ms, 800 requests a second have a 99th percentile of 11 to 29 ms, at 1 ms one of 7 to 17 ms.
 _SWITCH_SECONDS: Final = 0.001
 _EVENT_SECONDS: Final = 60.0
 
 
 class CountedExporter(SpanExporter):
-    """Hands batches to the real exporter and counts what it could not deliver.
+    """Passes batches to the real exporter, and counts what it could not deliver.
 
     Attributes:
         handed: spans in all batches so far.
-        failures: batches that the collector did not take.
+        failures: batches that the collector did not accept.
         lost: spans in them.
     """
 
@@ -56,7 +56,7 @@ class CountedExporter(SpanExporter):
         self.lost = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send a batch; runs in the export thread, for as long as OTEL_EXPORTER_OTLP_TIMEOUT."""
+        """Send a batch; runs in the export thread, for up to OTEL_EXPORTER_OTLP_TIMEOUT."""
         self.handed += len(spans)
         self._library.messages.clear()
         try:
@@ -69,7 +69,7 @@ class CountedExporter(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        """Give up what is being sent."""
+        """Cancel a batch that is being sent."""
         self._inner.shutdown()
 
     def _failed(self, spans: int) -> None:
@@ -80,7 +80,7 @@ class CountedExporter(SpanExporter):
             return
         self._last_event = now
         messages = self._library.messages
-        # The first message has the reason for trying again, the last one that for giving up.
+        # The first message has the reason of the retries, the last one that of giving up.
         reason = " / ".join(dict.fromkeys((messages[0], messages[-1]))) if messages else "unknown"
         self._log.event(
             "warning",
@@ -93,10 +93,10 @@ class CountedExporter(SpanExporter):
 
 
 class SpanExport:
-    """Where finished spans go.
+    """Queues finished spans for export.
 
     Attributes:
-        resource: what sends them.
+        resource: identifies the process.
         dropped: spans that found the queue full.
     """
 
@@ -119,36 +119,36 @@ class SpanExport:
 
     @property
     def failures(self) -> int:
-        """Batches that the collector did not take."""
+        """Batches that the collector did not accept."""
         return self._exporter.failures
 
     @property
     def lost(self) -> int:
-        """Spans that no collector will see."""
+        """Spans that were dropped, or not accepted by the collector."""
         return self.dropped + self._exporter.lost
 
     def has_room(self) -> bool:
-        """Whether the queue takes another span; if not, the span is counted as dropped."""
+        """Whether the queue has room for a span; if not, it is counted as dropped."""
         if self._taken - self._exporter.handed < self._queue:
             return True
         self.dropped += 1
         return False
 
     def take(self, span: ReadableSpan) -> None:
-        """Queue a finished span, for which there is room."""
+        """Queue a finished span, after `has_room`."""
         self._taken += 1
         self._processor.on_end(span)
 
     async def close(self) -> None:
-        """Send what is queued, within `CLOSE_SECONDS`; what is left then is lost."""
-        # A thread of its own that nobody joins: the SDK's shutdown has no limit to set, and a
-        # request to a collector that hangs cannot be called back.
+        """Flush the queue within `CLOSE_SECONDS`; the rest is lost."""
+        # In a daemon thread that is not joined: the SDK's shutdown has no timeout, and a request
+        # to a collector that hangs cannot be cancelled.
         sending = threading.Thread(target=self._processor.shutdown, name="span-flush", daemon=True)
         sending.start()
         end = time.monotonic() + CLOSE_SECONDS
         while sending.is_alive() and time.monotonic() < end:  # noqa: ASYNC110 - a thread's end
             await asyncio.sleep(0.01)
-        # While the thread still tries, what the libraries say of it must not reach standard error.
+        # Not while the thread still tries: its errors must not reach standard error.
         if not sending.is_alive():
             self._library.close()
 
@@ -178,7 +178,7 @@ def open_export(environ: Mapping[str, str], log: Log) -> tuple[Sampler, SpanExpo
 
 
 def _resource() -> Resource:
-    """Return the service's name and version, under what OTEL_RESOURCE_ATTRIBUTES and others say."""
+    """Return the service's name and version; OTEL_RESOURCE_ATTRIBUTES and others override them."""
     found = Resource.create()
     name = str(found.attributes.get(SERVICE_NAME, ""))
     own = {SERVICE_VERSION: __version__}

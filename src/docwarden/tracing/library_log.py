@@ -1,4 +1,4 @@
-"""What OpenTelemetry's libraries have to say, kept from standard error."""
+"""Keeps the log messages of OpenTelemetry's libraries from standard error."""
 
 import logging
 from collections import deque
@@ -9,7 +9,7 @@ REASON_LENGTH: Final = 300
 
 
 class LibraryLog(logging.Handler):
-    """Takes what OpenTelemetry's libraries log, which would else go to standard error.
+    """Collects what OpenTelemetry's libraries log, which would go to standard error.
 
     Attributes:
         messages: the latest messages, shortened.
@@ -29,12 +29,12 @@ class LibraryLog(logging.Handler):
         self.messages.append(record.getMessage()[:REASON_LENGTH])
 
     def only_exporters(self) -> None:
-        """Ignore the rest from now on, at no cost: it speaks of each span and each header."""
+        """Ignore all but exporters from now on: the rest logs about every span and header."""
         self._logger.setLevel(logging.CRITICAL + 1)
         self._exporters.setLevel(logging.WARNING)
 
     def close(self) -> None:
-        """Leave logging as it was."""
+        """Restore the loggers."""
         self._logger.removeHandler(self)
         self._logger.setLevel(self._level)
         self._exporters.setLevel(logging.NOTSET)

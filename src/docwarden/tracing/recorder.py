@@ -1,4 +1,4 @@
-"""What all spans of a process have in common, and their way to the export."""
+"""Builds the spans of a process, and passes them to the export."""
 
 from random import Random
 from typing import Final
@@ -17,12 +17,12 @@ _SCOPE: Final = InstrumentationScope("docwarden", __version__)
 
 
 class Recorder:
-    """Puts spans together and hands them on.
+    """Builds spans, and passes them on.
 
     Attributes:
-        export: where they go.
-        upstream: what every attempt's span says of the upstream.
-        url: what attempts ask, `{id}` in it once or not at all, without query and credentials.
+        export: queues them.
+        upstream: attributes of the upstream, for the span of every attempt.
+        url: URL of the upstream, which may contain `{id}`, without query and credentials.
     """
 
     def __init__(self, *, export: SpanExport, upstream_url: str, random: Random) -> None:
@@ -51,13 +51,13 @@ class Recorder:
         return self._random.getrandbits(64) or 1
 
     def within(self, context: SpanContext) -> SpanContext:
-        """Return the context of another span of the trace that `context` is in."""
+        """Return the context of a new span in the trace of `context`."""
         return SpanContext(
             context.trace_id, self.new_span_id(), is_remote=False,
             trace_flags=context.trace_flags, trace_state=context.trace_state,
         )  # fmt: skip
 
-    def record(  # noqa: PLR0913, PLR0917 - what makes a span
+    def record(  # noqa: PLR0913, PLR0917 - the parts of a span
         self,
         name: str,
         kind: SpanKind,
@@ -67,7 +67,7 @@ class Recorder:
         attributes: Attributes,
         status: Status,
     ) -> None:
-        """Hand a finished span to the export, if it has room; `between` is in epoch nanoseconds."""
+        """Queue a finished span, if there is room; `between` is in epoch nanoseconds."""
         export = self.export
         if export.has_room():
             started, ended = between

@@ -1,4 +1,4 @@
-"""What the span of a request says of it."""
+"""The attributes of the span of a request."""
 
 from docwarden.core.fetch import FetchResult
 from docwarden.core.request import Request

@@ -1,4 +1,4 @@
-"""The spans of a request: one for the request, one an attempt, one for each verification.
+"""The spans of a request: one for the request, one per attempt, one per verification.
 
     GET /{id}                     server: from the request's head to the end of its answer
     +- GET                        client: one attempt, verification included
@@ -6,14 +6,13 @@
     +- GET                        http.request.resend_count=1
        +- verify
 
-Names and attributes follow OpenTelemetry's stable semantic conventions for HTTP; what they have no
-word for begins with `docwarden.` and has the name that the log has for it. Attributes hold nothing
-that a client or the upstream wrote, but for document and request ids, which are checked, and the
-path of a page that exists.
+Names and attributes follow OpenTelemetry's stable semantic conventions for HTTP; others begin with
+`docwarden.` and are named as in the log. Attributes contain nothing from a client or the upstream
+except document and request ids, which are validated, and the path of a page that exists.
 
-Whether a request is recorded is decided once, for all its spans, when it begins. While it lasts,
-only ids and times are noted; spans are put together when they have ended. This takes about a
-third of what the SDK's live spans take, which are made for any number of threads and changes.
+Whether a request is recorded is decided once, for all its spans, when it begins. During the request
+only ids and times are recorded; a span is built when it has ended. This takes about a third of the
+time of the SDK's live spans, which support threads and later changes.
 """
 
 from typing import Final
@@ -32,7 +31,7 @@ _ERROR: Final = Status(StatusCode.ERROR)
 
 
 class Attempt:
-    """One attempt under way; a `fetch.AttemptSpan`."""
+    """The span of an attempt in progress; a `fetch.AttemptSpan`."""
 
     __slots__ = (
         "_context", "_count", "_document_id", "_trace", "failure", "header", "status",
@@ -66,7 +65,7 @@ class Attempt:
         if self.failure is not None:
             status = self._fail(attributes, self.failure)
         elif not intact:
-            # Nobody waited for it any more: its client left, or another attempt was faster.
+            # It was cancelled: its client left, or another attempt won.
             attributes["docwarden.cancelled"] = True
         if recalled is not None:
             self._record_verification(received, ended, recalled=recalled)
@@ -94,7 +93,7 @@ class Trace:
     """The part of a trace that is one request; a `request.Trace`.
 
     Attributes:
-        recorder: takes its spans.
+        recorder: builds its spans.
         context: of the request's own span.
     """
 
@@ -138,7 +137,7 @@ class Trace:
                 (self._moment, self._moment + seconds), attributes_of(request, status), outcome,
             )  # fmt: skip
 
-    def record(  # noqa: PLR0913, PLR0917 - what makes a span
+    def record(  # noqa: PLR0913, PLR0917 - the parts of a span
         self,
         name: str,
         kind: SpanKind,

@@ -1,4 +1,4 @@
-"""The beginning of a trace: whose child a request is, and whether it is recorded."""
+"""Begins traces: finds the parent of a request, and decides whether it is recorded."""
 
 from opentelemetry.sdk.trace.sampling import Decision, Sampler
 from opentelemetry.trace import (
@@ -25,11 +25,11 @@ class Tracing:
 
     @property
     def export(self) -> SpanExport:
-        """Where spans go."""
+        """The export that spans are queued in."""
         return self._recorder.export
 
     def begin(self, request: Request) -> None:
-        """Begin the part of a trace that `request` is, and let the request carry it."""
+        """Begin the trace of `request`, or join that of its client, and attach it."""
         parent = _parent_of(request)
         recorder = self._recorder
         trace_id = recorder.new_trace_id() if parent is None else parent.trace_id
@@ -40,7 +40,7 @@ class Tracing:
             SpanKind.SERVER,
         )
         sampled = sampling.decision is Decision.RECORD_AND_SAMPLE
-        # W3C Trace Context level 2, section 3.2.2.5.2: who joins a trace keeps its random flag.
+        # W3C Trace Context level 2, section 3.2.2.5.2: a participant keeps the random flag.
         kept = 0 if parent is None else parent.trace_flags & TraceFlags.RANDOM_TRACE_ID
         flags = TraceFlags(kept | (SAMPLED if sampled else 0))
         state = sampling.trace_state
@@ -51,7 +51,7 @@ class Tracing:
 
 
 def _parent_of(request: Request) -> SpanContext | None:
-    """Return the client's span, if the request names one."""
+    """Return the context of the client's span, if the request has one."""
     found = request.parent
     if found is None:
         return None
