@@ -1,1 +1,1 @@
-"""The `docwarden` command: one module a subcommand."""
+"""The `docwarden` command: one module per subcommand."""

@@ -1,4 +1,4 @@
-"""`docwarden completion SHELL`: a script for the shell, made from the parsers."""
+"""`docwarden completion SHELL`: a completion script for the shell, from the parsers."""
 
 import argparse
 

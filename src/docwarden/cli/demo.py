@@ -73,7 +73,7 @@ async def _serve(settings: Settings, log: Log, control: str) -> int:
 
 @contextlib.asynccontextmanager
 async def _simulator(arguments: argparse.Namespace) -> AsyncIterator[tuple[str, str]]:
-    """Run the simulator in a process of its own; yield its URL and that of its control."""
+    """Run the simulator in a process of its own; yield its URL and its control URL."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "docwarden", "simulate",
         "--listen", arguments.simulator_listen, "--control", arguments.simulator_control,
@@ -90,8 +90,8 @@ async def _simulator(arguments: argparse.Namespace) -> AsyncIterator[tuple[str, 
             late = f"the simulator has not started within {_READY_SECONDS:g} seconds"
             raise StartError(late) from error
         if not lines[0]:
-            told = (await process.stderr.read()).decode("utf-8", "replace").strip()
-            raise StartError(f"the simulator did not start: {told}")
+            reason = (await process.stderr.read()).decode("utf-8", "replace").strip()
+            raise StartError(f"the simulator did not start: {reason}")
         reading = asyncio.ensure_future(_discard(process.stderr))
         try:
             url, control = (line.decode().split()[-1] for line in lines)

@@ -1,4 +1,4 @@
-"""`docwarden explain ID`: what the gateway makes of one document, attempt by attempt."""
+"""`docwarden explain ID`: what the gateway does with one document, attempt by attempt."""
 
 import argparse
 import os
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _fetch(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Do what a gateway of these settings would do; return as `run` does."""
+    """Fetch as a gateway of these settings would; return as `run` does."""
     from docwarden.integrity.deep.process import WorkerFailedError  # noqa: PLC0415 - see below
 
     try:
@@ -92,7 +92,7 @@ def _fetch(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _ask(arguments: argparse.Namespace) -> int:
-    """Print what a running gateway tells; return as `run` does."""
+    """Print the report of a running gateway; return as `run` does."""
     from docwarden.cli import explain_gateway, explain_report  # noqa: PLC0415 - see below
 
     if arguments.save is not None:
@@ -113,7 +113,7 @@ def _ask(arguments: argparse.Namespace) -> int:
 
 
 def _explain(settings: Settings, document_id: str, *, as_json: bool) -> "Explanation":
-    """Fetch the document and print what comes of it; for people, each attempt as it ends."""
+    """Fetch the document and print the result; for people, each attempt as it ends."""
     # The reference pages and the shell completion import this module for its options alone.
     import uvloop  # noqa: PLC0415 - see above
 
@@ -135,7 +135,7 @@ def _explain(settings: Settings, document_id: str, *, as_json: bool) -> "Explana
 
 
 def _unfit(target: Path, *, force: bool) -> str | None:
-    """Return why nothing is to be saved there, if so; better known before the fetch."""
+    """Return why nothing can be saved there, or None; checked before the fetch."""
     try:
         if not target.parent.is_dir():
             return "its folder does not exist"
@@ -152,7 +152,7 @@ def _save(target: Path, body: bytes | bytearray | None, *, force: bool) -> None:
     """Write a body, readable by its owner alone, whole or not at all.
 
     Raises:
-        OSError: it cannot be written, or has come to exist meanwhile.
+        OSError: it cannot be written, or exists by now.
     """
     if body is None:
         complain(f"nothing to save to {str(target)!r}: no body was received")

@@ -1,4 +1,4 @@
-"""What `docwarden explain` prints for people, of the report that programs read as JSON."""
+"""Formats the report of `docwarden explain` for people; programs get it as JSON."""
 
 import io
 import sys
@@ -13,14 +13,14 @@ from rich.text import Text
 from docwarden.integrity.checks import Mode
 
 COLUMNS: Final = 100
-"""Of an output that is no terminal."""
+"""Width of an output that is no terminal."""
 
 Part = Mapping[str, Any]
 """A part of a report; see `docwarden.explaining.report`."""
 
 
 class Lines:
-    """Writes each part as text, with colour where the output is a terminal."""
+    """Formats each part as text, with colour if the output is a terminal."""
 
     def __init__(self) -> None:
         terminal = sys.stdout.isatty()
@@ -34,11 +34,11 @@ class Lines:
         self._attempts = 0
 
     def heading(self, document_id: str, where: str) -> str:
-        """Return what is asked for."""
+        """Return the title: the document and where it comes from."""
         return self._line(Text(f"document {document_id} of {where}"))
 
     def attempt(self, attempt: Part) -> str:
-        """Return what the next attempt brought."""
+        """Return the lines about the next attempt."""
         self._attempts += 1
         head = Text(f"attempt {self._attempts}  ")
         head.append(_result(attempt), "green" if attempt["reason"] is None else "bold red")

@@ -16,7 +16,7 @@ ALL_INTACT, SOME_BROKEN, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 MAX_BYTES: Final = 32 << 20
 LARGEST_CAP: Final = 1 << 30
-"""As the gateway's: a file is read whole, into memory that is taken before."""
+"""The same as of the gateway: a file is read whole, into memory allocated before."""
 DEFAULT_TIER: Final = 3
 
 
@@ -65,14 +65,14 @@ def _cap(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Inspect the files that `arguments` name. Returns the exit status."""
-    # The other commands import this module too, and shall not carry rich with them.
+    # The other commands import this module too, and must not load rich.
     from docwarden.cli.inspect_files import inspect  # noqa: PLC0415 - see above
     from docwarden.cli.inspect_report import Report  # noqa: PLC0415 - see above
 
     if sys.stdout is None:
         return _give_up("standard output is closed")
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # asyncio's own handler would have Ctrl-C wait for what is being read, such as a terminal.
+        # With asyncio's own handler, Ctrl-C would wait for a blocking read, as from a terminal.
         signal.signal(signal.SIGINT, _interrupt)
     try:
         policy = Policy.parse(arguments.checks, tier=arguments.tier)
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _abandon_output()  # its reader went away
+        _abandon_output()  # its reader has gone
         return SOME_BROKEN
     except OSError as error:
         _abandon_output()
@@ -96,7 +96,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _abandon_output() -> None:
-    """Keep Python from flushing to the output once more at exit."""
+    """Keep Python from flushing the output again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

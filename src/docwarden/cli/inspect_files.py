@@ -21,7 +21,7 @@ DEEP_TIER: Final = 3
 
 
 async def inspect(names: Iterable[str], policy: Policy, cap: int, report: Report) -> None:
-    """Verify every file that `names` lead to, and report on each.
+    """Verify every file that `names` refer to, and report each.
 
     Raises:
         WorkerFailedError: The process of the deep checks does not start.
@@ -55,7 +55,7 @@ async def _verifier(policy: Policy) -> AsyncIterator[Verifier]:
 
 
 def _find(names: Iterable[str], report: Report) -> Iterator[str]:
-    """Yield files in a stable order; what a folder holds besides files is skipped."""
+    """Yield files in a stable order, skipping anything else in folders."""
     for name in names:
         if name == STANDARD_INPUT:
             yield name
@@ -92,7 +92,7 @@ def _walk(folder: str, report: Report) -> Iterator[str]:
 
 
 def _dangling(path: str) -> str:
-    """Return where a link leads that leads nowhere, else nothing."""
+    """Return the target of a dangling link, else an empty text."""
     if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114 - as above
         return f"a link to {os.readlink(path)}, which does not exist"  # noqa: PTH115 - as above
     return ""
@@ -106,7 +106,7 @@ def _may_be_file(path: Path) -> bool:
 
 
 def _read(file: str, cap: int) -> bytes | None:
-    """Return the content of `file`, or None when there is more than `cap` of it.
+    """Return the content of `file`, or None if it exceeds `cap` bytes.
 
     Raises:
         OSError: It cannot be read.

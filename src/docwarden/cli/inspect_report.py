@@ -18,20 +18,20 @@ from docwarden.integrity.verdict import Finding, Verdict
 _UNLIMITED: Final = 100_000
 """Columns of an output that is no terminal: nothing is wrapped or cut."""
 _REPLACEMENT: Final = "\ufffd".encode()
-"""What a text decoder leaves where bytes are no text."""
+"""What a text decoder puts in place of invalid bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What is known of one file.
+    """The result for one file.
 
     Attributes:
         file: Its name, as given or found.
-        size: Bytes; None for an input that was not read to its end.
+        size: Bytes; None if the input was not read to its end.
         media_type: The type that its bytes have.
         findings: Every failed check, enforced or observed.
         rejected: The finding for which it would not be delivered.
-        replaced: Times that the UTF-8 bytes of U+FFFD stand in a file with findings.
+        replaced: How often the UTF-8 bytes of U+FFFD occur in a file with findings.
     """
 
     file: str
@@ -44,14 +44,14 @@ class Inspected:
 
     @classmethod
     def of_verdict(cls, file: str, data: bytes, verdict: Verdict) -> Self:
-        """Return the record of a file that was verified."""
+        """Return the result for a file that was verified."""
         replaced = data.count(_REPLACEMENT) if verdict.findings else 0
         return cls(
             file, len(data), verdict.media_type, verdict.findings, verdict.rejected, replaced
         )
 
     def why(self, finding: Finding) -> str:
-        """Return what was seen, for people."""
+        """Return the detail of a finding, for people."""
         if not self.replaced:
             return finding.detail
         return (
@@ -60,7 +60,7 @@ class Inspected:
         )
 
     def as_json(self) -> str:
-        """Return the record as one line. The keys are part of docwarden's contract."""
+        """Return the result as one line. The keys are part of docwarden's contract."""
         rejected = self.rejected
         return json.dumps(
             {
@@ -77,7 +77,7 @@ class Inspected:
 
 
 class Report:
-    """Collects records and prints them: JSON lines at once, the table at the end.
+    """Collects results and prints them: JSON lines at once, the table at the end.
 
     Attributes:
         broken: How many files are not intact.
@@ -116,7 +116,7 @@ class Report:
         )
 
     def add(self, inspected: Inspected) -> None:
-        """Take one record."""
+        """Add one result."""
         self.broken += inspected.rejected is not None
         self._intact += inspected.rejected is None
         if self._as_json:
@@ -126,7 +126,7 @@ class Report:
             self._add_row(inspected)
 
     def complain(self, message: str) -> None:
-        """Say that a file cannot be read."""
+        """Report that a file cannot be read."""
         self.unreadable += 1
         self._errors.print(Text(f"docwarden inspect: {_printable(message)}"))
 

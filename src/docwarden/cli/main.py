@@ -1,4 +1,4 @@
-"""The command line: one module a command."""
+"""The command line: one module per command."""
 
 import argparse
 import importlib
@@ -10,8 +10,8 @@ from typing import Final
 from docwarden import __version__
 from docwarden.process.descriptors import open_standard
 
-# Each command's module has `configure(parser)` and `run(arguments) -> exit status`. Modules are
-# imported when their command is asked for, so that `probe` does not pay for `inspect`.
+# Each command's module has `configure(parser)` and `run(arguments) -> exit status`. A module is
+# imported only for its own command, so that `probe` does not pay for `inspect`.
 COMMANDS: Final = {
     "serve": (
         "docwarden.cli.serve",
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     asked = next((word for word in words if word in COMMANDS), None)
     try:
-        # Within, as it imports the command's module, which takes long enough for a Ctrl-C.
+        # In the try block, as it imports the command's module, long enough for a Ctrl-C.
         parser = build_parser(() if asked is None else (asked,))
         parsed = parser.parse_args(words)
         if parsed.command is None:
@@ -73,11 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         status: int = importlib.import_module(COMMANDS[parsed.command][0]).run(parsed)
         if sys.stdout is not None:
-            sys.stdout.flush()  # Python's own, at exit, would tell of its failure and return 120
+            sys.stdout.flush()  # Python's own, at exit, would print its failure and return 120
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone, such as `head`; nothing is left to say to it.
+        # The reader of the output, such as `head`, has gone.
         _abandon_output()
         return EXIT_FAILED
     except OutputError as error:
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class OutputError(Exception):
-    """What a command has to say cannot be written; the message tells why."""
+    """The output of a command cannot be written; the message says why."""
 
 
 def put(text: str) -> None:
@@ -126,12 +126,12 @@ def build_parser(configured: Iterable[str] = ()) -> argparse.ArgumentParser:
 
 
 def _abandon_output() -> None:
-    """Keep Python from writing to standard output once more at exit."""
+    """Keep Python from flushing standard output again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(message: str) -> int:
-    """Print one line about what is wrong to standard error; return the usage exit status."""
+    """Print one line to standard error; return the exit status for usage errors."""
     if sys.stderr is not None:
         sys.stderr.write(f"docwarden: {message}\n")
     return EXIT_USAGE

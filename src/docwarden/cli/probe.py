@@ -9,7 +9,7 @@ from docwarden.settings.loading import SettingError, load
 
 _LONGEST_SECONDS = 3600
 _PATHS = {"live": "/livez", "ready": "/readyz", "startup": "/startupz"}
-# What "all addresses" means to somebody who wants to connect.
+# Where to connect to a listener on all addresses.
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not listened on
 
 
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    """Read what a socket can wait for, which infinity and no number at all are not."""
+    """Parse a timeout that a socket accepts, neither infinite nor NaN."""
     try:
         seconds = float(text)
     except ValueError:
@@ -39,7 +39,7 @@ def _seconds(text: str) -> float:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 when the gateway that these settings describe is well, 1 when it is not."""
+    """Return 0 if the gateway of these settings is healthy, 1 if it is not."""
     try:
         address = load().admin_listen
     except SettingError as error:

@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--size", metavar="BYTES", help="make PNG and PDF documents of this size, such as 1MiB")
     add("--distinct", action="store_true", help="make every answer different")
     add("--verbose", action="store_true", help="write a line for each request to stderr")
-    # `demo` has the two flags for addresses under longer names, which the advice has to give.
+    # `demo` has longer names for the two flags for addresses, which error messages must give.
     add("--flag-prefix", default="", help=argparse.SUPPRESS)
 
 
@@ -92,7 +92,7 @@ async def _serve(simulator: Simulator, flag_prefix: str) -> int:
         return _USAGE
     _say(_introduction(simulator))
     with contextlib.suppress(OSError):  # nobody may be reading
-        # What scripts read.
+        # For scripts.
         sys.stdout.write(f"listening on {simulator.url}\n")
         sys.stdout.write(f"controlled at {simulator.control_url or 'nowhere'}\n")
         sys.stdout.flush()
