@@ -23,12 +23,12 @@ def parse_upstream_url(text: str) -> str:
     """Return an http or https URL whose path may hold `{id}` once.
 
     Raises:
-        ValueError: for anything else, credentials, queries and fragments among them.
+        ValueError: for anything else, including credentials, queries and fragments.
     """
     problem = "a URL such as http://documents:3000/{id}"
     try:
         parts = urlsplit(text)
-        host = (parts.hostname or "").encode("idna")  # what looking it up begins with
+        host = (parts.hostname or "").encode("idna")  # as a look-up would
         valid_port = parts.port != 0
     except ValueError:
         raise ValueError(problem) from None
@@ -49,13 +49,13 @@ def parse_store_url(text: str) -> str:
     """Return the URL of a store.
 
     Raises:
-        ValueError: for a scheme that is none of a store, and for a wrong URL of one.
+        ValueError: for an unknown scheme, or an invalid URL.
     """
     if text == "memory://":
         return text
     if not text.startswith(("redis://", "rediss://")):
         raise ValueError("memory://, redis://HOST:PORT/DB or rediss://HOST:PORT/DB")
-    # Only who asks for Redis pays for what its store imports.
+    # Imported only if Redis is configured.
     from docwarden.fetching.store.redis_url import address  # noqa: PLC0415 - see above
 
     address(text)
@@ -66,7 +66,7 @@ def parse_links(text: str) -> str:
     """Return titles and URLs such as `Grafana=https://grafana.example/d/docwarden`, with commas.
 
     Raises:
-        ValueError: for a title without a URL of http or https, or one that stands twice.
+        ValueError: for a title without a URL of http or https, or a duplicate title.
     """
     titles = set()
     for item in filter(None, text.split(",")):
@@ -81,13 +81,13 @@ def parse_links(text: str) -> str:
 def mask(text: str) -> str:
     """Return a URL with its password hidden.
 
-    It need not be a right one: a password with a slash in it makes no URL, and is one.
+    It need not be a valid one: a slash in a password makes it none.
     """
     return _PASSWORD.sub(r"\1:********@", text)
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
-    """Return a reader that takes the `allowed` texts only."""
+    """Return a parser that accepts only the `allowed` texts."""
 
     def parse(text: str) -> str:
         if text not in allowed:
@@ -136,7 +136,7 @@ def _count(minimum: int, maximum: int) -> Callable[[str], int]:
 
 
 def share(minimum: float, maximum: float) -> Callable[[str], float]:
-    """Return a reader of numbers within bounds."""
+    """Return a parser of numbers within bounds."""
     return _number_from(float, minimum, maximum)
 
 
@@ -177,5 +177,5 @@ def count_setting(default: int, about: str, minimum: int, maximum: int) -> Any:
 
 
 def switch_setting(default: str, about: str) -> Any:
-    """Return a dataclass field for something that is on or off."""
+    """Return a dataclass field for a boolean."""
     return setting(default, about, parse=parse_switch, write=format_switch)

@@ -7,9 +7,9 @@ from typing import Final
 from docwarden.core.client_address import Network
 
 MAX_HEADERS: Final = 8
-# RFC 9110 section 5.1, without what no field in use has.
+# RFC 9110 section 5.1, without characters that no common field has.
 _FIELD_NAME: Final = re.compile(r"[a-z0-9_-]{1,64}")
-# What proves who somebody is has no place in a log.
+# Credentials must not be logged.
 _SECRET: Final = re.compile(r"authorization|cookie|token|secret|password|api-?key|credential")
 
 
@@ -17,7 +17,7 @@ def parse_networks(text: str) -> tuple[Network, ...]:
     """Return networks such as `10.0.0.0/8,2001:db8::/32`; a single address is a network too.
 
     Raises:
-        ValueError: for anything else, a network with bits of a host among it.
+        ValueError: for anything else, including a network with host bits set.
     """
     try:
         return tuple(ip_network(item.strip()) for item in text.split(",") if item.strip())
@@ -34,7 +34,7 @@ def parse_header_names(text: str) -> tuple[str, ...]:
     """Return the lower-case names of header fields, each once.
 
     Raises:
-        ValueError: for what is no name, for too many, and for fields that hold credentials.
+        ValueError: for invalid names, too many, or fields that hold credentials.
     """
     names = tuple(dict.fromkeys(item.strip().lower() for item in text.split(",") if item.strip()))
     if len(names) > MAX_HEADERS or not all(map(_FIELD_NAME.fullmatch, names)):
