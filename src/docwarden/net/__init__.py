@@ -1,1 +1,1 @@
-"""Bytes on their way, whoever sends them: batches of writes, heads, units, memory."""
+"""What clients and the upstream share: batched writes, message heads, units, memory."""

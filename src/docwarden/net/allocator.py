@@ -36,10 +36,10 @@ def tune_allocator() -> None:
 
 
 def unfilled(size: int) -> bytearray:
-    """Return a bytearray of `size` bytes that the caller fills before anybody reads it.
+    """Return a bytearray of `size` bytes, which the caller must fill before use.
 
-    `bytearray(size)` clears what the kernel has just cleared, and has it hand over each page of 4
-    KiB by itself. Buffers of 2 MiB and more are not cleared here, and ask for huge pages
+    `bytearray(size)` clears what the kernel has just cleared, and faults in each page of 4 KiB by
+    itself. Buffers of 2 MiB and more are not cleared here, and ask for huge pages
     (madvise(2)): 6.6 ms of processor time for a document of 10 MiB instead of 11.5.
     """
     if size < _OWN_PAGES:
@@ -55,13 +55,13 @@ def unfilled(size: int) -> bytearray:
         length = (start + size - first) & -mmap.PAGESIZE
         advise = ctypes.CDLL(None).madvise
         advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-        # A kernel without huge pages refuses, and the buffer is as good as any.
+        # A kernel without huge pages refuses, which does no harm.
         advise(first, length, _HUGE_PAGES)
     return buffer
 
 
 def tune_collector() -> None:
-    """Leave what start-up made out of garbage collection, and collect less often.
+    """Exclude objects made at start-up from garbage collection, and collect less often.
 
     Requests leave no cycles behind when they succeed; those of failures can wait for 10,000 of
     them. Call it once, when everything is built.

@@ -33,7 +33,7 @@ def parse_duration(text: str) -> float:
     """Return seconds for `250ms`, `10s`, `5m`, `1h`, `7d`, or plain `0`.
 
     Raises:
-        ValueError: for anything else, a number without a unit among them.
+        ValueError: for anything else, including a number without a unit.
     """
     match = _DURATION.fullmatch(text.strip())
     if match is None or (match[2] is None and float(match[1]) != 0):
@@ -77,8 +77,8 @@ def parse_address(text: str) -> Address:
     """Return the address for `127.0.0.1:8080`, `localhost:80` or `[::1]:8080`.
 
     Raises:
-        ValueError: when host or port is missing, the port is not 0 to 65535, or no name is the
-            host.
+        ValueError: host or port is missing, the port is not 0 to 65535, or the host is not a valid
+            name.
     """
     host, colon, port = text.strip().rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
@@ -89,14 +89,14 @@ def parse_address(text: str) -> Address:
         raise ValueError("HOST:PORT with a port from 0 to 65535")
     host = host.strip("[]")
     try:
-        host.encode("idna")  # what looking it up begins with
+        host.encode("idna")  # as a look-up would
     except UnicodeError:
         raise ValueError("HOST:PORT with a host whose labels have 1 to 63 characters") from None
     return Address(host, int(port))
 
 
 def parse_switch(text: str) -> bool:
-    """Return the truth of `true`, `on`, `1`, `false`, `off` or `0`.
+    """Return the boolean for `true`, `on`, `1`, `false`, `off` or `0`.
 
     Raises:
         ValueError: for anything else.

@@ -1,7 +1,7 @@
-"""What one turn of the event loop has to write, written together at its end.
+"""Batches the writes of one turn of the event loop, and makes them at its end.
 
 A write wakes the process at the other end if it sleeps, which costs the writer more than the write
-itself. One that is given its bytes in a row, at once, is woken by the first of them.
+itself. If writes to it follow each other at once, only the first of them wakes it.
 docs/explanation/performance.md has what this saves.
 """
 
@@ -13,7 +13,7 @@ Bytes = bytes | bytearray | memoryview
 
 
 class Outbox:
-    """Collects writes; for one event loop."""
+    """Batches writes; for one event loop."""
 
     __slots__ = ("_loop", "_writes")
 
@@ -31,24 +31,24 @@ class Outbox:
     ) -> None:
         """Write `pieces` to `transport` at the end of this turn, in one system call.
 
-        `written` is called when the transport has taken them, which one that is closed never does.
+        `written` is called when the transport has taken them; never if it is closed.
         """
         if not self._writes:
             self._loop.call_soon(self.flush)
         self._writes.append((transport, pieces, written))
 
     def flush(self) -> None:
-        """Write now, for a transport that is to be closed."""
+        """Write now, for instance before a transport is closed."""
         writes, self._writes = self._writes, []
         for transport, pieces, written in writes:
-            # What was aborted meanwhile has nobody left to read.
+            # Aborted meanwhile: nobody would read it.
             if transport.is_closing():
                 continue
             try:
                 transport.writelines(pieces)
                 if written is not None:
                     written()
-            except Exception as error:  # noqa: BLE001 - the others still have to be written
+            except Exception as error:  # noqa: BLE001 - the others must still be written
                 self._give_up(transport, error)
 
     def _give_up(self, transport: asyncio.Transport, error: Exception) -> None:
