@@ -1,4 +1,4 @@
-"""The composition root: every part is built and joined here, and knows only what it is handed.
+"""The composition root: every part is built and connected here, and knows only what it is given.
 
 `observability` builds what operators see on top of them.
 """
@@ -44,16 +44,16 @@ _DEEP_TIER: Final = 3
 
 
 class Parts:
-    """The parts of one gateway process, for the event loop that runs.
+    """The parts of one gateway process, for the running event loop.
 
     Raises:
-        RedisMissingError: the store asks for Redis and its client is not installed.
-        TracingError: the environment asks for traces that cannot be made.
+        RedisMissingError: Redis is configured and its client is not installed.
+        TracingError: tracing is configured, but not possible.
     """
 
     def __init__(self, settings: Settings, log: Log) -> None:
         clock = self.clock = time.monotonic
-        # Jitter, sampling and request ids: nothing that has to be secret.
+        # Jitter, sampling and request ids: nothing secret.
         self.random = random.Random()  # noqa: S311
         self.log = log
         self.transitions = Transitions(log, clock)

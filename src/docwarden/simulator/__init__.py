@@ -1,1 +1,1 @@
-"""The faulty upstream: serves documents, some of them broken, and fails in every way asked for."""
+"""The faulty upstream: serves documents, some of them broken, and fails in configurable ways."""

@@ -1,4 +1,4 @@
-"""How the simulator behaves: what it serves, what it spoils, how slow it is."""
+"""How the simulator behaves: what it serves, which faults it injects, how slow it is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,11 +20,11 @@ LARGEST_CAPACITY = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One way to behave; `changed` makes the next.
+    """How the simulator behaves; `changed` returns a variant.
 
-    `mix` gives each kind its weight; `faults` their shares, together 1 at most; `capacity` is how
+    `mix` has the weight of each kind; `faults` their shares, 1 at most in total; `capacity` is how
     many requests are served at once while others queue; `accept_delay` (seconds) is how long a
-    new connection is left alone; not `listening` means that connections are refused.
+    new connection is left unread; unless `listening`, connections are refused.
     """
 
     mix: Mapping[str, float] = field(default_factory=lambda: USUAL_MIX)
@@ -38,7 +38,7 @@ class Behaviour:
         """Return this behaviour with some fields changed, given as JSON has them.
 
         Raises:
-            ValueError: a field is unknown or its value does not fit.
+            ValueError: a field is unknown, or its value is invalid.
         """
         fields: dict[str, Any] = {}
         for name, value in changes.items():
@@ -91,7 +91,7 @@ def faults(value: object) -> tuple[Chosen, ...]:
     """Read a list of faults as `faults.table.parse` reads one.
 
     Raises:
-        ValueError: one does not read, or their shares are more than 1 together.
+        ValueError: one is invalid, or their shares exceed 1 in total.
     """
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise ValueError("faults are a list of NAME[=PARAMETER][:SHARE]")  # noqa: TRY004 - user input

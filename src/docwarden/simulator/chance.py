@@ -1,7 +1,7 @@
-"""Repeatable chance: a draw is a function of seed, number and purpose, and of nothing before it.
+"""Repeatable randomness: a draw depends on seed, number and purpose, and on no earlier draw.
 
-So the n-th answer is the same in every run, whatever the answers before it were and whichever
-faults were switched on. The mixing is SplitMix64 (Steele, Lea, Flood, 2014).
+So the n-th answer is the same in every run, whatever the answers before it and the faults
+switched on. The mixing is SplitMix64 (Steele, Lea, Flood, 2014).
 """
 
 import math
@@ -34,7 +34,7 @@ class Latency:
     text: str = "0s"
 
     def __bool__(self) -> bool:
-        """Tell whether there is any."""
+        """Whether there is any."""
         return self.high > 0
 
     def seconds(self, chance: float) -> float:
@@ -50,7 +50,7 @@ def latency(text: str) -> Latency:
     """Read `50ms`, `fixed=50ms`, `uniform=10ms..90ms` or `exponential=50ms` (the mean).
 
     Raises:
-        ValueError: it does not read so.
+        ValueError: the text is invalid.
     """
     shape, equals, value = text.partition("=")
     if not equals:

@@ -1,4 +1,4 @@
-"""What is answered to which request: a pure choice."""
+"""Chooses the answer to each request; pure functions."""
 
 import itertools
 from bisect import bisect_right
@@ -15,7 +15,7 @@ DOCUMENT_PREFIX = "/document/"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The document to serve, the fault to spoil it with, and how long to wait first (seconds)."""
+    """The document to serve, the fault to inject, and the latency in seconds."""
 
     document: Document
     fault: Chosen | None = None
@@ -23,7 +23,7 @@ class Choice:
 
 
 class Chooser:
-    """Chooses by seed and number; made anew for each behaviour."""
+    """Chooses by seed and number; one for each behaviour."""
 
     def __init__(self, behaviour: Behaviour, held: Library, seed: int) -> None:
         self._seed = seed
@@ -57,19 +57,19 @@ class Chooser:
 
 
 def is_forced(path: str) -> bool:
-    """Tell whether a path itself says what to answer."""
+    """Whether a path itself determines the answer."""
     return path.startswith((FAULT_PREFIX, DOCUMENT_PREFIX))
 
 
 def by_path(path: str, held: Library) -> Choice:
-    """Choose as the path says: the same answer whenever it is asked for.
+    """Choose by the path: it always gets the same answer.
 
-    `/fault/NAME/ANYTHING` and `/fault/NAME/PARAMETER/ANYTHING` spoil a PDF, or the type that a
-    suffix names (`7.png`); `/document/KIND/ANYTHING` is a document of that kind.
+    `/fault/NAME/ANYTHING` and `/fault/NAME/PARAMETER/ANYTHING` inject a fault into a PDF, or the
+    type that a suffix names (`7.png`); `/document/KIND/ANYTHING` is a document of that kind.
 
     Raises:
         OSError: a folder of documents cannot be read.
-        ValueError: the path does not read so.
+        ValueError: the path is invalid.
     """
     _, prefix, *rest = path.split("/")
     if not rest or not rest[0]:

@@ -1,4 +1,4 @@
-"""One connection: parses requests, sends prompt answers at once, performs slow ones in a task."""
+"""One connection: parses requests, sends immediate answers at once, and slow ones from a task."""
 
 import asyncio
 import fcntl
@@ -15,7 +15,7 @@ from docwarden.simulator.responding import Request, Responder
 from docwarden.simulator.slots import Slots
 from docwarden.simulator.steps import End, Pause, Refuse, Steps
 
-# A peer that sends more than this is no client of ours; it is cut off.
+# A peer that sends more than this is cut off.
 _LONGEST_TARGET = 64 * 1024
 _MOST_QUEUED = 100
 _DELIVERY_POLL_SECONDS = 0.001
@@ -26,8 +26,8 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)  # struct linger: closing sends RST, sock
 class Connection(asyncio.Protocol):
     """Speaks HTTP/1.1 with one peer; everything stops when the peer goes away.
 
-    `entered` is told of the new connection, `left` that it is gone, and `refuse` for how many
-    seconds to refuse everybody.
+    `entered` is called with the new connection, `left` when it is closed, and `refuse` with the
+    seconds for which to refuse all connections.
     """
 
     def __init__(
@@ -56,19 +56,19 @@ class Connection(asyncio.Protocol):
     # asyncio calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Register the connection."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
         self._entered(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
-        """Stop whatever was being done for the peer."""
+        """Cancel the answer in progress."""
         if self._task:
             self._task.cancel()
         self._requests.clear()
         self._left(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came."""
+        """Parse the data received."""
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -76,13 +76,13 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def pause_writing(self) -> None:
-        """Note that the peer reads too slowly."""
+        """Called when the peer reads too slowly."""
         self._buffering = True
-        if self._task is None:  # while a task sends, reading on is how the peer's end is seen
+        if self._task is None:  # while a task sends, reading detects that the peer has closed
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Note that all was sent."""
+        """Called when everything was sent."""
         self._buffering = False
         self._transport.resume_reading()
         if self._sent and not self._sent.done():
@@ -91,17 +91,17 @@ class Connection(asyncio.Protocol):
     # httptools calls these
 
     def on_message_begin(self) -> None:
-        """Forget the request before."""
+        """Reset the state of the previous request."""
         self._target = b""
 
     def on_url(self, part: bytes) -> None:
-        """Collect the target, within its bound."""
+        """Collect the target, up to its limit."""
         self._target += part
         if len(self._target) > _LONGEST_TARGET:
             self.reset()
 
     def on_message_complete(self) -> None:
-        """Answer, or queue while an answer is under way."""
+        """Answer the request, or queue it while an answer is in progress."""
         method = self._parser.get_method().decode("ascii")
         target = self._target.decode("utf-8", errors="replace")
         self._requests.append(Request(method, target, self._parser.should_keep_alive()))
@@ -113,19 +113,19 @@ class Connection(asyncio.Protocol):
     # ours
 
     def reset(self) -> None:
-        """Drop the connection at once, with RST."""
+        """Reset the connection (RST) at once."""
         if not self._transport.is_closing():
             sock: socket.socket = self._transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         self._transport.abort()
 
     async def ended(self) -> None:
-        """Wait for the task of a connection that was lost."""
+        """Wait for the task of a closed connection to end."""
         if self._task:
             await asyncio.wait([self._task])
 
     def _answer(self) -> None:
-        """Answer what has been asked, up to the first answer that takes its time."""
+        """Answer queued requests, up to the first answer that needs a task."""
         while self._requests and not self._transport.is_closing():
             request = self._requests.popleft()
             answer = self._responder.respond(request, self._answered)
@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
             await asyncio.sleep(0)  # an endless answer to a fast reader must let others in
 
     async def _delivered(self) -> None:
-        """Wait until the peer's kernel has it all: a reset throws away what is still here."""
+        """Wait until the peer's kernel has everything: a reset discards what is unsent."""
         unsent = bytearray(4)
         while not self._transport.is_closing():
             fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, unsent)

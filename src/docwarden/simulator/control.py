@@ -9,8 +9,8 @@ from docwarden.simulator.steps import REASONS
 
 _LARGEST_HEAD = 16 * 1024
 _LARGEST_BODY = 64 * 1024
-_SECONDS = 10.0  # within which a request must have come
-_WELCOME_METHODS = "GET, HEAD, PUT"
+_SECONDS = 10.0  # timeout of a request
+_ALLOWED_METHODS = "GET, HEAD, PUT"
 
 
 class _BadRequestError(Exception):
@@ -20,8 +20,8 @@ class _BadRequestError(Exception):
 class Control:
     """Serves `GET /` (the state) and `PUT /` (fields to change), one request a connection.
 
-    Meant for loopback: whoever reaches it may break the simulator. `behave` raises ValueError or
-    OSError for what does not fit, which is answered with 400 and the reason.
+    Meant for loopback: anyone who can reach it can break the simulator. `behave` raises ValueError
+    or OSError for invalid changes, which are answered with 400 and the reason.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Control:
         )
 
     async def close(self) -> None:
-        """Stop listening and end what is being served."""
+        """Stop listening, and cancel requests in progress."""
         if self._server:
             self._server.close()
         for task in self._serving:
@@ -89,7 +89,7 @@ class Control:
         if method in ("GET", "HEAD"):
             return 200, self._state()
         if method != "PUT":
-            return 405, {"error": f"only {_WELCOME_METHODS}"}
+            return 405, {"error": f"only {_ALLOWED_METHODS}"}
         try:
             changes = json.loads(body)
             if not isinstance(changes, dict):
@@ -129,5 +129,5 @@ def _response(status: int, answer: dict[str, Any]) -> bytes:
     body = json.dumps(answer, indent=2).encode("ascii") + b"\n"
     return (
         f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nAllow: {_WELCOME_METHODS}\r\nConnection: close\r\n\r\n"
+        f"Content-Length: {len(body)}\r\nAllow: {_ALLOWED_METHODS}\r\nConnection: close\r\n\r\n"
     ).encode("ascii") + body

@@ -39,19 +39,19 @@ class Document:
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Work the digest out."""
+        """Compute the digest."""
         object.__setattr__(self, "sha256", hashlib.sha256(self.body).hexdigest())
 
     @property
     def intact(self) -> bool:
-        """Whether these are the bytes as they were made."""
+        """Whether the document is as it was made."""
         return not self.kind.startswith(CORRUPT)
 
     def corrupted(self) -> "Document":
-        """Return it as a round trip through UTF-8 text leaves it.
+        """Return the document after a round trip through UTF-8 text.
 
         Raises:
-            ValueError: the bytes are plain text, which such a trip leaves alone.
+            ValueError: the bytes are plain text, which survives a round trip.
         """
         body = mangling.through_utf8(self.body)
         if body == self.body:
@@ -59,7 +59,7 @@ class Document:
         return Document(CORRUPT + self.kind, self.media_type, body)
 
     def numbered(self, number: int) -> bytes:
-        """Return the bytes with a serial number in them; as valid or as corrupt as before.
+        """Return the bytes with a serial number in them, as valid or corrupt as before.
 
         Raises:
             ValueError: this type has no place for a number.
@@ -72,7 +72,7 @@ class Document:
 
 
 class Library:
-    """The documents held, each kind made or read when it is first asked for, then kept."""
+    """The documents, each kind made or read when first used, then kept in memory."""
 
     def __init__(self, *, folder: Path | None = None, size: int | None = None) -> None:
         self._folder = folder
@@ -87,7 +87,7 @@ class Library:
         """Return the documents of a kind: one, or all of the folder.
 
         Raises:
-            ValueError: there is no such kind, or it cannot be had.
+            ValueError: there is no such kind, or it is not available.
             OSError: the folder cannot be read.
         """
         documents = self._held.get(kind)
@@ -108,15 +108,15 @@ class Library:
 def library(
     kinds: Iterable[str], *, folder: Path | None = None, size: int | None = None
 ) -> Library:
-    """Make or read the documents of each kind asked for.
+    """Make or read the documents of each of `kinds`.
 
     Args:
         kinds: names from `KINDS`.
         folder: where the kinds `file` and `corrupt-file` come from.
-        size: bytes that each PNG and PDF made here shall have; their usual sizes without it.
+        size: bytes of each PNG and PDF made here; None for their usual sizes.
 
     Raises:
-        ValueError: a kind is unknown, or cannot be had so.
+        ValueError: a kind is unknown, or not available like this.
         OSError: the folder cannot be read.
     """
     held = Library(folder=folder, size=size)

@@ -1,4 +1,4 @@
-"""A listening socket that can refuse for a while without losing its port."""
+"""A listening socket that can refuse connections for a while without losing its port."""
 
 import asyncio
 import socket
@@ -7,17 +7,17 @@ from functools import partial
 from typing import Any
 
 _BACKLOG = 1024
-_ACCEPTED_AT_ONCE = 64  # before others get their turn
+_ACCEPTED_AT_ONCE = 64  # per turn of the event loop
 _OUT_OF_FILES_SECONDS = 0.1
 
 
 class Listener:
-    """Holds the port from `start` to `close`; between `open` and `shut` it takes connections.
+    """Holds the port from `start` to `close`; accepts connections between `open` and `shut`.
 
     Linux keeps a socket bound when its listening is shut down, and answers connection attempts
-    with RST, just as if nobody were there. So even a port that was free by chance comes back.
-    asyncio's servers cannot do that, hence the accepting by hand. `delay` says for how many
-    seconds to leave a new connection alone before anybody reads from it.
+    with RST, as if there were no listener. So even an ephemeral port can be opened again. asyncio's
+    servers cannot do that, hence this accept loop. `delay` returns the seconds for which a new
+    connection is left unread.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Listener:
         return port
 
     async def start(self) -> None:
-        """Take the port, and the connections.
+        """Bind the port, and accept connections.
 
         Raises:
             OSError: it is taken, or the host is not ours.
@@ -59,11 +59,11 @@ class Listener:
         )
         family, _, _, _, address = found[0]
         with _bound(family, address) as free:
-            # Shut down, a socket keeps only a port that was asked for by number: ask so.
+            # After a shutdown, a socket keeps its port only if it was bound by number.
             numbered = (address[0], free.getsockname()[1], *address[2:])
             sock = _bound(family, numbered)
         try:
-            sock.listen(_BACKLOG)  # here already, since only this shows that another listens
+            sock.listen(_BACKLOG)  # here already, as only this detects another listener
         except OSError:
             sock.close()
             raise
@@ -71,7 +71,7 @@ class Listener:
         self.open()
 
     def open(self) -> None:
-        """Take connections; does nothing when it does already.
+        """Accept connections; does nothing if it already does.
 
         Raises:
             OSError: another process took the port while this one refused.
@@ -82,7 +82,7 @@ class Listener:
             self._open = True
 
     def shut(self) -> None:
-        """Refuse connections; does nothing when it does already."""
+        """Refuse connections; does nothing if it already does."""
         if self._socket and self._open:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -91,7 +91,7 @@ class Listener:
             task.cancel()
 
     async def close(self) -> None:
-        """Give the port up."""
+        """Release the port."""
         self.shut()
         if self._entering:
             await asyncio.wait(self._entering)
@@ -128,7 +128,7 @@ class Listener:
 
     def _entered(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
         self._entering.discard(task)
-        if task.cancelled() or task.exception():  # such as a peer that has gone by now
+        if task.cancelled() or task.exception():  # for instance, the peer has gone by now
             accepted.close()
 
 

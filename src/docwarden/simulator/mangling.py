@@ -1,15 +1,15 @@
-"""Ways in which bytes get damaged on their way, all pure."""
+"""Ways in which bytes get damaged in transit; pure functions."""
 
 import random
 
 
 def through_utf8(body: bytes) -> bytes:
-    """Read bytes as UTF-8 text and write them again: what cannot be decoded becomes U+FFFD."""
+    """Decode and encode bytes as UTF-8: what cannot be decoded becomes U+FFFD."""
     return body.decode("utf-8", errors="replace").encode("utf-8")
 
 
 def through_latin1(body: bytes) -> bytes:
-    """Read bytes as Latin-1 text and write UTF-8: every byte above 127 becomes two."""
+    """Decode bytes as Latin-1 and encode as UTF-8: every byte above 127 becomes two."""
     return body.decode("latin-1").encode("utf-8")
 
 

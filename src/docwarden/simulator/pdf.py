@@ -1,4 +1,4 @@
-"""PDF files made by hand with zlib: an invoice with a logo, as an invoicing system prints it."""
+"""PDF files made with zlib alone: an invoice with a logo, as an invoicing system prints it."""
 
 import random
 import zlib

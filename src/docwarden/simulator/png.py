@@ -1,4 +1,4 @@
-"""PNG files made by hand with zlib, so that starting costs no imaging library."""
+"""PNG files made with zlib alone, so that no imaging library is loaded at start."""
 
 import math
 import random

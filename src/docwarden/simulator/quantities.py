@@ -3,15 +3,15 @@
 from docwarden.net.units import parse_duration, parse_size
 
 LONGEST_SECONDS = 3600.0
-LARGEST_BYTES = 1024**4  # never held in memory: what is large is sent in pieces
+LARGEST_BYTES = 1024**4  # never held in memory: large bodies are sent in pieces
 LARGEST_COUNT = 1_000_000
 
 
 def seconds(text: str) -> float:
-    """Read a duration such as `250ms` or `10s`.
+    """Parse a duration such as `250ms` or `10s`.
 
     Raises:
-        ValueError: it is none, or longer than an hour.
+        ValueError: it is invalid, or longer than an hour.
     """
     try:
         value = parse_duration(text)
@@ -23,10 +23,10 @@ def seconds(text: str) -> float:
 
 
 def size(text: str) -> int:
-    """Read a size such as `4096` or `64KiB`.
+    """Parse a size such as `4096` or `64KiB`.
 
     Raises:
-        ValueError: it is none, or more than 1 TiB.
+        ValueError: it is invalid, or more than 1 TiB.
     """
     try:
         value = parse_size(text)
@@ -38,10 +38,10 @@ def size(text: str) -> int:
 
 
 def share(text: str) -> float:
-    """Read a share such as `0.1` or `10%`.
+    """Parse a share such as `0.1` or `10%`.
 
     Raises:
-        ValueError: it is none from 0 to 1.
+        ValueError: it is not from 0 to 1.
     """
     try:
         value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
@@ -53,10 +53,10 @@ def share(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """Read a count.
+    """Parse a count.
 
     Raises:
-        ValueError: it is none from 1 to a million.
+        ValueError: it is not from 1 to a million.
     """
     value = _whole(text)
     if not 1 <= value <= LARGEST_COUNT:
@@ -65,10 +65,10 @@ def count(text: str) -> int:
 
 
 def status(text: str) -> int:
-    """Read a status of a final answer.
+    """Parse a status of a final answer.
 
     Raises:
-        ValueError: it is none from 200 to 999.
+        ValueError: it is not from 200 to 999.
     """
     value = _whole(text)
     if not 200 <= value <= 999:

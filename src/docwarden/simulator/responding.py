@@ -1,4 +1,4 @@
-"""From a request to the steps of its answer, counting on the way."""
+"""Turns requests into the steps of their answers, and counts both."""
 
 import time
 from collections import Counter
@@ -17,7 +17,7 @@ _LONGEST_LOGGED = 200  # characters of a request's target
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as far as it matters here."""
+    """The parts of a request that matter here."""
 
     method: str
     target: str
@@ -47,17 +47,17 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Either `prompt` bytes that go out at once, or `steps` that take their time."""
+    """Either `prompt` bytes to send at once, or `steps` to perform in a task."""
 
     prompt: tuple[bytes, ...] = ()
     steps: Steps | None = None
 
 
 class Responder:
-    """Answers requests as the present behaviour says.
+    """Answers requests by the current behaviour.
 
     `number` counts the requests answered at random: the n-th of them gets the n-th answer.
-    Requests whose path says what to answer take no number.
+    Requests whose path determines the answer are not counted.
     """
 
     def __init__(
@@ -82,17 +82,17 @@ class Responder:
         self._date_second = 0
 
     def behave(self, behaviour: Behaviour) -> None:
-        """Answer from now on as this says.
+        """Use this behaviour from now on.
 
         Raises:
-            ValueError: its documents cannot be had.
-            OSError: nor can they be read.
+            ValueError: its documents are not available.
+            OSError: its documents cannot be read.
         """
         self._chooser = Chooser(behaviour, self._held, self._seed)
         self.behaviour = behaviour
 
     def respond(self, request: Request, earlier: int) -> Answer:
-        """Choose and prepare the answer; `earlier` is how many its connection had before."""
+        """Choose and prepare the answer; `earlier` counts those on its connection before."""
         self.counters.requests += 1
         if request.method not in ("GET", "HEAD"):
             return self._refusal(request, 405, "only GET and HEAD\n", "Allow: GET, HEAD")
@@ -138,7 +138,7 @@ class Responder:
             self._log(f"{request.method} {target!a}: {choice.document.kind}{fault}")
 
     def _whole(self, request: Request, document: Document, body: bytes) -> tuple[bytes, ...]:
-        """Write a good answer in pieces, most of them made before: this is the fast path."""
+        """Return a good answer in pieces, mostly cached: this is the fast path."""
         head = self._heads.get(document.kind + document.sha256)
         if head is None:
             head = (
@@ -160,7 +160,7 @@ class Responder:
         second = int(time.time())
         if second != self._date_second:
             self._date_second = second
-            # The names of days and months are the C locale's: nothing here sets another.
+            # Names of days and months are those of the C locale, as nothing sets another.
             text = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second))
             self._date = text.encode("ascii")
         return self._date

@@ -1,4 +1,4 @@
-"""The simulator as a running thing: its listener, its connections, its behaviour."""
+"""The running simulator: its listener, its connections, its behaviour."""
 
 import asyncio
 import itertools
@@ -20,11 +20,11 @@ from docwarden.simulator.slots import Slots
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """How a simulator starts. Port 0 takes a free one; `control_port` None means no control.
+    """The configuration of a simulator. Port 0 is a free one; no `control_port`, no control.
 
     `documents` is a folder to serve (kinds `file` and `corrupt-file`); `size` makes PNG and PDF
-    documents of so many bytes; `distinct` gives every answer bytes of its own; `log` gets a line
-    for each request.
+    documents of so many bytes; `distinct` makes the bytes of every answer unique; `log` is called
+    with a line for each request.
     """
 
     host: str = "127.0.0.1"
@@ -40,11 +40,11 @@ class Configuration:
 
 
 class Simulator:
-    """The faulty upstream. `start` it, ask it at `url`, change it with `behave`, `close` it.
+    """The faulty upstream: `start` it, send requests to `url`, change it by `behave`, `close` it.
 
     Raises:
-        ValueError: the documents asked for cannot be had.
-        OSError: nor can they be read.
+        ValueError: the documents are not available.
+        OSError: the documents cannot be read.
     """
 
     def __init__(self, configuration: Configuration | None = None) -> None:
@@ -52,7 +52,7 @@ class Simulator:
         self._library: Library = library(_kinds(one.behaviour), folder=one.documents, size=one.size)
         if one.distinct:
             for document in self._library:
-                document.numbered(0)  # says now which kinds cannot be
+                document.numbered(0)  # raises for kinds that cannot be numbered
         self._responder = Responder(
             one.behaviour, self._library, seed=one.seed, distinct=one.distinct, log=one.log
         )
@@ -71,29 +71,29 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """Where it is asked, without a slash at the end."""
+        """The URL for requests, without a slash at the end."""
         return f"http://{_netloc(self.configuration.host)}:{self.port}"
 
     @property
     def control_url(self) -> str | None:
-        """Where it is controlled; None without a control endpoint."""
+        """The URL of the control endpoint, None without one."""
         if self._control is None:
             return None
         return f"http://{_netloc(self.configuration.control_host)}:{self._control.port}"
 
     @property
     def behaviour(self) -> Behaviour:
-        """How it behaves at present."""
+        """The current behaviour."""
         return self._responder.behaviour
 
     @property
     def counters(self) -> Counters:
-        """What happened so far."""
+        """The counters so far."""
         return self._responder.counters
 
     @property
     def held(self) -> frozenset[str]:
-        """The SHA-256 (hex) of every intact document held, or served so far when distinct."""
+        """The SHA-256 (hex) of every intact document held, or served so far if distinct."""
         digests = {document.sha256 for document in self._library if document.intact}
         if self.configuration.distinct:
             intact = [document for document in self._library if document.intact]
@@ -124,7 +124,7 @@ class Simulator:
         self._apply()
 
     async def close(self) -> None:
-        """Stop: reset every connection, end every task, give the ports up."""
+        """Stop: reset every connection, end every task, release the ports."""
         if self._refusing:
             self._refusing.cancel()
         await self._listener.close()
@@ -138,15 +138,15 @@ class Simulator:
             await connection.ended()
 
     def behave(self, /, **changes: Any) -> None:
-        """Change how it behaves, for requests from now on; fields as the control endpoint's.
+        """Change the behaviour from now on; takes the fields of the control endpoint.
 
         `mix` (weights by kind), `faults` (a list of `NAME[=PARAMETER][:SHARE]`), `latency`,
-        `capacity`, `accept_delay`, `listening`. What is not named stays.
+        `capacity`, `accept_delay`, `listening`. Other fields keep their values.
 
         Raises:
-            ValueError: a field is unknown or does not fit; nothing has changed then.
-            OSError: documents cannot be read, and nothing has changed; or the port was taken by
-                another process while this one did not listen.
+            ValueError: a field is unknown or invalid; nothing has changed then.
+            OSError: documents cannot be read, and nothing has changed; or another process took the
+                port while this one did not listen.
         """
         behaviour = self.behaviour.changed(changes)
         if self.configuration.distinct:
@@ -194,7 +194,7 @@ class Simulator:
         self._refusing = asyncio.get_running_loop().call_later(seconds, self._apply)
 
     def _apply(self) -> None:
-        """Bring listener and capacity in line with the behaviour; ends a temporary refusal."""
+        """Apply the behaviour to listener and capacity; ends a temporary refusal."""
         if self._refusing:
             self._refusing.cancel()
             self._refusing = None
@@ -215,7 +215,7 @@ def _kinds(behaviour: Behaviour) -> list[str]:
 
 
 def _netloc(host: str) -> str:
-    """Write a host as a URL has it: what listens everywhere is asked on loopback."""
+    """Return a host as in a URL; loopback for one that listens on all addresses."""
     if host in ("0.0.0.0", ""):  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     if host == "::":

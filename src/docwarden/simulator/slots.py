@@ -1,11 +1,11 @@
-"""A known capacity: so many requests are served at once, the others wait their turn."""
+"""A limited capacity: so many requests are served at once, while the others wait."""
 
 import asyncio
 from collections import deque
 
 
 class Slots:
-    """Places to be served in, first come first served; `capacity` may change at any time."""
+    """Slots for requests, first come first served; `capacity` may change at any time."""
 
     def __init__(self, capacity: int | None) -> None:
         self._capacity = capacity
@@ -14,7 +14,7 @@ class Slots:
 
     @property
     def limited(self) -> bool:
-        """Whether anybody may have to wait."""
+        """Whether requests may have to wait."""
         return self._capacity is not None
 
     def resize(self, capacity: int | None) -> None:
@@ -23,7 +23,7 @@ class Slots:
         self._admit()
 
     async def take(self) -> None:
-        """Wait for a place and take it; cancellation gives it back."""
+        """Wait for a slot and take it; cancellation releases it."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         self._admit()
@@ -35,13 +35,13 @@ class Slots:
             raise
 
     def release(self) -> None:
-        """Leave a place that was taken."""
+        """Release a slot that was taken."""
         self._taken -= 1
         self._admit()
 
     def _admit(self) -> None:
         while self._waiting and (self._capacity is None or self._taken < self._capacity):
             turn = self._waiting.popleft()
-            if not turn.done():  # one that was cancelled has gone
+            if not turn.done():  # unless it was cancelled
                 self._taken += 1
                 turn.set_result(None)

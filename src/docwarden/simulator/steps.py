@@ -1,8 +1,8 @@
-"""What an answer consists of: bytes to send, and what to do between and after them.
+"""The steps of an answer: bytes to send, and what to do between and after them.
 
 A fault is a function that yields steps; the connection performs them one by one and stops as
 soon as the peer goes away, so a fault may yield without end. After the last step the connection
-stays open for the next request, unless a step ended it or the peer wanted it closed.
+stays open for the next request, unless a step ended it or the peer asked to close it.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ Steps = Iterator[Step]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What a fault knows of the request that it spoils.
+    """The request and document that a fault applies to.
 
     `document` is what would have been answered, `date` the value for the Date header, `earlier`
     how many answers this connection had before, and `seed` makes random bytes repeatable.
@@ -71,7 +71,7 @@ class Exchange:
     def head(
         self, *fields: str, status: int = 200, media_type: str | None = None, end: bool = True
     ) -> bytes:
-        """Write a status line and header fields; without `end` the empty line is left to come."""
+        """Return a status line and header fields; without `end`, the empty line is omitted."""
         lines = [
             f"HTTP/1.1 {status} {REASONS.get(status, 'Unnamed')}",
             "Server: docwarden-simulator",
@@ -82,20 +82,20 @@ class Exchange:
         return ("\r\n".join(lines) + ("\r\n\r\n" if end else "\r\n")).encode("latin-1")
 
     def sized_head(self, length: int, *fields: str) -> bytes:
-        """Write the head of a 200 with the document's type that declares `length` bytes."""
+        """Return the head of a 200 with the document's type that declares `length` bytes."""
         return self.head(f"Content-Length: {length}", *fields)
 
     def content(self, body: bytes) -> bytes:
-        """Return what is sent of a body: nothing when the request was HEAD."""
+        """Return the body to send: empty if the request was HEAD."""
         return b"" if self.head_only else body
 
     def answer(
         self, body: bytes, *fields: str, status: int = 200, media_type: str | None = None
     ) -> bytes:
-        """Write a whole well-formed answer."""
+        """Return a complete, well-formed answer."""
         length = f"Content-Length: {len(body)}"
         return self.head(length, *fields, status=status, media_type=media_type) + self.content(body)
 
     def normal(self) -> bytes:
-        """Write the answer that there would have been without the fault."""
+        """Return the answer without the fault."""
         return self.answer(self.body)

@@ -1,1 +1,1 @@
-"""What can go wrong with an answer, one module a subject; `table` holds them all."""
+"""What can go wrong with an answer, one module per subject; `table` lists all of them."""

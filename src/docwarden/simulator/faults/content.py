@@ -1,4 +1,4 @@
-"""Well-formed answers with the wrong thing in them."""
+"""Well-formed answers with the wrong content."""
 
 import gzip
 import json

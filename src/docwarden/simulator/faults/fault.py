@@ -10,9 +10,9 @@ from docwarden.simulator.steps import Exchange, Steps
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to spoil an answer.
+    """One way to make an answer fail.
 
-    `unit` says how the parameter is read (`seconds`, `bytes`, `count`, `share`, `status`), or is
+    `unit` says how the parameter is parsed (`seconds`, `bytes`, `count`, `share`, `status`), or is
     empty for a fault that takes none; `default` is the parameter as one would write it.
     """
 
@@ -23,10 +23,10 @@ class Fault:
     default: str = ""
 
     def parameter(self, text: str | None) -> float:
-        """Read this fault's parameter; without text its default.
+        """Parse this fault's parameter, or its default.
 
         Raises:
-            ValueError: the text does not fit the unit, or the fault takes none.
+            ValueError: the text does not fit the unit, or the fault takes no parameter.
         """
         if not self.unit:
             if text:

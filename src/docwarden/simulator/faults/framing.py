@@ -5,7 +5,7 @@ import itertools
 from docwarden.simulator.faults.fault import Fault
 from docwarden.simulator.steps import End, Exchange, Steps
 
-_PIECE = 64 * 1024  # what is sent at a time where much is sent
+_PIECE = 64 * 1024  # bytes sent at a time
 _CHUNKED = "Transfer-Encoding: chunked"
 
 

@@ -1,4 +1,4 @@
-"""Every fault by its name, and how people ask for one."""
+"""Every fault by its name, and how it is written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A fault with its parameter, and the share of answers that it spoils."""
+    """A fault with its parameter, and the share of answers that it affects."""
 
     fault: Fault
     parameter: float
@@ -24,7 +24,7 @@ class Chosen:
 
 
 def named(name: str, parameter: str | None = None) -> Chosen:
-    """Find a fault.
+    """Return the fault of a name.
 
     Raises:
         ValueError: there is none of that name, or the parameter does not fit it.
@@ -39,7 +39,7 @@ def parse(text: str) -> Chosen:
     """Read `NAME[=PARAMETER][:SHARE]`, the share being `0.1` or `10%`.
 
     Raises:
-        ValueError: it does not read so.
+        ValueError: the text is invalid.
     """
     spec, colon, share = text.partition(":")
     name, _, parameter = spec.partition("=")
