@@ -350,7 +350,7 @@ class ClientConnection:
             return None
         return self._since
 
-    def holds_memory(self) -> int:
+    def leased_bytes(self) -> int:
         """Return the bytes that the answer being sent has leased."""
         response = self._response
         lease = response.lease if response is not None and self._paused else None
@@ -367,7 +367,7 @@ class ClientConnection:
         left = self._transport.get_write_buffer_size()
         return left * (now - since) / (size - left) if left < size else math.inf
 
-    def check_time(self, now: float) -> None:
+    def check_timeouts(self, now: float) -> None:
         """Close the connection if its idle, header or send timeout has expired."""
         limits = self._acceptor.limits
         reader = self._reader

@@ -221,7 +221,7 @@ class Listener:
         self._idle.clear()
         for connection in list(self.connections):
             try:
-                connection.check_time(now)
+                connection.check_timeouts(now)
             except Exception as error:  # noqa: BLE001 - the other connections must still be checked
                 self.report("a connection's time was not checked", error)
                 connection.abort()
@@ -239,7 +239,7 @@ class Listener:
         for seconds, connection in sorted(paces, key=itemgetter(0), reverse=True):
             if missing <= 0 or seconds <= self.limits.send_timeout:
                 return
-            held = connection.holds_memory()
+            held = connection.leased_bytes()
             if held:
                 missing -= held
                 self.shed["slow"] += 1

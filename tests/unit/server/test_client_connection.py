@@ -165,9 +165,9 @@ async def test_connection_whose_answer_is_read_is_closed_with_the_listener():
 async def test_idle_connection_is_closed():
     seen = Seen()
     await seen.ask()
-    seen.connection.check_time(time.monotonic() + 4.0)
+    seen.connection.check_timeouts(time.monotonic() + 4.0)
     assert seen.transport.ended == ""
-    seen.connection.check_time(time.monotonic() + 6.0)
+    seen.connection.check_timeouts(time.monotonic() + 6.0)
     assert seen.transport.ended == "closed"
 
 
@@ -178,11 +178,11 @@ async def test_answer_may_be_read_slowly_but_not_stand_still():
     now = time.monotonic()
     for second, unread in enumerate((30_000, 20_000, 10_000), start=1):
         seen.transport.unread = unread
-        seen.connection.check_time(now + 4.0 * second)
+        seen.connection.check_timeouts(now + 4.0 * second)
         assert seen.transport.ended == ""
-    seen.connection.check_time(now + 12.0 + 4.0)
+    seen.connection.check_timeouts(now + 12.0 + 4.0)
     assert seen.transport.ended == ""
-    seen.connection.check_time(now + 12.0 + 6.0)
+    seen.connection.check_timeouts(now + 12.0 + 6.0)
     assert seen.transport.ended == "aborted"
 
 
@@ -211,7 +211,7 @@ async def test_late_head_is_timed_from_when_it_was_refused():
     seen = Seen()
     seen.connection.data_received(REQUEST[:10])
     now = time.monotonic() + 6.0
-    seen.connection.check_time(now)
+    seen.connection.check_timeouts(now)
     while not seen.site.ends:
         await asyncio.sleep(0)
     ((request, response, _),) = seen.site.ends
@@ -412,7 +412,7 @@ async def test_connection_is_closed_in_two_steps_where_the_client_may_still_be_s
         await asyncio.sleep(0)
     assert seen.transport.half_closed is half_closed
     assert seen.transport.ended == ("" if half_closed else "closed")
-    seen.connection.check_time(time.monotonic() + 3.0)
+    seen.connection.check_timeouts(time.monotonic() + 3.0)
     assert seen.transport.ended == ("aborted" if half_closed else "closed")
 
 
@@ -456,9 +456,9 @@ async def test_client_that_ends_its_side_is_taken_for_gone_when_it_waits_long():
     seen.connection.eof_received()
     await asyncio.sleep(0)
     now = time.monotonic()
-    seen.connection.check_time(now + HALF_CLOSED_SECONDS / 2)
+    seen.connection.check_timeouts(now + HALF_CLOSED_SECONDS / 2)
     assert seen.transport.ended == ""
-    seen.connection.check_time(now + HALF_CLOSED_SECONDS + 1)
+    seen.connection.check_timeouts(now + HALF_CLOSED_SECONDS + 1)
     assert seen.transport.ended == "aborted"
 
 

@@ -138,13 +138,13 @@ async def test_sweep_goes_on_when_a_connection_fails_in_it(start, monkeypatch, u
     await until(lambda: len(listening.connections) == 2, "the connections")
     checked = []
 
-    def check_time(connection, now):
+    def check_timeouts(connection, now):
         checked.append(now)
         if connection is broken:
             raise ValueError("a defect")
 
     broken = next(iter(listening.connections))
-    monkeypatch.setattr(type(broken), "check_time", check_time)
+    monkeypatch.setattr(type(broken), "check_timeouts", check_timeouts)
     await until(lambda: len(listening.connections) == 1, "the end of the one that failed")
     seen = len(checked)
     await until(lambda: len(checked) > seen + 2, "further sweeps")
