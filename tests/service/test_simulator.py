@@ -390,7 +390,7 @@ def test_suffix_chooses_what_is_spoiled_and_parameter_how(simulator: Process) ->
     ("path", "words"),
     [
         ("/fault/nonsense/1", b"no fault 'nonsense'; there are "),
-        ("/fault/truncate/two/1", b"fault truncate: 'two' is no share"),
+        ("/fault/truncate/two/1", b"fault truncate: 'two' is not a share"),
         ("/fault/hang/5/1", b"fault hang takes no parameter"),
         ("/document/poem/1", b"no kind of document: 'poem'"),
         ("/document/file/1", b"need a folder"),

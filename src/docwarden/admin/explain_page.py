@@ -85,7 +85,7 @@ class ExplainPage:
         try:
             return await explain(self._settings, document_id, running=self._running)
         except WorkerFailedError as error:
-            words = "a document could not be explained: no process for its deep checks"
+            words = "a document could not be explained: the deep checks did not start"
             self._log.event("error", "defect", words, **{"exception.type": type(error).__name__})
             raise Failure(Cause.INTERNAL) from error
 
@@ -98,7 +98,7 @@ class ExplainPage:
             "attempts": attempts,
             "duration_s": round(time.monotonic() - request.started, 3),
         }
-        asked = fields["document_id"] or "something that is no document"
+        asked = fields["document_id"] or "something that is not a document"
         self._log.event("info", EVENT, f"an operator asked about {asked}: {outcome}", **fields)
 
 

@@ -53,7 +53,7 @@ def _document_id(text: str) -> str:
 
 def _gateway(text: str) -> str:
     if _GATEWAY.fullmatch(text) is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no URL such as http://127.0.0.1:8081")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as http://127.0.0.1:8081")
     return text.rstrip("/")
 
 
@@ -96,7 +96,7 @@ def _ask(arguments: argparse.Namespace) -> int:
     from docwarden.cli import explain_gateway, explain_report  # noqa: PLC0415 - see below
 
     if arguments.save is not None:
-        return complain("--save: a gateway tells about a document and does not hand it out")
+        return complain("--save: a gateway explains a document, but does not send it")
     try:
         report = explain_gateway.ask(arguments.gateway, arguments.document_id)
     except explain_gateway.ExplainError as error:

@@ -13,7 +13,7 @@ from rich.text import Text
 from docwarden.integrity.checks import Mode
 
 COLUMNS: Final = 100
-"""Width of an output that is no terminal."""
+"""Width of an output that is not a terminal."""
 
 Part = Mapping[str, Any]
 """A part of a report; see `docwarden.explaining.report`."""

@@ -59,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _cap(text: str) -> int:
     cap = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
     if not 1 <= cap <= LARGEST_CAP:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {LARGEST_CAP}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {LARGEST_CAP}")
     return cap
 
 

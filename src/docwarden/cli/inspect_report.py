@@ -16,7 +16,7 @@ from rich.text import Text
 from docwarden.integrity.verdict import Finding, Verdict
 
 _UNLIMITED: Final = 100_000
-"""Columns of an output that is no terminal: nothing is wrapped or cut."""
+"""Columns of an output that is not a terminal: nothing is wrapped or cut."""
 _REPLACEMENT: Final = "\ufffd".encode()
 """What a text decoder puts in place of invalid bytes."""
 

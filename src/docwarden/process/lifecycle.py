@@ -170,7 +170,7 @@ class App:
                     " broken"
                 )
             # The host may be too busy; the process of the deep checks was replaced.
-            message = f"no intact {media_type} was checked in time"
+            message = f"an intact {media_type} was not checked in time"
             self._log.event("warning", "process.not_warm", message, media_type=media_type)
 
     def _log_ready(self) -> None:

@@ -116,7 +116,7 @@ class Listener:
                 continue
             except OSError as error:
                 self.loop.call_exception_handler(
-                    {"message": "no connection can be accepted for a second", "exception": error}
+                    {"message": "accepting connections is paused for a second", "exception": error}
                 )
                 self.loop.remove_reader(listener)
                 self._retry_handle = self.loop.call_later(_RETRY_SECONDS, self._accept_when_ready)
@@ -223,12 +223,12 @@ class Listener:
             try:
                 connection.check_timeouts(now)
             except Exception as error:  # noqa: BLE001 - the other connections must still be checked
-                self.report("a connection's time was not checked", error)
+                self.report("a connection's timeouts were not checked", error)
                 connection.abort()
         try:
             self._make_room(now)
         except Exception as error:  # noqa: BLE001 - the next sweep tries again
-            self.report("no room was made for those who wait for memory", error)
+            self.report("slow clients were not cut off to free memory", error)
 
     def _make_room(self, now: float) -> None:
         """Abort the slowest readers while other requests wait for the memory that they hold."""

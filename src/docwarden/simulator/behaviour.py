@@ -77,7 +77,7 @@ def mix(value: object) -> Mapping[str, float]:
         try:
             weights[kind] = float(weight)
         except (TypeError, ValueError):
-            raise ValueError(f"the weight of {kind} is no number: {weight!r}") from None
+            raise ValueError(f"the weight of {kind} is not a number: {weight!r}") from None
         except OverflowError:
             weights[kind] = float("inf")
         if not 0 <= weights[kind] < float("inf"):

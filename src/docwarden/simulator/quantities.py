@@ -48,7 +48,7 @@ def share(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise ValueError(f"{text!r} is no share: 0 to 1, or 0% to 100%")
+        raise ValueError(f"{text!r} is not a share: 0 to 1, or 0% to 100%")
     return value
 
 
@@ -60,7 +60,7 @@ def count(text: str) -> int:
     """
     value = _whole(text)
     if not 1 <= value <= LARGEST_COUNT:
-        raise ValueError(f"{text!r} is no count from 1 to {LARGEST_COUNT}")
+        raise ValueError(f"{text!r} is not a count from 1 to {LARGEST_COUNT}")
     return value
 
 
@@ -72,7 +72,7 @@ def status(text: str) -> int:
     """
     value = _whole(text)
     if not 200 <= value <= 999:
-        raise ValueError(f"{text!r} is no status from 200 to 999")
+        raise ValueError(f"{text!r} is not a status from 200 to 999")
     return value
 
 

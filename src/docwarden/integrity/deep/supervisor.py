@@ -195,7 +195,7 @@ class DeepChecker:
         try:
             findings = protocol.decode_findings(message)
         except Exception as error:  # noqa: BLE001 - what a worker says ends no more than that worker
-            detail = f"nonsense: {type(error).__name__}: {error}"
+            detail = f"invalid answer: {type(error).__name__}: {error}"
             self.worker_failed(channel, job, Reason.DEEP_CHECK_CRASHED, detail)
             return
         self._workers.failures = 0

@@ -229,9 +229,9 @@ class Workers:
             job, channel.pid, waits_for_us=not channel.sent, interval=TICK
         )
         if used > self._cpu_limit + 1.0:  # its own timer has failed
-            detail = "used up its processor time"
+            detail = "exceeded its CPU time limit"
         elif slept >= self._cpu_limit:
-            detail = f"did nothing for {self._cpu_limit:g} s"
+            detail = f"was idle for {self._cpu_limit:g} s"
         else:
             return
         if len(channel.under_way) == 1:
@@ -244,7 +244,7 @@ class Workers:
 def _exit_reason(status: int) -> tuple[Reason, str]:
     """Return why a worker ended."""
     if -status in _TIME_SIGNALS:
-        return Reason.DEEP_CHECK_TIMEOUT, "used up its processor time"
+        return Reason.DEEP_CHECK_TIMEOUT, "exceeded its CPU time limit"
     if status < 0:
         name = signal.strsignal(-status) or "a signal"  # real-time signals have no signal.Signals
         return Reason.DEEP_CHECK_CRASHED, f"died of {-status}, {name}"

@@ -161,7 +161,7 @@ class Headers:
         if len(chosen) != count and len(known) == len(self.components):
             raise HeaderError("a scan names a component twice")
         if not chosen.keys() <= known.keys():
-            raise HeaderError("a scan names a component that the frame has not")
+            raise HeaderError("a scan names a component that the frame does not have")
         blocks = sum(known[each].across * known[each].down for each in chosen)
         if count > 1 and blocks > _MAX_MCU_BLOCKS:
             raise HeaderError("a scan has too many blocks")

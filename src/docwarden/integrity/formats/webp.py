@@ -121,7 +121,7 @@ def _walk_chunks(data: Data, end: int) -> None:
         if body + length > end:
             raise BrokenError(WebpReason.CHUNK_TRUNCATED, f"the chunk at {at} is cut short")
         if number == 0 and kind not in _FIRST_KINDS:
-            raise BrokenError(WebpReason.CHUNK_INVALID, "the first chunk is no image header")
+            raise BrokenError(WebpReason.CHUNK_INVALID, "the first chunk is not an image header")
         if not _plausible(data, kind, body, length):
             raise BrokenError(WebpReason.CHUNK_INVALID, f"the chunk at {at} has a broken header")
         images += kind in _IMAGE_KINDS
