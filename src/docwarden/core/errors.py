@@ -1,9 +1,9 @@
-"""Why a request can fail: one closed set of causes, each with what follows from it.
+"""Why a request can fail: a closed set of causes, and the consequences of each.
 
 Every failure is a `Failure` with a `Cause`; some also have a more specific reason, a `ReasonCode`
-or a `StatusReason`. The table `RULES` is the only place that chooses a status, a problem type, whether a
-cause may be tried again, whether it speaks against the upstream's health, how loud it is logged and
-under which outcome it is counted.
+or a `StatusReason`. The table `RULES` alone decides on its status, its problem type, whether it is
+retried, whether it counts against the upstream's health, the level it is logged at and the outcome
+it is counted under.
 """
 
 import enum
@@ -59,7 +59,7 @@ StatusReason = NewType("StatusReason", str)
 
 
 class Detail(enum.StrEnum):
-    """What lies behind a failure of the transport, in words for logs and spans."""
+    """The cause behind a transport failure, for logs and spans."""
 
     NAME_NOT_FOUND = "name-not-found"
     NAME_LOOKUP_FAILED = "name-lookup-failed"
@@ -95,7 +95,7 @@ class Outcome(enum.StrEnum):
 
 
 class Retry(enum.Enum):
-    """Which allowance another attempt is taken from."""
+    """Which retry budget another attempt draws on."""
 
     NEVER = enum.auto()
     TRANSPORT = enum.auto()
@@ -104,18 +104,18 @@ class Retry(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What follows from one cause.
+    """The consequences of one cause.
 
     Attributes:
         status: HTTP status of the answer (RFC 9110 section 15).
         slug: last part of the problem type's URN.
         title: the problem's title, the same for every occurrence (RFC 9457 section 3.1.3).
-        detail: what a client is told; nothing in it comes from the upstream.
-        outcome: the metric label, or None where no document was asked for.
-        retry: which allowance another attempt may use.
-        trips: whether the attempt speaks against the upstream's health.
+        detail: the text for clients; nothing in it comes from the upstream.
+        outcome: the metric label, None if no document was requested.
+        retry: which budget another attempt draws on.
+        trips: whether the attempt counts against the upstream's health.
         retry_after: whether the answer carries a jittered Retry-After.
-        stale: whether a last verified copy may stand in.
+        stale: whether the last verified copy may be served instead.
         level: log level of the request's event.
     """
 
@@ -322,7 +322,7 @@ RULES: Final[dict[Cause, Rule]] = {
         outcome=Outcome.OVERLOADED,
         retry_after=True,
     ),
-    # 499 follows nginx's log convention; nobody is left to read it.
+    # 499 follows nginx's log convention; there is nobody to read it.
     Cause.CLIENT_CLOSED: Rule(
         status=499,
         slug="client-closed",
@@ -349,12 +349,12 @@ class Failure(Exception):  # noqa: N818 - the design's word: documents fail, cod
         cause: the closed-set cause.
         reason: the cause, or a more specific reason.
         media_type: what the refused bytes are, where that is known.
-        retry_after: seconds that the answer should name, where the raiser knows them.
-        size: bytes of the document, where a range of it was asked for in vain.
-        detail: what lies behind a failure of the transport; for operators, not for clients.
+        retry_after: seconds for the Retry-After field, where the raiser knows them.
+        size: bytes of the document, where a range of it cannot be satisfied.
+        detail: the cause behind a transport failure; for operators, not for clients.
     """
 
-    def __init__(  # noqa: PLR0913 - the cause, and what is known beside it
+    def __init__(  # noqa: PLR0913 - the cause, and further facts
         self,
         cause: Cause,
         reason: ReasonCode | StatusReason | None = None,
@@ -374,5 +374,5 @@ class Failure(Exception):  # noqa: N818 - the design's word: documents fail, cod
 
     @property
     def rule(self) -> Rule:
-        """What follows from the cause."""
+        """The consequences of the cause."""
         return RULES[self.cause]
