@@ -1,7 +1,7 @@
 """Tiers 3 and 4 of PDF, by pikepdf (qpdf). Runs in the deep checker's process only.
 
-A file that needs a password or a certificate, or is encrypted in a way that qpdf does not know, is
-judged as far as it can be read without: its cross-reference sections and trailer, by tier 2.
+A file that needs a password or a certificate, or is encrypted in a way that qpdf does not support,
+is judged only by tier 2, which reads its cross-reference sections and trailer.
 """
 
 import re
@@ -34,7 +34,7 @@ _REVISIONS: Final = frozenset({2, 3, 4, 5, 6})
 
 
 def decode_pdf(data: bytes, tier: int) -> Failures:
-    """Return why a strict parser takes offence at a PDF."""
+    """Return what a strict parser rejects in a PDF."""
     try:
         data = _ended(data)
     except BrokenError as broken:  # its check observes
@@ -58,7 +58,7 @@ def _is_enforced(reason: ReasonSet) -> bool:
 def _ended(data: bytes) -> bytes:
     """Return a PDF that ends in an exact startxref and %%EOF.
 
-    What follows the end, or is missing there, is the business of other checks.
+    Other checks deal with what follows the end, or is missing there.
     """
     ending = find_ending(data)
     base = max(pdf_header(data), 0)
@@ -69,7 +69,7 @@ def _ended(data: bytes) -> bytes:
 
 
 def _of_either_base(data: bytes) -> tuple[Failures, bytes]:
-    """Return what is wrong with a PDF, and the bytes that were looked at."""
+    """Return what is wrong with a PDF, and the bytes that were parsed."""
     failures = _decode(data)
     base = pdf_header(data)
     if base > 0 and any(reason is PdfReason.UNREADABLE for reason, _ in failures):
@@ -81,7 +81,7 @@ def _of_either_base(data: bytes) -> tuple[Failures, bytes]:
 
 
 def _open(data: bytes) -> pikepdf.Pdf:
-    # To hand attributes down, qpdf repairs the page tree: what is lost of it would not be seen.
+    # To inherit attributes, qpdf repairs the page tree, which would hide what is missing.
     return pikepdf.open(
         BytesIO(data),
         attempt_recovery=False,
@@ -91,7 +91,7 @@ def _open(data: bytes) -> pikepdf.Pdf:
 
 
 def _decode(data: bytes) -> Failures:
-    """Return why a strict parser takes offence at a PDF whose offsets count from its header."""
+    """Return what a strict parser rejects in a PDF whose offsets count from its header."""
     try:
         with _open(data) as pdf:
             failures = decode_pages(pdf)
@@ -120,10 +120,10 @@ def _decode_deeper(data: bytes) -> Failures:
 
 
 def _lost(data: bytes, *, after_pages: bool) -> bool:
-    """Tell whether an object is lost: without recovery, qpdf warns of it and takes it for null.
+    """Whether an object is lost: without recovery, qpdf warns of it and takes it for null.
 
-    Of the warnings themselves, which tell of harmless oddities too, each is given once, when the
-    object is read first. So an object that the pages need is one that warns no more after them.
+    Warnings alone do not tell, as some are of harmless oddities. Each is given once, when the
+    object is first read, so an object that the pages need no longer warns after them.
     """
     numbers = {(int(match[1]), int(match[2])) for match in _REFERENCE.finditer(data)}
     with _open(data) as pdf:
@@ -148,10 +148,10 @@ def _is_lost(pdf: pikepdf.Pdf, number: tuple[int, int]) -> bool:
 
 
 def _is_encrypted_otherwise(data: bytes) -> bool:
-    """Tell whether qpdf cannot read a PDF for its encryption alone.
+    """Whether qpdf cannot read a PDF only because of its encryption.
 
-    Under another name of its entry in the trailer, a PDF opens as if it were not encrypted; with
-    object streams, in which the catalog may lie, it may not.
+    With the entry in its trailer renamed, a PDF opens as if it were not encrypted; one with object
+    streams, which may hold the catalog, may not.
     """
     if not _ENCRYPT.search(data):
         return False
