@@ -1,4 +1,4 @@
-"""Reads the settings, and reports each one that cannot be used with what would be right."""
+"""Reads the settings, and reports each invalid one with what would be valid."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from typing import Any, Final
 from docwarden.net.units import format_duration, format_size
 from docwarden.settings.settings import PREFIX, Settings, variables
 
-# What Kubernetes puts into every pod beside a Service named docwarden ("service links").
+# Variables that Kubernetes sets in every pod for a Service named docwarden ("service links").
 _SERVICE_LINK: Final = re.compile(r"DOCWARDEN_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_\w+)?)")
 _CREDENTIALS: Final = re.compile(r"^([^:/@]*://)?.*@", re.DOTALL)
 
@@ -18,7 +18,7 @@ class SettingError(ValueError):
     """Settings that cannot be used; the message has a line for each.
 
     Attributes:
-        problems: names each variable, its value and what would be right.
+        problems: one text per variable, with its value and what would be valid.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -44,13 +44,13 @@ def load(
             continue
         try:
             values[each.name] = each.metadata["parse"](text)
-            text.encode()  # which the console and the metrics have to do as well
+            text.encode()  # as the console and the metrics must
         except ValueError as error:
             values.pop(each.name, None)
             expected = "UTF-8" if isinstance(error, UnicodeError) else str(error)
             problems.append(_problem(variable, text, expected))
     settings = Settings(**values)
-    problems += _disagreements(settings, values)
+    problems += _conflicts(settings, values)
     if problems:
         raise SettingError(problems)
     return settings
@@ -74,8 +74,8 @@ def _nearest(variable: str, known: Mapping[str, str]) -> str:
     return f"did you mean {close[0]}?" if close else "`docwarden config` lists them"
 
 
-def _disagreements(settings: Settings, given: Mapping[str, Any]) -> list[str]:
-    """Return what single values cannot tell: where the `given` settings do not fit each other."""
+def _conflicts(settings: Settings, given: Mapping[str, Any]) -> list[str]:
+    """Return problems of settings that are valid by themselves but not together."""
     problems = []
     try:
         settings.policy()
@@ -99,6 +99,6 @@ def _problem(variable: str, value: str, expected: str) -> str:
 
 
 def _without_secrets(text: str) -> str:
-    """Return a refused text without what may be one: credentials of a URL, or its query."""
+    """Return an invalid text without possible secrets: a URL's credentials and query."""
     hidden = _CREDENTIALS.sub(r"\1********@", text)
     return hidden.partition("?")[0] if "://" in text or "@" in text else hidden

@@ -1,6 +1,6 @@
-"""Every setting: its variable, default, meaning and the values it takes.
+"""Every setting: its variable, default, meaning and valid values.
 
-One frozen `Settings` is read at the entry point and handed on in narrow pieces. The reference page
+One frozen `Settings` is read at the entry point and passed on in small parts. The reference page
 docs/reference/settings.md is generated from the fields below.
 """
 
@@ -216,16 +216,16 @@ class Settings:
         return {title.strip(): url for title, _, url in pairs}
 
     def proxies(self) -> TrustedProxies | None:
-        """Return the proxies whose word is taken, None where there are none."""
+        """Return the trusted proxies, None if there are none."""
         if not self.trusted_proxies:
             return None
         return TrustedProxies(self.trusted_proxies, field=self.trusted_proxy_header)
 
     def extra_header_fields(self) -> frozenset[bytes]:
-        """Return the lower-case names of header fields that are read because settings say so."""
+        """Return the lower-case names of header fields that settings make requests keep."""
         named = self.log_request_headers
-        told = (self.trusted_proxy_header,) if self.trusted_proxies else ()
-        return frozenset(name.encode("ascii") for name in (*named, *told))
+        proxy = (self.trusted_proxy_header,) if self.trusted_proxies else ()
+        return frozenset(name.encode("ascii") for name in (*named, *proxy))
 
     def policy(self) -> Policy:
         """Return the integrity policy that the settings describe."""
@@ -245,7 +245,7 @@ class Setting:
 
 
 def variables() -> dict[str, str]:
-    """Return each variable's name with the name of its field."""
+    """Return the field name of each variable."""
     return {PREFIX + each.name.upper(): each.name for each in fields(Settings)}
 
 
@@ -258,7 +258,7 @@ def describe(settings: Settings, environ: Mapping[str, str] = os.environ) -> lis
         value = meta["write"](getattr(settings, each.name))
         default = meta["write"](meta["parse"](meta["default"]))
         origin = "default" if value == default else "command line"
-        if variable in environ and _says(environ[variable], value, meta):
+        if variable in environ and _explains_value(environ[variable], value, meta):
             origin = "environment"
         described.append(
             Setting(
@@ -273,10 +273,10 @@ def describe(settings: Settings, environ: Mapping[str, str] = os.environ) -> lis
     return described
 
 
-def _says(text: str, value: str, meta: Mapping[str, Any]) -> bool:
-    """Whether a variable of that text is why a setting has its value; the command line comes first.
+def _explains_value(text: str, value: str, meta: Mapping[str, Any]) -> bool:
+    """Whether a setting has its value from its variable; the command line takes precedence.
 
-    Its own text may be wrong then: nobody has read it.
+    The text may be invalid then, as it was not parsed.
     """
     try:
         said: str = meta["write"](meta["parse"](text))
