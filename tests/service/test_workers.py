@@ -267,7 +267,7 @@ async def test_workers_end_with_their_supervisor(team, until):
 
 
 async def test_worker_that_stands_still_is_replaced(tmp_path, until, monkeypatch):
-    monkeypatch.setattr(supervisor, "_QUESTION_SECONDS", 0.3)
+    monkeypatch.setattr(supervisor, "_PROBE_SECONDS", 0.3)
     monkeypatch.setattr(supervisor, "_MAX_UNANSWERED", 3)
     monkeypatch.setattr(supervisor, "_MAX_UNANSWERED_AT_START", 4)
     output = tmp_path / "out"

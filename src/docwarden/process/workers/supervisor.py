@@ -1,7 +1,7 @@
 """The process that starts the workers, replaces those that die, and passes signals on.
 
 All workers listen on the public port (SO_REUSEPORT), so the kernel spreads connections over them.
-The operator's listener is the supervisor's; health and metrics there are those of all together.
+The supervisor has the operator's listener, with the health and metrics of all workers together.
 """
 
 import asyncio
@@ -32,15 +32,15 @@ from docwarden.telemetry.logs import Log
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
-# Who has run this long has started well; its end is not the start's fault.
+# A worker that has run this long has started well; pauses begin at the shortest again.
 _SETTLED_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.02
-# A worker that leaves so many questions in a row unanswered, each for as long as `ANSWER_SECONDS`,
-# stands still: its share of new connections would hang on it, for ever. Starting takes longer.
-_QUESTION_SECONDS: Final = 1.0
+# A worker that leaves so many probes in a row unanswered for `ANSWER_SECONDS` each has stalled: its
+# share of new connections would hang for ever. Starting takes longer.
+_PROBE_SECONDS: Final = 1.0
 _MAX_UNANSWERED: Final = 5
 _MAX_UNANSWERED_AT_START: Final = 30
-# What a worker may take beyond its drain to end, before it is killed.
+# How much longer than its drain a worker may take to end before it is killed.
 _GRACE_SECONDS: Final = 5.0
 _USAGE: Final = 2
 
@@ -87,14 +87,14 @@ class Supervisor:
 
     @property
     def size(self) -> int:
-        """How many there should be."""
+        """The configured number of workers."""
         return len(self._slots)
 
     async def run(self) -> int:
         """Serve until a signal; return 0, or the highest exit status of a worker.
 
         Raises:
-            StartError: when an address cannot be listened on or the workers do not start.
+            StartError: an address cannot be listened on, or the workers do not start.
         """
         loop = asyncio.get_running_loop()
 
@@ -106,7 +106,7 @@ class Supervisor:
 
         for which in ending_signals():
             loop.add_signal_handler(which, received, which)
-        # Bound but never listening: it keeps the port for the workers and takes no connections.
+        # Bound but never listening: it reserves the port for the workers, and gets no connections.
         reserved = listen(self._settings.listen, "LISTEN", shared=True)
         with reserved:
             self._address = Address(self._settings.listen.host, reserved.getsockname()[1])
@@ -122,12 +122,12 @@ class Supervisor:
         return max(self._statuses, default=0)
 
     async def _keep(self, slot: int) -> None:
-        """Keep one place filled until the drain."""
+        """Keep one slot filled with a worker until the drain."""
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
             try:
                 worker = await Worker.start(("--listen", str(self._address), *self._options))
-            except OSError as error:  # no descriptors, processes or memory: for now
+            except OSError as error:  # out of descriptors, processes or memory, for now
                 self._log.event(
                     "error", "worker.not_started", f"no worker started: {error}", reason=str(error)
                 )
@@ -142,9 +142,9 @@ class Supervisor:
             watching.cancel()
             self._slots[slot] = None
             worker.close()
-            # Where all have served once, no setting is wrong: something lacked for this start.
+            # Once all have served, the settings are right: a resource was missing.
             if (status == _USAGE and not self._served) or self._stopping.is_set():
-                # Told to end before it could listen to that, it ended as it should.
+                # A worker that got the signal before it could handle it has ended as it should.
                 self._statuses.append(0 if status == -signal.SIGTERM else abs(status))
                 return
             self.restarts += 1
@@ -156,24 +156,24 @@ class Supervisor:
             await asyncio.sleep(pause)
 
     async def _watch(self, worker: Worker) -> None:
-        """Kill a worker that stands still, so that it is replaced."""
+        """Kill a stalled worker, so that it is replaced."""
         unanswered, limit = 0, _MAX_UNANSWERED_AT_START
         while unanswered < limit:
-            await asyncio.sleep(_QUESTION_SECONDS)
+            await asyncio.sleep(_PROBE_SECONDS)
             if await worker.ask("/livez") is None:
                 unanswered += 1
             else:
                 unanswered, limit = 0, _MAX_UNANSWERED
             if self._stopping.is_set():
-                return  # the drain has its own bounds
+                return  # the drain has its own timeouts
         pid = worker.process.pid
-        self._log.event("error", "worker.stalled", f"worker {pid} is stalled", pid=pid)
+        self._log.event("error", "worker.stalled", f"worker {pid} has stalled", pid=pid)
         worker.signal(signal.SIGKILL)
 
     async def _until_ready(self, keepers: Sequence[asyncio.Future[None]]) -> None:
         while not self._stopping.is_set():
             if any(keeper.done() for keeper in keepers):
-                # A worker has told on standard error what is wrong.
+                # The worker has printed the reason to standard error.
                 raise StartError("the workers did not start")
             answers = [await worker.ask("/readyz") for worker in self.workers]
             if sum(answer is not None and answer[0] == 200 for answer in answers) == self.size:
@@ -204,7 +204,7 @@ class Supervisor:
             worker.signal(signal.SIGKILL)
 
     async def _shut_down(self, keepers: Sequence[asyncio.Future[None]]) -> None:
-        """Leave no process and no task behind, whatever happened."""
+        """End all processes and tasks, whatever happened."""
         self._stopping.set()
         for worker in self.workers:
             worker.signal(signal.SIGTERM)
