@@ -1,8 +1,8 @@
-"""Whom it hurts: what the process is about, documents that are lost, documents that come late.
+"""The impact on clients: the phase of the process, lost documents, slow documents.
 
-Levels follow the share of what is lost, in multiples of the error budget as the burn-rate alerts
-have them (Google SRE workbook, chapter 5): red where a page would be due, amber where the
-objective is missed, green with the number told where a few requests failed among many.
+Levels follow the share of lost requests, in multiples of the error budget like the burn-rate alerts
+(Google SRE workbook, chapter 5): red where somebody would be paged, amber where the objective is
+missed, green where only a few requests failed among many.
 """
 
 from collections.abc import Iterator
@@ -26,16 +26,16 @@ OBJECTIVE: Final = 0.999
 LATENCY_OBJECTIVE: Final = 0.99
 """Share of deliveries within `LATENCY_BOUND` that the service level objective asks for."""
 PAGE_BURN: Final = 14.4
-"""Times the error budget from which on somebody is paged at once."""
+"""Burn rate of the error budget from which on somebody is paged at once."""
 OUTAGE: Final = 5.0
-"""Seconds without a document after which nothing is delivered, whatever was a minute ago."""
+"""Seconds without a document that count as an outage, whatever was a minute ago."""
 FEW: Final = 3
 FEW_SHARE: Final = 0.05
-"""Fewer requests than that, and a smaller share of all, are told and not held against it."""
+"""Fewer requests than that, and a smaller share of all, raise no concern."""
 
 
 def impact(snapshot: Snapshot) -> Iterator[Concern]:
-    """Tell of what the process is about, of losses and of slowness."""
+    """Yield concerns about the phase of the process, losses and slowness."""
     yield from _life(snapshot)
     yield from _losses(snapshot)
     yield from _slowness(snapshot)
@@ -65,33 +65,35 @@ def _life(snapshot: Snapshot) -> Iterator[Concern]:
 
 
 def _losses(snapshot: Snapshot) -> Iterator[Concern]:
-    """Tell of documents that were asked for and not delivered."""
+    """Yield a concern about documents that were not delivered."""
     recent = snapshot.recent
     share = recent.lost / recent.asked if recent.asked else 0.0
     level = _level(recent.lost, share, OBJECTIVE)
     if level is None:
         return
     numbers = f"{counted(recent.lost, recent.asked, 'requests', recent)} failed"
-    outage = snapshot.since(lambda grown: _told(grown.good == 0, grown.good + grown.lost))
+    outage = snapshot.since(lambda grown: _unless_idle(grown.good == 0, grown.good + grown.lost))
     if not recent.good or (outage and _is_outage(outage)):
-        title, told = "No documents delivered", f"No documents delivered{from_moment(outage)}"
+        title, text = "No documents delivered", f"No documents delivered{from_moment(outage)}"
         if recent.good and outage:
-            told += f": {outage.grown.lost:,.0f} requests failed since then; {numbers}."
+            text += f": {outage.grown.lost:,.0f} requests failed since then; {numbers}."
         else:
-            told += f": {numbers}."
+            text += f": {numbers}."
     else:
-        failing = snapshot.since(lambda grown: _told(grown.lost > 0, grown.good + grown.lost))
+        failing = snapshot.since(
+            lambda grown: _unless_idle(grown.lost > 0, grown.good + grown.lost)
+        )
         title = "Some documents are not delivered"
-        told = (
+        text = (
             f"{numbers}{from_moment(failing)}: {percent(1 - share)} succeeded, the objective is"
             f" {OBJECTIVE * 100:g} %."
         )
     why = ranked(snapshot.reasons)
-    yield Concern(level, title, f"{told} {why}".strip(), "DocwardenDocumentsBudgetBurn")
+    yield Concern(level, title, f"{text} {why}".strip(), "DocwardenDocumentsBudgetBurn")
 
 
 def _is_outage(stretch: Stretch) -> bool:
-    """Tell a stretch without a document from the chance that the last few requests failed."""
+    """Whether a stretch without a document is more than a few chance failures."""
     return stretch.seconds >= OUTAGE and stretch.grown.lost >= FEW
 
 
@@ -103,21 +105,23 @@ def _level(number: float, share: float, objective: float) -> Level | None:
     return Level.BAD if burn >= PAGE_BURN and number >= FEW else Level.WARN
 
 
-def _told(holds: bool, total: float) -> bool | None:  # noqa: FBT001 - what it is told
+def _unless_idle(holds: bool, total: float) -> bool | None:  # noqa: FBT001 - the value to pass on
     return holds if total else None
 
 
 def _slowness(snapshot: Snapshot) -> Iterator[Concern]:
-    """Tell of documents that came, and late."""
+    """Yield a concern about slow deliveries."""
     recent = snapshot.recent
     share = recent.slow / recent.delivered if recent.delivered else 0.0
     level = _level(recent.slow, share, LATENCY_OBJECTIVE)
     if level is None:
         return
-    most = PAGE_BURN * (1 - LATENCY_OBJECTIVE)
+    paging_share = PAGE_BURN * (1 - LATENCY_OBJECTIVE)
 
     def slow(grown: Pulse) -> bool | None:
-        return _told(grown.slow >= min(share, most) / 2 * grown.delivered, grown.delivered)
+        return _unless_idle(
+            grown.slow >= min(share, paging_share) / 2 * grown.delivered, grown.delivered
+        )
 
     yield Concern(
         level,
