@@ -1,4 +1,4 @@
-"""How the gateway is, in words: whom it hurts, why, since when, and what to do."""
+"""The state of the gateway in words: the impact, its causes, since when, and what to do."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,11 +20,11 @@ class Verdict:
 
 
 def judge(snapshot: Snapshot) -> Verdict:
-    """Return the verdict on what is known."""
+    """Return the verdict on the state."""
     ordered = [
         concern
-        for told in (impact(snapshot), causes(snapshot))
-        for concern in sorted(told, key=lambda each: -_WEIGHT[each.level])
+        for found in (impact(snapshot), causes(snapshot))
+        for concern in sorted(found, key=lambda each: -_WEIGHT[each.level])
     ]
     concerns = tuple(ordered)
     if not concerns:
@@ -40,5 +40,5 @@ def _all_is_well(snapshot: Snapshot) -> str:
         return f"Nothing is wrong.{quiet}"
     if not recent.lost:
         return f"All {recent.asked:,.0f} requests in {span(recent)} succeeded."
-    told = f"{counted(recent.good, recent.asked, 'requests', recent)} succeeded."
-    return f"{told} {ranked(snapshot.reasons)}".strip()
+    text = f"{counted(recent.good, recent.asked, 'requests', recent)} succeeded."
+    return f"{text} {ranked(snapshot.reasons)}".strip()
