@@ -163,7 +163,7 @@ async def test_command_tells_why_a_gateway_does_not(gateway, unused_port, simula
     assert "Connection refused" in nobody[2]
     status, _, err = await run("7", "--gateway", simulator.url)
     assert status == 2
-    assert err.endswith("is no operator listener of a gateway: it answers 405\n")
+    assert err.endswith("is not the operator listener of a gateway: it answers 405\n")
     assert (await command(gateway, "--save", "x"))[0] == 2
     assert (await run("7", "--gateway", "nowhere"))[0] == 2
     for _ in range(BURST):

@@ -1,4 +1,4 @@
-"""`docwarden explain --gateway`: asks the operator listener of a gateway that runs."""
+"""`docwarden explain --gateway`: asks the operator listener of a running gateway."""
 
 import http.client
 import json
@@ -9,13 +9,13 @@ from typing import Any, Final
 from docwarden.core.errors import Cause
 
 TIMEOUT: Final = 660.0
-"""Seconds: a gateway's longest deadline, ten minutes, and some."""
+"""Seconds: the longest deadline of a gateway, ten minutes, plus one minute."""
 _LONGEST: Final = 1024 * 1024
 _ANSWER: Final = {"attempts", "client"}
 
 
 class ExplainError(Exception):
-    """The gateway does not tell; the message says why."""
+    """The gateway sent no report; the message says why."""
 
 
 def ask(gateway: str, document_id: str) -> dict[str, Any]:
@@ -26,9 +26,9 @@ def ask(gateway: str, document_id: str) -> dict[str, Any]:
         document_id: decimal digits.
 
     Raises:
-        ExplainError: it cannot be reached, or refuses.
+        ExplainError: the gateway cannot be reached, or refuses.
     """
-    # The scheme was checked where the URL came in. No proxy: an operator listener is near.
+    # The scheme was validated on input. No proxy: an operator listener is nearby.
     request = urllib.request.Request(f"{gateway}/explain/{document_id}", method="POST")  # noqa: S310
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -41,7 +41,7 @@ def ask(gateway: str, document_id: str) -> dict[str, Any]:
         why = getattr(error, "reason", error)
         raise ExplainError(f"no answer from {gateway}: {why}") from error
     if not isinstance(report, dict) or not report.keys() >= _ANSWER:
-        raise ExplainError(f"{gateway} is no operator listener of a gateway")
+        raise ExplainError(f"{gateway} is not the operator listener of a gateway")
     return report
 
 
@@ -50,7 +50,7 @@ def _why(gateway: str, error: urllib.error.HTTPError) -> str:
         problem = json.loads(error.read(_LONGEST))
         reason = str(problem["reason"])
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        return f"{gateway} is no operator listener of a gateway: it answers {error.code}"
+        return f"{gateway} is not the operator listener of a gateway: it answers {error.code}"
     if reason in {Cause.NO_SUCH_PAGE, Cause.METHOD}:
         return f"{gateway} does not explain: DOCWARDEN_EXPLAIN is false there"
     later = error.headers.get("Retry-After")
