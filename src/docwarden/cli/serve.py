@@ -16,7 +16,7 @@ from docwarden.settings.loading import SettingError, load
 from docwarden.settings.settings import Settings
 from docwarden.telemetry.logs import Log, open_log
 
-# A log to its descriptor would be written to the first connection.
+# Its descriptor would be reused, and the log written to the first connection.
 NO_OUTPUT: Final = "standard output is closed, but log events go there; redirect it to /dev/null"
 
 
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--admin-listen", metavar="HOST:PORT", help="overrides DOCWARDEN_ADMIN_LISTEN"
     )
     parser.add_argument("--upstream-url", metavar="URL", help="overrides DOCWARDEN_UPSTREAM_URL")
-    # For the supervisor of several workers: the descriptor of its end's counterpart.
+    # Set by the supervisor of several workers: the descriptor of this end of the channel.
     parser.add_argument("--channel", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
     parser.epilog = "Settings are DOCWARDEN_ variables: `docwarden config` lists them."
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _passed_on(arguments: argparse.Namespace) -> list[str]:
-    """Return the options that workers get as they were given."""
+    """Return the options to pass on to workers."""
     given = overrides(arguments).get("upstream_url")
     return ["--upstream-url", given] if given else []
 
