@@ -43,15 +43,16 @@ def timed(connection, number, rest=0.0):
     began = time.perf_counter()
     connection.sendall(b"GET /%d HTTP/1.1\r\nHost: pod\r\n\r\n" % number)
     answer = bytearray()
-    whole = 1
-    while len(answer) < whole:
+    whole = None
+    while whole is None or len(answer) < whole:
         piece = connection.recv(1 << 18)
         if not piece:
             sys.exit(f"document {number}: the connection was closed")
         answer += piece
         end = answer.find(b"\r\n\r\n")
-        if whole == 1 and end >= 0:
-            whole = end + 4 + int(LENGTH.search(answer, 0, end + 2)[1])
+        declared = LENGTH.search(answer, 0, end + 2) if whole is None and end >= 0 else None
+        if declared is not None:
+            whole = end + 4 + int(declared[1])
     took = 1000 * (time.perf_counter() - began)
     if not answer.startswith(b"HTTP/1.1 200 "):
         sys.exit(f"document {number}: {bytes(answer[:80])!r}")
