@@ -162,7 +162,7 @@ FAULTS = {
     "overload": Fault(
         alert="DocwardenShedding",
         wishes=OVERLOAD,
-        says="limit stands at [4-8] requests in flight",
+        says="The limit is [4-8] requests in flight",
         crowd=30,
         settings={"DOCWARDEN_MAX_CONCURRENCY": "8"},
     ),
