@@ -104,6 +104,7 @@ class Scripted:
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(10)
         self.accepted = []
 
     def accept(self):

@@ -13,12 +13,17 @@ Bytes = bytes | bytearray | memoryview
 
 
 class Outbox:
-    """Batches writes; for one event loop."""
+    """Batches writes; for one event loop.
 
-    __slots__ = ("_loop", "_writes")
+    Attributes:
+        batches: how many have been written.
+    """
+
+    __slots__ = ("_loop", "_writes", "batches")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.batches = 0
         self._writes: list[
             tuple[asyncio.Transport, tuple[Bytes, ...], Callable[[], object] | None]
         ] = []
@@ -40,6 +45,7 @@ class Outbox:
     def flush(self) -> None:
         """Write now, for instance before a transport is closed."""
         writes, self._writes = self._writes, []
+        self.batches += 1
         for transport, pieces, written in writes:
             # Aborted meanwhile: nobody would read it.
             if transport.is_closing():

@@ -1,23 +1,19 @@
 """One connection to the upstream: one request at a time."""
 
 import asyncio
-import fcntl
-import termios
 from collections.abc import Callable
 from typing import Final, cast
 
 from docwarden.core.document import Lease
 from docwarden.core.errors import Cause, Detail, Failure
 from docwarden.core.reasons import FailureReason
+from docwarden.net.write_batch import Outbox
 from docwarden.upstream.response_parser import Answer, AnswerReader
 
 # A read of this size means that more is waiting.
 _FLOOD: Final = 128 * 1024
 # Share of an exchange's time that the process may stall before the stall is to blame.
 _STALLED_SHARE: Final = 0.25
-_NOTHING: Final = bytes(4)
-# What the ioctl writes to; half the cost of one that returns bytes (timeit, 3.11: 1.0 and 1.7 us).
-_UNREAD: Final = bytearray(4)
 
 
 class StaleConnectionError(Exception):
@@ -40,24 +36,25 @@ class Connection:
     """
 
     __slots__ = (
-        "_answer", "_descriptor", "_lease", "_loop", "_on_finished", "_reader",
-        "_stalled", "_transport", "began", "closed", "expires", "idle_since", "retires",
-        "reusable", "used",
+        "_answer", "_batch", "_lease", "_loop", "_on_finished", "_outbox", "_reader", "_stalled",
+        "_transport", "began", "closed", "expires", "idle_since", "retires", "reusable", "used",
     )  # fmt: skip
 
     def __init__(
         self,
         reader: AnswerReader,
         loop: asyncio.AbstractEventLoop,
+        outbox: Outbox,
         on_finished: Callable[["Connection"], None],
     ) -> None:
         self._on_finished = on_finished
         self._loop = loop
+        self._outbox = outbox
         self._reader = reader
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._stalled = 0.0
-        self._descriptor = -1
+        self._batch = -1
         self.used = False
         self.reusable = False
         self.closed = False
@@ -90,8 +87,9 @@ class Connection:
         if self.closed or self._transport is None:
             self._end(self._broken_off())
         else:
-            # Not through an outbox: uvloop batches a turn's single writes itself.
-            self._transport.write(request)
+            # The loop reads what has arrived by now before that batch is written.
+            self._batch = self._outbox.batches
+            self._outbox.put(self._transport, (request,))
         return answer
 
     def abandon(self, answer: asyncio.Future[Answer]) -> None:
@@ -116,14 +114,6 @@ class Connection:
         self.expires = max(self.expires, now + extension)
 
     @property
-    def has_unread(self) -> bool:
-        """Whether unsolicited bytes are waiting to be read."""
-        if self.closed or self._descriptor < 0:
-            return False
-        fcntl.ioctl(self._descriptor, termios.FIONREAD, _UNREAD)
-        return _UNREAD != _NOTHING
-
-    @property
     def silent(self) -> bool:
         """Whether no byte of the current answer has arrived."""
         return not self._reader.touched
@@ -139,10 +129,6 @@ class Connection:
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        connected = transport.get_extra_info("socket")
-        # TLS has bytes of its own that may be waiting, such as session tickets.
-        if connected is not None and transport.get_extra_info("sslcontext") is None:
-            self._descriptor = connected.fileno()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a hint
         return self._reader.place()
@@ -151,6 +137,10 @@ class Connection:
         if self._answer is None:
             # Unsolicited bytes: nothing that follows on this connection can be trusted.
             self.abort()
+            return
+        if self._batch == self._outbox.batches:
+            # They cannot answer a request that is yet to be sent.
+            self._fail(self._broken_off())
             return
         try:
             failure = self._reader.buffer_filled(count)

@@ -21,6 +21,7 @@ from typing import Final, cast
 from docwarden.core.document import Lease
 from docwarden.core.errors import Cause, Detail, Failure
 from docwarden.core.reasons import FailureReason
+from docwarden.net.write_batch import Outbox
 from docwarden.upstream.connection import Connection, StaleConnectionError
 from docwarden.upstream.dialing import Dialer, failure_of
 from docwarden.upstream.origin import Origin
@@ -75,6 +76,7 @@ class Pool:
         self._random = random
         self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(origin, self._loop, lookup_timeout=connect_timeout / 2)
+        self._outbox = Outbox(self._loop)
         self._arrivals = Arrivals()
         self._plain = PlainHeads()
         # Time of the last exchange or sweep, so that no clock is read for each return.
@@ -185,20 +187,16 @@ class Pool:
     def _reuse(self, now: float) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            if self._is_usable(connection, now):
+            idle_since = connection.idle_since
+            if (
+                not connection.closed
+                and now - idle_since < MAX_IDLE_SECONDS
+                and now < connection.retires
+                and idle_since >= self._suspect_before
+            ):
                 return connection
             self._drop(connection)
         return None
-
-    def _is_usable(self, connection: Connection, now: float) -> bool:
-        idle_since = connection.idle_since
-        return (
-            not connection.closed
-            and now - idle_since < MAX_IDLE_SECONDS
-            and now < connection.retires
-            and idle_since >= self._suspect_before
-            and not connection.has_unread
-        )
 
     def _take_back(self, connection: Connection) -> None:
         self._busy.discard(connection)
@@ -283,5 +281,5 @@ class Pool:
 
     def _protocol(self) -> asyncio.BaseProtocol:
         reader = AnswerReader(self._max_body, self._arrivals, self._plain)
-        connection = Connection(reader, self._loop, self._take_back)
+        connection = Connection(reader, self._loop, self._outbox, self._take_back)
         return cast("asyncio.BaseProtocol", connection)

@@ -53,13 +53,16 @@ class Exchange:
         self.transport = Transport()
         loop = asyncio.get_running_loop()
         reader = AnswerReader(64 << 20, Arrivals(), plain or PlainHeads())
-        self.connection = Connection(reader, loop, self.ended)
+        self.outbox = Outbox(loop)
+        self.connection = Connection(reader, loop, self.outbox, self.ended)
         self.connection.connection_made(self.transport)
         self.largest_read = 0
         self.ask()
 
-    def ask(self):
+    def ask(self, *, sent=True):
         self.answer = self.connection.send(b"GET / HTTP/1.1\r\n\r\n", self.lease, 0.0, 1.0)
+        if sent:
+            self.outbox.flush()
 
     def ended(self, connection):
         assert connection is self.connection
@@ -444,6 +447,22 @@ async def test_bytes_that_nobody_asked_for_close_the_connection(exchange):
     exchange.arrive(b"HTTP/1.1 200 OK\r\n")
     assert exchange.transport.aborted
     assert exchange.connection.closed
+
+
+@pytest.mark.parametrize(("used", "error"), [(True, StaleConnectionError), (False, Failure)])
+async def test_bytes_that_come_before_the_request_is_sent_are_no_answer_to_it(
+    used, error, exchange
+):
+    exchange.arrive(head(3) + b"abc")
+    await exchange.answer
+    exchange.connection.used = used
+    exchange.ask(sent=False)
+    exchange.arrive(head(3) + b"xyz")
+    with pytest.raises(error):
+        await exchange.answer
+    exchange.outbox.flush()
+    assert exchange.transport.aborted
+    assert exchange.transport.written == [b"GET / HTTP/1.1\r\n\r\n"], "only the first"
 
 
 async def test_kept_connection_that_closes_before_it_answers_is_stale(exchange):
