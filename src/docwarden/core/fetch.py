@@ -59,7 +59,6 @@ class Fetch:
         self,
         document_id: str,
         deadline: Deadline,
-        *,
         forward: bytes = b"",
         exemplar: str = "",
         trace: AttemptSpans | None = None,

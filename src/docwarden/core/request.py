@@ -108,12 +108,11 @@ class Request:
         "peer", "request_id", "result", "started", "trace", "trace_id", "wall",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913 - from the request line and the connection
+    def __init__(  # noqa: PLR0913, PLR0917 - from the request line and the connection
         self,
         method: str,
         path: str,
         headers: dict[bytes, bytes],
-        *,
         client: str,
         started: float,
         wall: float,
