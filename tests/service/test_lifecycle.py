@@ -17,7 +17,10 @@ from docwarden.integrity.specimens import specimens
 from docwarden.integrity.verdict import Finding, Verdict
 from docwarden.integrity.verifier import Verifier
 from docwarden.process import lifecycle
-from docwarden.process.lifecycle import StartError
+from docwarden.process.lifecycle import App, StartError
+from docwarden.settings.loading import load
+from docwarden.telemetry.health import Phase
+from docwarden.telemetry.logs import open_log
 
 PDF = "document/pdf/{id}"
 
@@ -179,6 +182,24 @@ async def test_every_type_has_been_through_every_check_before_it_is_ready(start_
         _, verdict = gateway.app.parts.verifier.recall(document)
         assert verdict is not None, media_type
         assert verdict.intact
+
+
+async def test_the_collector_has_run_before_a_client_can_ask(monkeypatch, upstream, tmp_path):
+    with (tmp_path / "log").open("wb") as file:
+        log = open_log(format_name="json", level="info", descriptor=file.fileno())
+        addresses = dict.fromkeys(("listen", "admin_listen"), "127.0.0.1:0")
+        given = {**addresses, "upstream_url": f"{upstream}/{PDF}", "integrity_tier": "2"}
+        app = App(load(given, environ={}), log)
+        phases = []
+        monkeypatch.setattr(
+            lifecycle, "tune_collector", lambda: phases.append(app.parts.health.phase)
+        )
+        running = asyncio.ensure_future(app.run())
+        await asyncio.wait_for(app.ready.wait(), 10)
+        signal.raise_signal(signal.SIGINT)
+        assert await running == 0
+        log.close()
+    assert phases == [Phase.STARTING]
 
 
 async def test_an_upstream_whose_name_nobody_knows_keeps_nobody_from_starting(start_gateway, ask):
