@@ -138,7 +138,7 @@ def test_lost_gateway_is_said_at_once_and_its_return_is_noticed(
     open_console(browser, gateway)
     gateway.stop(signal.SIGKILL)
     browser.see("#link-text", "Connection lost", patience=3)
-    browser.see("#lost", "The gateway does not answer. The numbers below are those of")
+    browser.see("#lost", "The gateway does not answer. The numbers below are from")
     start_gateway(upstream.url, admin=gateway.admin.removeprefix("http://"))
     browser.see("#link-text", "Live")
     assert not browser.run("return document.getElementById('lost').checkVisibility()")
@@ -407,9 +407,9 @@ def test_question_that_is_one_too_many_is_told_when_to_come_again(
             " document.getElementById('explain-ask').disabled ? setTimeout(look, 5) : done();"
             " look(); })"
         )
-        if "too-many-explanations. Again in" in browser.text("#explained"):
+        if "too-many-explanations. Try again in" in browser.text("#explained"):
             break
-    browser.see("#explained", "too-many-explanations. Again in")
+    browser.see("#explained", "too-many-explanations. Try again in")
     browser.complaints()
 
 
