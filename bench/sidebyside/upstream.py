@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from docwarden.simulator.documents import Document, make
+from docwarden.simulator.documents import SampleDocument, make
 
 from sidebyside import fresh
 from sidebyside.processes import Children
@@ -131,7 +131,7 @@ def digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _extension(document: Document) -> str:
+def _extension(document: SampleDocument) -> str:
     return document.media_type.rpartition("/")[2]
 
 

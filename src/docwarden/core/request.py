@@ -33,7 +33,7 @@ READ_FIELDS: Final = frozenset(
 as queued requests would hold them."""
 
 
-class Trace(AttemptSpans, Protocol):
+class RequestTrace(AttemptSpans, Protocol):
     """The part of a trace that is one request; `tracing` creates it.
 
     Attributes:
@@ -134,7 +134,7 @@ class Request:
         self.trace_id = ""
         self.exemplar = ""
         self.parent: tuple[bytes, bytes, bytes, bytes] | None = None
-        self.trace: Trace | None = None
+        self.trace: RequestTrace | None = None
         self.forward = b"X-Request-ID: %b\r\n" % self.request_id.encode()
         parent = headers.get(b"traceparent")
         if parent is not None:
@@ -155,7 +155,7 @@ class Request:
             self.forward += b"tracestate: %b\r\n" % state
         self.parent = (match[1], match[2], match[3], state)
 
-    def carry(self, trace: Trace, state: str) -> None:
+    def carry(self, trace: RequestTrace, state: str) -> None:
         """Join `trace`; attempts then pass the tracestate `state` on to the upstream."""
         self.trace = trace
         self.trace_id = trace.id

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from docwarden.simulator import chance
 from docwarden.simulator.behaviour import Behaviour
-from docwarden.simulator.documents import SUFFIXES, Document, Library
+from docwarden.simulator.documents import SUFFIXES, Library, SampleDocument
 from docwarden.simulator.faults.table import Chosen, named
 
 FAULT_PREFIX = "/fault/"
@@ -17,7 +17,7 @@ DOCUMENT_PREFIX = "/document/"
 class Choice:
     """The document to serve, the fault to inject, and the latency in seconds."""
 
-    document: Document
+    document: SampleDocument
     fault: Chosen | None = None
     latency: float = 0.0
 

@@ -11,7 +11,7 @@ from typing import cast
 
 import httptools
 
-from docwarden.simulator.responding import Request, Responder
+from docwarden.simulator.responding import Responder, SimulatorRequest
 from docwarden.simulator.slots import Slots
 from docwarden.simulator.steps import End, Pause, Refuse, Steps
 
@@ -23,7 +23,7 @@ _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: cl
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # struct linger: closing sends RST, socket(7)
 
 
-class Connection(asyncio.Protocol):
+class SimulatorConnection(asyncio.Protocol):
     """Speaks HTTP/1.1 with one peer; everything stops when the peer goes away.
 
     `entered` is called with the new connection, `left` when it is closed, and `refuse` with the
@@ -35,8 +35,8 @@ class Connection(asyncio.Protocol):
         responder: Responder,
         slots: Slots,
         *,
-        entered: Callable[["Connection"], None],
-        left: Callable[["Connection"], None],
+        entered: Callable[["SimulatorConnection"], None],
+        left: Callable[["SimulatorConnection"], None],
         refuse: Callable[[float], None],
     ) -> None:
         self._responder = responder
@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
         self._refuse = refuse
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
-        self._requests: deque[Request] = deque()
+        self._requests: deque[SimulatorRequest] = deque()
         self._answered = 0
         self._task: asyncio.Task[None] | None = None
         self._sent: asyncio.Future[None] | None = None
@@ -104,7 +104,7 @@ class Connection(asyncio.Protocol):
         """Answer the request, or queue it while an answer is in progress."""
         method = self._parser.get_method().decode("ascii")
         target = self._target.decode("utf-8", errors="replace")
-        self._requests.append(Request(method, target, self._parser.should_keep_alive()))
+        self._requests.append(SimulatorRequest(method, target, self._parser.should_keep_alive()))
         if len(self._requests) > _MOST_QUEUED:
             self.reset()
         elif self._task is None:

@@ -30,7 +30,7 @@ LARGEST_FOLDER_BYTES = 1024**3  # all files are held in memory
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class SampleDocument:
     """One document; `kind` is its name in the mix, `sha256` the hex digest of its bytes."""
 
     kind: str
@@ -47,7 +47,7 @@ class Document:
         """Whether the document is as it was made."""
         return not self.kind.startswith(CORRUPT)
 
-    def corrupted(self) -> "Document":
+    def corrupted(self) -> "SampleDocument":
         """Return the document after a round trip through UTF-8 text.
 
         Raises:
@@ -56,7 +56,7 @@ class Document:
         body = mangling.through_utf8(self.body)
         if body == self.body:
             raise ValueError("plain text cannot be mangled by reading it as text")
-        return Document(CORRUPT + self.kind, self.media_type, body)
+        return SampleDocument(CORRUPT + self.kind, self.media_type, body)
 
     def numbered(self, number: int) -> bytes:
         """Return the bytes with a serial number in them, as valid or corrupt as before.
@@ -77,13 +77,13 @@ class Library:
     def __init__(self, *, folder: Path | None = None, size: int | None = None) -> None:
         self._folder = folder
         self._size = size
-        self._held: dict[str, tuple[Document, ...]] = {}
+        self._held: dict[str, tuple[SampleDocument, ...]] = {}
 
-    def __iter__(self) -> Iterator[Document]:
+    def __iter__(self) -> Iterator[SampleDocument]:
         for documents in self._held.values():
             yield from documents
 
-    def of(self, kind: str) -> tuple[Document, ...]:
+    def of(self, kind: str) -> tuple[SampleDocument, ...]:
         """Return the documents of a kind: one, or all of the folder.
 
         Raises:
@@ -95,7 +95,7 @@ class Library:
             documents = self._held[kind] = self._obtain(kind)
         return documents
 
-    def _obtain(self, kind: str) -> tuple[Document, ...]:
+    def _obtain(self, kind: str) -> tuple[SampleDocument, ...]:
         if kind not in KINDS:
             raise ValueError(f"no kind of document: {kind!r}; there are {', '.join(KINDS)}")
         if kind.startswith(CORRUPT):
@@ -125,7 +125,7 @@ def library(
     return held
 
 
-def make(kind: str, size: int | None = None) -> Document:
+def make(kind: str, size: int | None = None) -> SampleDocument:
     """Make the intact document of a kind, always with the same bytes.
 
     Raises:
@@ -140,10 +140,10 @@ def make(kind: str, size: int | None = None) -> Document:
         body = pdf.noise_of_size(size)
     else:
         raise ValueError(f"only png and pdf documents can be made by size, not {kind}")
-    return Document(kind, MEDIA_TYPES[kind], body)
+    return SampleDocument(kind, MEDIA_TYPES[kind], body)
 
 
-def from_folder(folder: Path | None) -> tuple[Document, ...]:
+def from_folder(folder: Path | None) -> tuple[SampleDocument, ...]:
     """Read every document file of a folder and of those below it, in the order of their paths.
 
     Raises:
@@ -160,12 +160,12 @@ def from_folder(folder: Path | None) -> tuple[Document, ...]:
     if sum(path.stat().st_size for path in paths) > LARGEST_FOLDER_BYTES:
         raise ValueError(f"the documents in {folder} are more than 1 GiB together")
     return tuple(
-        Document(FILE, MEDIA_TYPES[SUFFIXES[path.suffix.lower()]], path.read_bytes())
+        SampleDocument(FILE, MEDIA_TYPES[SUFFIXES[path.suffix.lower()]], path.read_bytes())
         for path in paths
     )
 
 
-def _corrupted(documents: tuple[Document, ...]) -> tuple[Document, ...]:
+def _corrupted(documents: tuple[SampleDocument, ...]) -> tuple[SampleDocument, ...]:
     corrupt = []
     for document in documents:
         try:

@@ -11,7 +11,7 @@ _ACCEPTED_AT_ONCE = 64  # per turn of the event loop
 _OUT_OF_FILES_SECONDS = 0.1
 
 
-class Listener:
+class SimulatorListener:
     """Holds the port from `start` to `close`; accepts connections between `open` and `shut`.
 
     Linux keeps a socket bound when its listening is shut down, and answers connection attempts

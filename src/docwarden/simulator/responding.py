@@ -9,14 +9,14 @@ from typing import Any
 
 from docwarden.simulator.behaviour import Behaviour
 from docwarden.simulator.choosing import Choice, Chooser, by_path, is_forced
-from docwarden.simulator.documents import Document, Library
+from docwarden.simulator.documents import Library, SampleDocument
 from docwarden.simulator.steps import Exchange, Pause, Steps
 
 _LONGEST_LOGGED = 200  # characters of a request's target
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SimulatorRequest:
     """The parts of a request that matter here."""
 
     method: str
@@ -91,7 +91,7 @@ class Responder:
         self._chooser = Chooser(behaviour, self._held, self._seed)
         self.behaviour = behaviour
 
-    def respond(self, request: Request, earlier: int) -> Answer:
+    def respond(self, request: SimulatorRequest, earlier: int) -> Answer:
         """Choose and prepare the answer; `earlier` counts those on its connection before."""
         self.counters.requests += 1
         if request.method not in ("GET", "HEAD"):
@@ -125,10 +125,10 @@ class Responder:
         steps = choice.fault.fault.steps(exchange, choice.fault.parameter)
         return Answer(steps=chain((Pause(choice.latency),), steps) if choice.latency else steps)
 
-    def _body(self, document: Document, number: int) -> bytes:
+    def _body(self, document: SampleDocument, number: int) -> bytes:
         return document.numbered(number) if self._distinct else document.body
 
-    def _count(self, request: Request, choice: Choice) -> None:
+    def _count(self, request: SimulatorRequest, choice: Choice) -> None:
         self.counters.answers[choice.document.kind] += 1
         if choice.fault:
             self.counters.faults[choice.fault.fault.name] += 1
@@ -137,7 +137,9 @@ class Responder:
             target = request.target[:_LONGEST_LOGGED]
             self._log(f"{request.method} {target!a}: {choice.document.kind}{fault}")
 
-    def _whole(self, request: Request, document: Document, body: bytes) -> tuple[bytes, ...]:
+    def _whole(
+        self, request: SimulatorRequest, document: SampleDocument, body: bytes
+    ) -> tuple[bytes, ...]:
         """Return a good answer in pieces, mostly cached: this is the fast path."""
         head = self._heads.get(document.kind + document.sha256)
         if head is None:
@@ -150,8 +152,8 @@ class Responder:
             return (head, self._now(), b"\r\n\r\n")
         return (head, self._now(), b"\r\n\r\n", body)
 
-    def _refusal(self, request: Request, status: int, text: str, *fields: str) -> Answer:
-        nothing = Document("none", "text/plain; charset=utf-8", b"")
+    def _refusal(self, request: SimulatorRequest, status: int, text: str, *fields: str) -> Answer:
+        nothing = SampleDocument("none", "text/plain; charset=utf-8", b"")
         exchange = Exchange(nothing, b"", self._now(), head_only=request.method == "HEAD")
         body = text.encode("utf-8", errors="backslashreplace")
         return Answer((exchange.answer(body, *fields, status=status),))

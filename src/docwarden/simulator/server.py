@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from docwarden.simulator.behaviour import Behaviour
-from docwarden.simulator.connection import Connection
+from docwarden.simulator.connection import SimulatorConnection
 from docwarden.simulator.control import Control
 from docwarden.simulator.documents import Library, library
 from docwarden.simulator.faults.table import FAULTS
-from docwarden.simulator.listener import Listener
+from docwarden.simulator.listener import SimulatorListener
 from docwarden.simulator.responding import Counters, Responder
 from docwarden.simulator.slots import Slots
 
@@ -57,11 +57,11 @@ class Simulator:
             one.behaviour, self._library, seed=one.seed, distinct=one.distinct, log=one.log
         )
         self._slots = Slots(one.behaviour.capacity)
-        self._listener = Listener(
+        self._listener = SimulatorListener(
             one.host, one.port, self._connection, delay=lambda: self.behaviour.accept_delay
         )
         self._control: Control | None = None
-        self._connections: set[Connection] = set()
+        self._connections: set[SimulatorConnection] = set()
         self._refusing: asyncio.TimerHandle | None = None
 
     @property
@@ -169,8 +169,8 @@ class Simulator:
             "faults_known": list(FAULTS),
         }
 
-    def _connection(self) -> Connection:
-        return Connection(
+    def _connection(self) -> SimulatorConnection:
+        return SimulatorConnection(
             self._responder,
             self._slots,
             entered=self._entered,
@@ -178,12 +178,12 @@ class Simulator:
             refuse=self._refuse,
         )
 
-    def _entered(self, connection: Connection) -> None:
+    def _entered(self, connection: SimulatorConnection) -> None:
         self._connections.add(connection)
         self.counters.connections += 1
         self.counters.open_connections += 1
 
-    def _left(self, connection: Connection) -> None:
+    def _left(self, connection: SimulatorConnection) -> None:
         self._connections.discard(connection)
         self.counters.open_connections -= 1
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from docwarden.simulator.documents import Document
+from docwarden.simulator.documents import SampleDocument
 
 REASONS = {
     200: "OK",
@@ -61,7 +61,7 @@ class Exchange:
     how many answers this connection had before, and `seed` makes random bytes repeatable.
     """
 
-    document: Document
+    document: SampleDocument
     body: bytes
     date: bytes
     head_only: bool = False

@@ -90,7 +90,7 @@ class Attempt:
 
 
 class Trace:
-    """The part of a trace that is one request; a `request.Trace`.
+    """The part of a trace that is one request; a `request.RequestTrace`.
 
     Attributes:
         recorder: builds its spans.

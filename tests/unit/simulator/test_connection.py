@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from docwarden.simulator.behaviour import Behaviour
-from docwarden.simulator.connection import Connection
+from docwarden.simulator.connection import SimulatorConnection
 from docwarden.simulator.documents import library
 from docwarden.simulator.responding import Responder
 from docwarden.simulator.slots import Slots
@@ -35,11 +35,11 @@ class CountingTransport:
 
 
 @pytest.fixture
-def connection() -> Iterator[Connection]:
+def connection() -> Iterator[SimulatorConnection]:
     held = library(["png", "pdf", "corrupt-pdf"])
     responder = Responder(Behaviour(), held, seed=0, distinct=False, log=None)
-    gone: list[Connection] = []
-    one = Connection(
+    gone: list[SimulatorConnection] = []
+    one = SimulatorConnection(
         responder, Slots(None), entered=lambda _: None, left=gone.append, refuse=lambda _: None
     )
     yield one
@@ -51,7 +51,7 @@ async def some_turns() -> None:
         await asyncio.sleep(0)
 
 
-async def test_endless_answer_lets_others_have_their_turn(connection: Connection) -> None:
+async def test_endless_answer_lets_others_have_their_turn(connection: SimulatorConnection) -> None:
     transport = CountingTransport()
     connection.connection_made(cast("asyncio.Transport", transport))
     connection.data_received(b"GET /fault/endless-chunked/1 HTTP/1.1\r\n\r\n")
@@ -61,7 +61,9 @@ async def test_endless_answer_lets_others_have_their_turn(connection: Connection
     await connection.ended()
 
 
-async def test_endless_answer_waits_for_a_peer_that_does_not_read(connection: Connection) -> None:
+async def test_endless_answer_waits_for_a_peer_that_does_not_read(
+    connection: SimulatorConnection,
+) -> None:
     transport = CountingTransport()
     connection.connection_made(cast("asyncio.Transport", transport))
     connection.data_received(b"GET /fault/endless-chunked/1 HTTP/1.1\r\n\r\n")
@@ -79,7 +81,7 @@ async def test_endless_answer_waits_for_a_peer_that_does_not_read(connection: Co
 
 
 async def test_slow_answer_counts_as_sent_only_when_nothing_is_buffered(
-    connection: Connection,
+    connection: SimulatorConnection,
 ) -> None:
     transport = CountingTransport()
     connection.connection_made(cast("asyncio.Transport", transport))

@@ -6,7 +6,7 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from docwarden.simulator.documents import MEDIA_TYPES, Document, library, make
+from docwarden.simulator.documents import MEDIA_TYPES, SampleDocument, library, make
 
 SIZES = [4096, 8192, 8193, 10_000, 65_537, 1_000_003]
 
@@ -138,5 +138,5 @@ def test_kind_that_cannot_be_had_is_refused(kind: str) -> None:
 
 
 def test_digest_is_of_the_bytes() -> None:
-    empty = Document("pdf", "application/pdf", b"")
+    empty = SampleDocument("pdf", "application/pdf", b"")
     assert empty.sha256.startswith("e3b0c44298fc1c14")

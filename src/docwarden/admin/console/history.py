@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from docwarden.admin.console.concern import Snapshot
 from docwarden.admin.console.counts import LATENCY_BOUND, Counts, Numbers, quantile
+from docwarden.admin.console.diagnosis import Diagnosis, diagnose
 from docwarden.admin.console.reading import Reading
 from docwarden.admin.console.timeline import Pulse, Timeline
-from docwarden.admin.console.verdict import Verdict, judge
 from docwarden.gateway.recent_failures import REFUSED, FailedRequest
 
 _SHORT: Final = 10.0
@@ -60,7 +60,7 @@ class History:
             self._points.popleft()
         return {
             "point": point,
-            "verdict": self._verdict(reading, long, wall),
+            "verdict": self._diagnosis(reading, long, wall),
             "short": {**_by_name(short), **_rates(short), "seconds": short.at},
             "long": {
                 "good_share": long.good_share(),
@@ -80,9 +80,9 @@ class History:
             earlier = self._history[-2]
         return counts.since(earlier)
 
-    def _verdict(self, reading: Reading, recent: Counts, wall: float) -> Verdict:
+    def _diagnosis(self, reading: Reading, recent: Counts, wall: float) -> Diagnosis:
         details = reading.details
-        return judge(
+        return diagnose(
             Snapshot(
                 phase=details.phase,
                 stuck=details.stuck,

@@ -31,7 +31,7 @@ class WorkerFailedError(Exception):
         self.reason = reason
 
 
-class Listener(Protocol):
+class WorkerEvents(Protocol):
     """Is notified of the workers that it asked for, by their numbers."""
 
     def worker_started(self, number: int, pid: int) -> None:
@@ -69,21 +69,21 @@ def _environment() -> dict[str, str]:
 class ForkServer:
     """A running fork server."""
 
-    __slots__ = ("_control", "_listener", "_loop", "_process", "_ready")
+    __slots__ = ("_control", "_events", "_loop", "_process", "_ready")
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", control: socket.socket, listener: Listener
+        self, process: "subprocess.Popen[bytes]", control: socket.socket, events: WorkerEvents
     ) -> None:
         self._process = process
         self._control = control
-        self._listener = listener
+        self._events = events
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[bool] = self._loop.create_future()
         self._loop.add_reader(control.fileno(), self._readable)
 
     @classmethod
     async def launch(
-        cls, command: Sequence[str], *, cpu_limit: float, memory_limit: int, listener: Listener
+        cls, command: Sequence[str], *, cpu_limit: float, memory_limit: int, events: WorkerEvents
     ) -> "ForkServer":
         """Start a fork server, and wait until it runs; it loads the libraries afterwards.
 
@@ -106,7 +106,7 @@ class ForkServer:
         finally:
             other.close()
         own.setblocking(False)
-        self = cls(process, own, listener)
+        self = cls(process, own, events)
         try:
             await self._expect_ready()
         except BaseException:
@@ -184,12 +184,12 @@ class ForkServer:
         if what == protocol.READY and not self._ready.done():
             self._ready.set_result(True)
         elif what == protocol.STARTED:
-            self._listener.worker_started(number, value)
+            self._events.worker_started(number, value)
         elif what == protocol.ENDED:
-            self._listener.worker_ended(number, value)
+            self._events.worker_ended(number, value)
 
     def _take_end(self) -> None:
         if not self._ready.done():
             self._ready.set_result(False)
         else:
-            self._listener.server_gone()
+            self._events.server_gone()

@@ -104,7 +104,7 @@ class Workers:
             self._command,
             cpu_limit=self._cpu_limit,
             memory_limit=self._memory_limit,
-            listener=self,
+            events=self,
         )
         for small_only in (True, *[False] * self._count):
             self._fork(small_only)

@@ -7,8 +7,8 @@ import pytest
 from docwarden.admin.console.causes import MIN_ATTEMPTS
 from docwarden.admin.console.concern import Level, Snapshot
 from docwarden.admin.console.counts import Counts
+from docwarden.admin.console.diagnosis import Diagnosis, diagnose
 from docwarden.admin.console.timeline import Pulse, Stretch
-from docwarden.admin.console.verdict import Verdict, judge
 from docwarden.fetching.resilience.breaker import State
 from docwarden.telemetry.health import Phase
 from docwarden.telemetry.metrics import FINE
@@ -37,7 +37,7 @@ def delivered(*, fast: int = 0, slow: int = 0) -> list[float]:
 
 def verdict(
     *, outcomes=None, attempts=None, late=None, incidents=None, at=60.0, delivery=(), **other: Any
-) -> Verdict:
+) -> Diagnosis:
     recent = Counts(
         at=at,
         outcomes=outcomes or {},
@@ -51,7 +51,7 @@ def verdict(
         "phase": Phase.READY, "stuck": 0.0, "breaker": State.CLOSED, "breaker_wait": 0.0,
         "limit": 20.0, "stall": 0.0,
     }  # fmt: skip
-    return judge(Snapshot(**{**usual, **other}, recent=recent))
+    return diagnose(Snapshot(**{**usual, **other}, recent=recent))
 
 
 def test_all_is_well_says_how_many_requests_that_rests_on():

@@ -11,7 +11,7 @@ _WEIGHT: Final = {level: weight for weight, level in enumerate(Level)}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Diagnosis:
     """The worst level, its title, and all concerns: impact before causes, worst first."""
 
     level: Level
@@ -19,8 +19,8 @@ class Verdict:
     concerns: tuple[Concern, ...]
 
 
-def judge(snapshot: Snapshot) -> Verdict:
-    """Return the verdict on the state."""
+def diagnose(snapshot: Snapshot) -> Diagnosis:
+    """Return the diagnosis of the state."""
     ordered = [
         concern
         for found in (impact(snapshot), causes(snapshot))
@@ -30,7 +30,7 @@ def judge(snapshot: Snapshot) -> Verdict:
     if not concerns:
         concerns = (Concern(Level.GOOD, "Serving", _all_is_well(snapshot)),)
     worst = max(concerns, key=lambda concern: _WEIGHT[concern.level])
-    return Verdict(worst.level, concerns[0].title, concerns)
+    return Diagnosis(worst.level, concerns[0].title, concerns)
 
 
 def _all_is_well(snapshot: Snapshot) -> str:
