@@ -14,6 +14,7 @@ from docwarden.fetching.stale_copies import Copies
 from docwarden.gateway.public_site import PublicSite
 from docwarden.gateway.request_log import RequestLog
 from docwarden.integrity.verifier import Verifier
+from docwarden.net.write_batch import Outbox
 from docwarden.server.client_connection import ClientConnection
 from docwarden.server.request_parser import RequestReader
 from docwarden.telemetry.metrics import Histogram
@@ -49,7 +50,8 @@ ON_THE_WAY: list[tuple[Any, str]] = [
     (Lease, "grow"),
     (Lease, "release"),
     (Origin, "request"),
-    (Pool, "_is_usable"),
+    (Outbox, "put"),
+    (Pool, "_reuse"),
     (Pool, "_sweep"),
     (Pool, "_take_back"),
     (PublicSite, "handle"),

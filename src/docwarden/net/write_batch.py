@@ -47,10 +47,10 @@ class Outbox:
         writes, self._writes = self._writes, []
         self.batches += 1
         for transport, pieces, written in writes:
-            # Aborted meanwhile: nobody would read it.
-            if transport.is_closing():
-                continue
             try:
+                # Aborted meanwhile: nobody would read it.
+                if transport.is_closing():
+                    continue
                 transport.writelines(pieces)
                 if written is not None:
                     written()
