@@ -16,8 +16,17 @@ if [[ ${YES:-} != 1 ]]; then
     read -rp "Remove docwarden and its monitoring from the context $context? [y/N] " answer
     [[ $answer == [yY]* ]] || exit 1
 fi
-"$helm" uninstall docwarden --namespace docwarden --ignore-not-found --wait
-"$kubectl" delete namespace docwarden --ignore-not-found
-for release in alloy loki kube-prometheus-stack; do
-    "$helm" uninstall "$release" --namespace monitoring --ignore-not-found --wait
-done
+# Nothing but what make cluster labelled: a release of the same name may be somebody else's.
+remove() {
+    local release releases
+    releases=$("$helm" list --namespace "$1" --selector made-by=docwarden-make-cluster --short)
+    for release in $releases; do
+        "$helm" uninstall "$release" --namespace "$1" --wait
+        removed=$((removed + 1))
+    done
+}
+removed=0
+remove docwarden
+if ((removed)); then "$kubectl" delete namespace docwarden --ignore-not-found; fi
+remove monitoring
+if ((!removed)); then echo "nothing in the context $context is from make cluster"; fi

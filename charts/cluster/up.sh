@@ -11,10 +11,21 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 helm=${HELM:-helm}
 kubectl=${KUBECTL:-kubectl}
+# By it `make cluster-down` knows what to remove.
+label=made-by=docwarden-make-cluster
 values=(--set simulator.enabled=true)
 
 say() { printf '\n=== %s\n' "$*"; }
-install() { "$helm" upgrade --install "$@" --create-namespace --wait --timeout 10m; }
+install() { "$helm" upgrade --install "$@" --labels "$label" --create-namespace --wait --timeout 10m; }
+# Refuse to touch a release that somebody else installed: ours(name, namespace).
+ours() {
+    local found
+    found=$("$helm" list --namespace "$2" --filter "^$1\$" --short)
+    if [[ -n $found && -z $("$helm" list --namespace "$2" --filter "^$1\$" --selector "$label" --short) ]]; then
+        echo "the release $1 in the namespace $2 is not from make cluster, which leaves it alone" >&2
+        exit 1
+    fi
+}
 
 if [[ -n ${ENGINE:-} ]] && "$ENGINE" info >/dev/null 2>&1 && command -v kind >/dev/null; then
     export KIND_EXPERIMENTAL_PROVIDER=$ENGINE
@@ -47,7 +58,9 @@ if [[ -n ${CLUSTER_IMAGE:-} ]]; then
     values+=(--set "image.repository=${CLUSTER_IMAGE%:*}" --set "image.tag=${CLUSTER_IMAGE##*:}")
 fi
 
+ours docwarden docwarden
 if [[ ${STACK:-} != no ]]; then
+    for release in kube-prometheus-stack loki alloy; do ours "$release" monitoring; done
     say "Prometheus, Alertmanager and Grafana"
     install kube-prometheus-stack kube-prometheus-stack --namespace monitoring \
         --repo https://prometheus-community.github.io/helm-charts --values "$here/prometheus.yaml"
