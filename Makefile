@@ -101,12 +101,12 @@ lock: $(READY) ## Regenerate the hash-pinned requirement files
 clean: ## Remove everything that these targets created
 	rm -rf .venv* build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis infra/cdk.out infra/node_modules tests/console/node_modules
 
-# Installs a requirement file and counts along; $(1) is the file.
+# Installs a requirement file and, on a terminal, counts along; $(1) is the file.
 define install
-@count=$$(grep -c '^[a-z]' $(1)); \
+@count=$$(grep -c '^[a-z]' $(1)); bar=; if test -t 1; then bar=yes; fi; \
 $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --requirement $(1) \
-| awk -v count="$$count" '/^(Collecting|Requirement already satisfied)/ {printf "\r  %d of %d packages", ++seen, count; fflush()} \
-/^Installing/ {printf "\r  installing %d packages ...", count; fflush()} END {print ""}'
+| awk -v count="$$count" -v bar="$$bar" 'bar && /^(Collecting|Requirement already satisfied)/ {printf "\r  %d of %d packages", ++seen, count; fflush()} \
+/^Installing/ {printf "%s  installing %d packages ...", bar ? "\r" : "", count; fflush()} END {print ""}'
 endef
 
 $(RUNNABLE): requirements/runtime.txt
