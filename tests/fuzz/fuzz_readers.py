@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from docwarden.core.document import Lease, Memory
+from docwarden.core.request import request_ids
 from docwarden.server.request_parser import RequestReader
 from docwarden.upstream.read_buffer import Arrivals
 from docwarden.upstream.response_head import PlainHeads
@@ -90,7 +91,9 @@ class Forgetful(PlainHeads):
 
 def compare_requests(pieces: Sequence[bytes], rng: random.Random) -> tuple[str | None, int]:
     """Return where two readers of requests differ, if so, and how often one remembered."""
-    knowing, forgetful = (RequestReader("192.0.2.1", HEAD_BYTES, random.Random(1)) for _ in "ab")
+    knowing, forgetful = (
+        RequestReader("192.0.2.1", HEAD_BYTES, request_ids(random.Random(1))) for _ in "ab"
+    )
     hits = 0
     for at, piece in enumerate(pieces):
         if forgetful.last:
@@ -130,7 +133,7 @@ class Answering:
         """Return what has come of the answer with this piece, and whether more may come."""
         reader, left = self._reader, piece
         while left:
-            room = reader.place()
+            room = reader.place(-1)
             count = min(len(left), len(room))
             room[:count] = left[:count]
             left = left[count:]

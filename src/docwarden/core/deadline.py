@@ -1,33 +1,18 @@
 """The moment by which a request must be answered."""
 
-from __future__ import annotations
 
+class Deadline(float):
+    """A point in time, in monotonic seconds; set once per request and passed down."""
 
-class Deadline:
-    """A point in monotonic time, set once per request and passed down.
-
-    Attributes:
-        at: Monotonic seconds.
-    """
-
-    __slots__ = ("_at",)
-
-    def __init__(self, at: float) -> None:
-        self._at = at
-
-    @property
-    def at(self) -> float:
-        """Monotonic seconds; it cannot be moved."""
-        return self._at
+    __slots__ = ()
 
     def remaining(self, now: float) -> float:
         """Return the seconds left, never below zero."""
-        left = self._at - now
-        return max(0.0, left)
+        return max(0.0, self - now)
 
     def bound(self, timeout: float, now: float) -> float:
         """Return `timeout`, or the seconds left if they are fewer."""
-        left = self._at - now
+        left = self - now
         if left >= timeout:
             return timeout
         return max(0.0, left)

@@ -34,9 +34,14 @@ class _WatchedPool(Pool):
     answer: Answer | None = None
 
     async def exchange(
-        self, request: bytes, lease: Lease, started: float, timeout: float, *, fresh: bool = False
+        self,
+        request: bytes,
+        lease: Lease,
+        started: float,
+        timeout: float,
+        fresh: bool = False,  # noqa: FBT001, FBT002 - as the pool has it
     ) -> Answer:
-        self.answer = await super().exchange(request, lease, started, timeout, fresh=fresh)
+        self.answer = await super().exchange(request, lease, started, timeout, fresh)
         return self.answer
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from docwarden.core.document import Document, Lease, Memory
 from docwarden.core.errors import Cause, Failure
-from docwarden.core.fetch import Fetch, FetchResult
+from docwarden.core.fetch import AttemptSpan, Fetch, FetchResult
 from docwarden.core.reasons import FailureReason, status_reason
 from docwarden.fetching.resilience.limiter import AdaptiveLimiter
 from docwarden.integrity.deep.schedule import DeepChecksFullError
@@ -69,73 +69,69 @@ class Attempts:
             Failure: with the cause; memory is released.
         """
         lease = Lease(self._memory)
-        record = _Record(fetch, started)
+        span = None if fetch.trace is None else fetch.trace.attempt(fetch.document_id)
+        result = _ABANDONED
+        received = 0.0
+        # Whether the verdict was remembered; None until there is a body to verify.
+        recalled: bool | None = None
         try:
-            fields = fetch.forward if record.span is None else fetch.forward + record.span.header
+            fields = fetch.forward if span is None else fetch.forward + span.header
             told = timeout if self._forward_deadline else None
             request = self._pool.origin.request(fetch.document_id, fields, told)
-            status, body = await self._pool.exchange(request, lease, started, timeout, fresh=fresh)
-            record.received = self._clock()
-            if record.span is not None:
-                record.span.status = status
+            status, body = await self._pool.exchange(request, lease, started, timeout, fresh)
+            received = self._clock()
+            if span is not None:
+                span.status = status
             if status not in DOCUMENT_STATUSES or not body:
                 raise _unusable(status)
-            key, recalled = self._verifier.recall(body)
-            record.recalled = recalled is not None
-            verdict = recalled or self._verifier.begin(key, body, fetch.deadline.at)
+            key, known = self._verifier.recall(body)
+            recalled = known is not None
+            self._metrics.verdicts_recalled += recalled
+            verdict = known or self._verifier.begin(key, body, fetch.deadline)
             if not isinstance(verdict, Verdict):
-                self._leave_limit(fetched, record)
-                verdict = await _in_time(verdict, fetch, record.received)
+                self._leave_limit(fetched, received - started)
+                verdict = await _in_time(verdict, fetch, received)
             document = self._document(verdict, body, lease)
         except Failure as failure:
-            self._refuse(failure, record)
+            result = self._refuse(failure, span)
             raise
         except MemoryError as error:
             lack = FailureReason.OUT_OF_MEMORY.failure()
-            self._refuse(lack, record)
+            result = self._refuse(lack, span)
             raise lack from error
         else:
-            record.result = INTACT
+            result = INTACT
             return document
         finally:
-            if record.result is not INTACT:
+            if result is not INTACT:
                 lease.release()
-            self._note(record, fetch, fetched)
+            ended = self._clock()
+            if recalled is None:
+                received = ended
+            fetched.add_attempt(result, received - started, ended - received)
+            self._metrics.attempts[result].observe(ended - started, fetch.exemplar)
+            if span is not None:
+                span.end(started, received, ended, recalled=recalled, intact=result is INTACT)
 
-    def _leave_limit(self, fetched: FetchResult, record: "_Record") -> None:
+    def _leave_limit(self, fetched: FetchResult, latency: float) -> None:
         """Release the place: the upstream is done, and deep checks have a queue of their own."""
         if fetched.within_limit:
             fetched.within_limit = False
             first = not fetched.attempts
-            self._limiter.release(record.received - record.started if first else None)
+            self._limiter.release(latency if first else None)
 
-    def _refuse(self, failure: Failure, record: "_Record") -> None:
-        """Record the failure, and count it if tier 0 refused; later tiers count their own."""
+    def _refuse(self, failure: Failure, span: AttemptSpan | None) -> str:
+        """Return the result of an attempt that failed, and count what tier 0 refused.
+
+        Later tiers count their own.
+        """
         # Its frames refer to the refused body, and the cycle would keep it alive.
         failure.__traceback__ = None
-        record.result = failure.cause._value_
-        if record.span is not None:
-            record.span.failure = failure
+        if span is not None:
+            span.failure = failure
         if failure.media_type is None and failure.reason in _TIER_0:
             self._metrics.finding(_UNKNOWN, failure.reason, 0, refused=True)
-
-    def _note(self, record: "_Record", fetch: Fetch, fetched: FetchResult) -> None:
-        """Record the end of an attempt, whatever its result."""
-        started, ended = record.started, self._clock()
-        received = ended
-        if record.recalled is not None:
-            received = record.received
-            self._metrics.verdicts_recalled += record.recalled
-        fetched.add_attempt(record.result, received - started, ended - received)
-        self._metrics.attempts[record.result].observe(ended - started, fetch.exemplar)
-        if record.span is not None:
-            record.span.end(
-                started,
-                received,
-                ended,
-                recalled=record.recalled,
-                intact=record.result is INTACT,
-            )
+        return failure.cause._value_
 
     def _document(self, verdict: Verdict, body: Bytes, lease: Lease) -> Document:
         """Return the document if the verdict accepts it, and count the findings.
@@ -161,20 +157,6 @@ class Attempts:
         for finding in findings:
             if finding is not rejected:
                 self._metrics.finding(media_type, finding.reason, finding.tier, refused=False)
-
-
-class _Record:
-    """The state of one attempt in progress."""
-
-    __slots__ = ("recalled", "received", "result", "span", "started")
-
-    def __init__(self, fetch: Fetch, started: float) -> None:
-        self.span = None if fetch.trace is None else fetch.trace.attempt(fetch.document_id)
-        self.started = started
-        self.received = 0.0
-        # Whether the verdict was remembered; None until there is a body to verify.
-        self.recalled: bool | None = None
-        self.result = _ABANDONED
 
 
 def _unusable(status: int) -> Failure:

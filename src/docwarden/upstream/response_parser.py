@@ -98,7 +98,7 @@ class AnswerReader:
         """Whether any byte of the answer has arrived."""
         return self._bytes_read > 0
 
-    def place(self) -> memoryview:
+    def place(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a hint of the event loop's
         """Return where to read into; the middle of a large body goes straight to its place.
 
         Its last byte never does, so that bytes after it are noticed.
@@ -114,6 +114,7 @@ class AnswerReader:
         self._bytes_read += count
         if self._direct:
             self._size += count
+        if self._direct or self._read_whole(count):
             return None
         try:
             self._read(count)
@@ -152,6 +153,23 @@ class AnswerReader:
         """Return how many bytes of a body that bypasses the parser are still to come."""
         return self._declared - self._size if self._raw and self._declared is not None else 0
 
+    def _read_whole(self, count: int) -> bool:
+        """Take an answer that arrived whole, under a known head; return False for any other.
+
+        Most do, and most heads are as long as the one before: this spares them the search.
+        """
+        if self._head_done or self._head or self._informational:
+            return False
+        memory = self._arrivals.memory
+        start = self._plain.size
+        declared = self._plain.lengths.get(memory[:start])
+        if declared is None or start + declared != count or not self._lease.grow(declared):
+            return False
+        self.keep = True
+        self._size = declared
+        self.finished = (200, memory[start:count])
+        return True
+
     def _read(self, count: int) -> None:
         """Parse up to the end of the head; a body of declared length bypasses the parser."""
         memory = self._arrivals.memory
@@ -174,6 +192,7 @@ class AnswerReader:
             if declared is not None:
                 self._head_done = self.keep = True
                 self._status = 200
+                self._plain.size = len(head)
                 self._expect(declared)
                 start = end
                 break

@@ -16,4 +16,4 @@ def test_bound_exceeds_neither_the_timeout_nor_what_is_left(at, now, timeout):
 
 def test_deadline_cannot_be_moved():
     with pytest.raises(AttributeError):
-        Deadline(1.0).at = 2.0  # type: ignore[misc] # the assignment under test
+        Deadline(1.0).at = 2.0  # type: ignore[attr-defined] # the assignment under test

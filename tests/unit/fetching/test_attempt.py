@@ -28,7 +28,7 @@ class Pool:
         self.fresh = None
         self.hangs = asyncio.Event()
 
-    async def exchange(self, request, lease, started, timeout, *, fresh=False):
+    async def exchange(self, request, lease, started, timeout, fresh=False):
         self.requests.append((request, started, timeout))
         self.fresh = fresh
         assert lease.grow(1000)

@@ -41,6 +41,10 @@ class State(enum.Enum):
     HALF_OPEN = "half_open"
 
 
+# Looking a member up in its class runs Enum's `__getattr__` up to Python 3.11.
+_CLOSED: Final = State.CLOSED
+
+
 class Event(enum.Enum):
     """What may change the state."""
 
@@ -195,7 +199,7 @@ class Breaker:
 
     def try_acquire(self, now: float, document_id: str | None = None) -> Permit | None:
         """Return a permit for one attempt, or None if the upstream must not be called."""
-        if self._state is State.CLOSED:
+        if self._state is _CLOSED:
             return self._current
         if self.retry_after(now, document_id) > 0.0:
             self.rejected += 1

@@ -59,6 +59,7 @@ class AdaptiveLimiter:
 
     __slots__ = (
         "_at_floor",
+        "_enough",
         "_gradient",
         "_longest_queue",
         "_longest_wait",
@@ -84,6 +85,7 @@ class AdaptiveLimiter:
         self._on_floor = on_floor
         self._at_floor = self._gradient.at_floor
         self._samples: list[float] = []
+        self._enough = max(self._gradient.limit, MIN_SAMPLES)
         self._peak = 0
         # Ordered, so that a waiter that gives up is removed from the middle at no cost.
         self._waiters: OrderedDict[asyncio.Future[bool], None] = OrderedDict()
@@ -145,7 +147,7 @@ class AdaptiveLimiter:
             self._samples.append(latency)
             if self.in_flight > self._peak:  # noqa: PLR1730 - max() costs as much as all the rest
                 self._peak = self.in_flight
-            if len(self._samples) >= self.limit and len(self._samples) >= MIN_SAMPLES:
+            if len(self._samples) >= self._enough:
                 self._learn()
         self.in_flight -= 1
         if self._waiters:
@@ -158,6 +160,7 @@ class AdaptiveLimiter:
         self._samples.clear()
         self._peak = 0
         self.limit = self._gradient.limit
+        self._enough = max(self.limit, MIN_SAMPLES)
         served = int(self._longest_wait * self.limit / self._gradient.latency)
         self._longest_queue = min(max(served, self.limit), LONGEST_QUEUE)
         gradient = self._gradient
