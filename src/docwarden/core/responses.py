@@ -31,7 +31,7 @@ _DOCUMENT_HEADERS: Final = (
     b"Cross-Origin-Resource-Policy: same-origin\r\n"
     b"X-Content-Type-Options: nosniff\r\n"
 )
-_TIMING_AND_ID: Final = b"Server-Timing: upstream;dur=%.2f, verify;dur=%.2f\r\nX-Request-ID: %b\r\n"
+_TIMING_AND_ID: Final = b"Server-Timing: upstream;dur=%.2f, verify;dur=%.2f\r\n%b"
 _DOCUMENT: Final = (
     b"Content-Type: %b\r\nContent-Length: %d\r\nETag: %b\r\n"
     b'Content-Disposition: inline; filename="%b.%b"\r\n' + _TIMING_AND_ID + _DOCUMENT_HEADERS
@@ -92,7 +92,7 @@ def document(
     document: Document,
     document_id: str,
     fetched: FetchResult,
-    request_id: str,
+    id_line: bytes,
     span: Span | None,
 ) -> Response:
     """Return a document, or the `span` of it, as 200 or 206."""
@@ -106,7 +106,7 @@ def document(
         document.extension,
         fetched.upstream_seconds * 1e3,
         fetched.verify_seconds * 1e3,
-        request_id.encode(),
+        id_line,
     )
     if document.age is not None:
         fields += _age(document.age)
@@ -122,13 +122,13 @@ def document(
     return Response(206, fields, piece, lease)
 
 
-def not_modified(document: Document, fetched: FetchResult, request_id: str) -> Response:
+def not_modified(document: Document, fetched: FetchResult, id_line: bytes) -> Response:
     """Return 304 for a document that the client already has."""
     fields = _NOT_MODIFIED % (
         document.etag,
         fetched.upstream_seconds * 1e3,
         fetched.verify_seconds * 1e3,
-        request_id.encode(),
+        id_line,
     )
     fields += _DOCUMENT_HEADERS
     if document.age is not None:

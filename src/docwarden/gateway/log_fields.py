@@ -40,8 +40,9 @@ class Field(NamedTuple):
     Attributes:
         name: its name; OpenTelemetry's, where there is one.
         value: returns its value, or None to leave it out.
-        plain: its format in the line of a plain delivery, for one or more of the values that
-            `plain_values` returns in the same place; None if such a line does not have it.
+        plain: its format in the line of a plain delivery; None if such a line does not have it.
+            A single % stands for a value that recurs, and is filled in once for all lines that
+            share it; a double one for a value that each line fills in.
     """
 
     name: str
@@ -105,26 +106,27 @@ def summary(ended: Ended) -> str:
 
 
 # No value of a plain line needs JSON's escapes: each is a number, ours, or checked when it came.
-_TEXT: Final = b'"%b"'
-_MS: Final = b"%.3f"
+_RECURS: Final = b'"%b"'
+_TEXT: Final = b'"%%b"'
+_MS: Final = b"%%.3f"
 FIELDS: Final = (
-    Field("message", summary, b'"%d%b /%b %b %dx %.0f ms"'),
+    Field("message", summary, b'"%d%b /%%b %b %dx %%.0f ms"'),
     Field("request_id", lambda e: e.request.request_id, _TEXT),
-    Field("http.request.method", lambda e: e.request.method_label, _TEXT),
-    Field("http.route", lambda e: e.result.route, _TEXT),
+    Field("http.request.method", lambda e: e.request.method_label, _RECURS),
+    Field("http.route", lambda e: e.result.route, _RECURS),
     Field("url.path", _path),
     Field("http.response.status_code", lambda e: e.status, b"%d"),
-    Field("http.response.body.size", lambda e: e.sent, b"%d"),
+    Field("http.response.body.size", lambda e: e.sent, b"%%d"),
     Field("client.address", lambda e: e.request.client, _TEXT),
     Field("network.peer.address", _peer),
     Field("total_ms", lambda e: _ms(e.seconds), _MS),
     Field("trace_id", lambda e: e.request.trace_id or None),
     Field("span_id", lambda e: e.request.trace.span_id if e.request.trace is not None else None),
-    Field("media_type", lambda e: e.result.media_type or None, _TEXT),
+    Field("media_type", lambda e: e.result.media_type or None, _RECURS),
     Field(
         "outcome",
         lambda e: e.result.outcome._value_ if e.result.outcome is not None else None,
-        _TEXT,
+        _RECURS,
     ),
     Field(
         "document_id",

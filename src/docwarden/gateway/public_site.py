@@ -42,6 +42,8 @@ _PAGES: Final = {
 }
 # Polled every few seconds by each load balancer: its spans would bury all others.
 _UNTRACED: Final = frozenset(("/healthz",))
+# Members that each request needs: looking one up runs Enum's `__getattr__` up to Python 3.11.
+_CLOSING: Final = Phase.CLOSING
 _DELIVERED: Final = Outcome.DELIVERED
 _STALE: Final = Outcome.DELIVERED_STALE
 _CLIENT_GONE: Final = Failure(Cause.CLIENT_CLOSED)
@@ -133,11 +135,10 @@ class PublicSite:
         if self._proxies is not None:
             request.client = self._proxies.client_of(request)
         result = request.result
-        cut_off = response is None or sent < 0
-        if cut_off:
+        status = _CLIENT_GONE.rule.status if response is None else response.status
+        if response is None or sent < 0:
             result.failure = _CLIENT_GONE
             result.outcome = _CLIENT_GONE.rule.outcome if result.fetch else None
-        status = _CLIENT_GONE.rule.status if response is None else response.status
         seconds = self._clock() - request.started
         metrics = self._metrics
         metrics.requests[result.route, request.method_label, status].observe(
@@ -145,7 +146,7 @@ class PublicSite:
         )
         if result.outcome is not None:
             metrics.documents[result.outcome] += 1
-        self._request_log.on_finished(request, status=status, sent=sent, seconds=seconds)
+        self._request_log.on_finished(request, status, sent, seconds)
         if self._successes.watched:
             self._successes.note(request, status=status, seconds=seconds)
         if request.trace is not None:
@@ -179,7 +180,7 @@ class PublicSite:
         return responses.page(body, b"application/json", status=200 if well else 503)
 
     def _begin_fetch(self, request: Request, document_id: str) -> tuple[Fetch, FetchResult]:
-        if self._health.phase is Phase.CLOSING:
+        if self._health.phase is _CLOSING:
             raise Failure(Cause.DRAINING)
         deadline = Deadline(request.started + self._request_timeout)
         # By position: names would cost each fetch a dictionary.
@@ -206,12 +207,10 @@ class PublicSite:
             ):
                 if document.age is None:
                     result.outcome = Outcome.NOT_MODIFIED
-                return responses.not_modified(document, fetched, request.request_id)
+                return responses.not_modified(document, fetched, request.id_line)
             span = _span(request, document) if b"range" in headers else None
             fetch: Any = result.fetch  # is set: cast() would be one more call for each answer
-            return responses.document(
-                document, fetch.document_id, fetched, request.request_id, span
-            )
+            return responses.document(document, fetch.document_id, fetched, request.id_line, span)
         except BaseException:
             release(document)
             raise

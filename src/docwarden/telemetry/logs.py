@@ -98,6 +98,7 @@ class Log:
 
     Attributes:
         as_json: whether lines are JSON objects.
+        write_line: writes a JSON object that the caller has formatted, its line feed included.
         source: fields of every event that identify the process.
     """
 
@@ -105,6 +106,7 @@ class Log:
         self, writer: LogWriter, *, level: str, console: bool, colour: bool, resource: Resource
     ) -> None:
         self._writer = writer
+        self.write_line = writer.write
         self._threshold = LEVELS[level]
         self.as_json = not console
         self.source = {
@@ -145,10 +147,6 @@ class Log:
         record |= self.source
         record |= fields
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE, default=str)
-
-    def write_line(self, line: bytes) -> None:
-        """Write a JSON object that the caller has formatted, its line feed included."""
-        self._writer.write(line)
 
     def timestamp(self, at: float) -> str:
         """Return `at` in RFC 3339, UTC, to the millisecond; cached for the millisecond."""

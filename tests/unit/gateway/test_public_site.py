@@ -9,7 +9,7 @@ import pytest
 
 from docwarden.core.document import Document, Lease, Memory
 from docwarden.core.errors import Cause, Failure, Outcome
-from docwarden.core.request import Request
+from docwarden.core.request import Request, request_ids
 from docwarden.gateway.public_site import PublicSite
 from docwarden.gateway.recent_failures import RecentFailures
 from docwarden.gateway.recent_successes import RecentSuccesses
@@ -63,7 +63,13 @@ class World:
     def request(self, path="/7", method="GET", **headers):
         fields = {name.replace("_", "-").encode(): value for name, value in headers.items()}
         return Request(
-            method, path, fields, client="::1", started=5.0, wall=0.0, random=random.Random(1)
+            method,
+            path,
+            fields,
+            client="::1",
+            started=5.0,
+            wall=0.0,
+            ids=request_ids(random.Random(1)),
         )
 
     async def ask(self, *words, **headers):
@@ -88,7 +94,7 @@ async def test_document_is_delivered_with_the_deadline_of_its_request(world):
     assert request.result.outcome is Outcome.DELIVERED
     assert (request.result.route, request.result.media_type) == ("/{id}", "image/png")
     (fetch,) = world.fetching.asked
-    assert (fetch.document_id, fetch.deadline.at) == ("7", 15.0)
+    assert (fetch.document_id, fetch.deadline) == ("7", 15.0)
     assert fetch.forward == b"X-Request-ID: abc\r\n"
 
 

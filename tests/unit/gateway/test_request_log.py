@@ -10,7 +10,7 @@ import pytest
 from docwarden.core.deadline import Deadline
 from docwarden.core.errors import Cause, Failure, Outcome
 from docwarden.core.fetch import Fetch, FetchResult
-from docwarden.core.request import Request, address_of
+from docwarden.core.request import Request, address_of, request_ids
 from docwarden.gateway import request_log
 from docwarden.gateway.recent_failures import RecentFailures
 from docwarden.gateway.request_log import RequestLog
@@ -25,7 +25,13 @@ def delivered(**headers):
     """A request whose document was delivered at the first attempt."""
     given = {name.replace("_", "-").encode(): value for name, value in headers.items()}
     request = Request(
-        "GET", "/7", given, client="2001:db8::1", started=5.0, wall=1.5e9, random=random.Random(1)
+        "GET",
+        "/7",
+        given,
+        client="2001:db8::1",
+        started=5.0,
+        wall=1.5e9,
+        ids=request_ids(random.Random(1)),
     )
     result = request.result
     result.route = "/{id}"
