@@ -11,8 +11,8 @@ import math
 import socket
 import struct
 import time
+from collections.abc import Iterator
 from http import HTTPStatus
-from random import Random
 from typing import Final, Protocol, cast
 
 from docwarden.core.errors import Cause, Failure
@@ -20,7 +20,15 @@ from docwarden.core.request import Handler, Request, address_of
 from docwarden.core.responses import Response, options, without_body
 from docwarden.net.write_batch import Outbox
 from docwarden.server.allowed_hosts import AllowedHosts
-from docwarden.server.connection_state import CHANGES, State
+from docwarden.server.connection_state import (
+    ANSWERING,
+    CHANGES,
+    CLOSED,
+    LINGERING,
+    READING,
+    SENDING,
+    State,
+)
 from docwarden.server.limits import ClientLimits
 from docwarden.server.request_parser import CLOSE, Pending, RequestReader
 
@@ -34,7 +42,7 @@ HALF_CLOSED_SECONDS: Final = 2.0
 _PACE_SECONDS: Final = 1.0
 # A read of this size means that more is waiting.
 _FLOOD: Final = 64 * 1024
-_BUSY: Final = (State.ANSWERING, State.SENDING)
+_BUSY: Final = (ANSWERING, SENDING)
 _UNSUPPORTED_METHODS: Final = ("CONNECT", "TRACE")
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode())
@@ -54,7 +62,7 @@ class Acceptor(Protocol):
         date: the Date header line.
         loop: the event loop.
         outbox: batches the writes of one turn of the loop.
-        random: draws request ids.
+        request_ids: yields ids for requests that bring none.
     """
 
     site: Handler
@@ -65,7 +73,7 @@ class Acceptor(Protocol):
     date: bytes
     loop: asyncio.AbstractEventLoop
     outbox: Outbox
-    random: Random
+    request_ids: Iterator[str]
 
     def admit(self, connection: "ClientConnection") -> bool:
         """Admit a connection, or return False."""
@@ -91,7 +99,7 @@ class ClientConnection:
 
     def __init__(self, acceptor: Acceptor) -> None:
         self._acceptor = acceptor
-        self._state = State.READING
+        self._state: State = READING
         self._current: Pending | None = None
         self._response: Response | None = None
         self._keep = False
@@ -115,19 +123,19 @@ class ClientConnection:
         client = address_of(transport.get_extra_info("peername"))
         limits = acceptor.limits
         self._reader = RequestReader(
-            client, limits.header_bytes, acceptor.random, limits.kept_fields
+            client, limits.header_bytes, acceptor.request_ids, limits.kept_fields
         )
         # Pause on any byte that the kernel does not take: a request ends when it has them all.
         self._transport.set_write_buffer_limits(high=0)
         if not acceptor.admit(self):
-            self._state = CHANGES[self._state][State.CLOSED]
+            self._state = CHANGES[self._state][CLOSED]
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if len(data) >= _FLOOD:
             self._let_others_read()
         reader = self._reader
-        if reader.last or self._state is State.CLOSED:
+        if reader.last or self._state is CLOSED:
             return
         try:
             reader.feed(data, time.monotonic(), time.time())
@@ -145,8 +153,8 @@ class ClientConnection:
         return busy
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason does not matter
-        if self._state is not State.CLOSED:
-            self._state = CHANGES[self._state][State.CLOSED]
+        if self._state is not CLOSED:
+            self._state = CHANGES[self._state][CLOSED]
         self._acceptor.forget(self)
         self._reader.pending.clear()
         if self.task is not None:
@@ -165,7 +173,7 @@ class ClientConnection:
         if self._drained is not None:
             if not self._drained.done():
                 self._drained.set_result(None)
-        elif self._state is State.SENDING:
+        elif self._state is SENDING:
             self._written()
 
     # --- requests in order
@@ -176,16 +184,17 @@ class ClientConnection:
         Back-pressure: reading pauses while a request waits, and further ones stay in the kernel.
         """
         pending = self._reader.pending
-        if pending and self._state is State.READING:
-            self._state = CHANGES[self._state][State.ANSWERING]
+        if pending and self._state is READING:
+            self._state = CHANGES[self._state][ANSWERING]
             self._current = pending.popleft()
             if self._wake is None:
                 self.task = self._acceptor.loop.create_task(self._serve_all(self._current))
             else:
                 self._wake.set_result(None)
-        if self._reading == bool(pending) and self._state is not State.CLOSED and not self._ended:
-            self._reading = not pending
-            if self._reading:
+        reading = not pending
+        if self._reading is not reading and self._state is not CLOSED and not self._ended:
+            self._reading = reading
+            if reading:
                 self._transport.resume_reading()
             else:
                 self._transport.pause_reading()
@@ -196,7 +205,7 @@ class ClientConnection:
         self._acceptor.loop.call_soon(self._read_on)
 
     def _read_on(self) -> None:
-        if self._reading and self._state is not State.CLOSED and not self._ended:
+        if self._reading and self._state is not CLOSED and not self._ended:
             self._transport.resume_reading()
 
     async def _serve_all(self, pending: Pending | None) -> None:
@@ -229,18 +238,15 @@ class ClientConnection:
     def _refusal(self, pending: Pending) -> Response | None:
         """Return the answer to a request that must not reach the site, else None."""
         request, failure, _, _ = pending
-        if request.started < self._since:
-            # It arrived during the previous answer: its deadline counts from now.
-            request.wall += self._since - request.started
-            request.started = self._since
         hosts = self._acceptor.hosts
         if hosts is not None and not hosts.allow(request.headers.get(b"host")):
             failure = failure or Failure(Cause.MISDIRECTED)
-        if request.method in _UNSUPPORTED_METHODS:
+        method = request.method
+        if method in _UNSUPPORTED_METHODS:
             failure = failure or Failure(Cause.METHOD)
         if failure is not None:
             return self._refused(request, failure)
-        return options() if request.method == "OPTIONS" else None
+        return options() if method == "OPTIONS" else None
 
     def _refused(self, request: Request, failure: Failure) -> Response:
         response = self._acceptor.site.refuse(request, failure)
@@ -248,10 +254,10 @@ class ClientConnection:
 
     def _send(self, pending: Pending, response: Response) -> None:
         """Queue an answer for the end of the loop's turn; `_written` then ends the request."""
-        if self._state is State.CLOSED:
+        if self._state is CLOSED:
             self._finish(-1)
             return
-        self._state = CHANGES[self._state][State.SENDING]
+        self._state = CHANGES[self._state][SENDING]
         pieces = self._head(pending, response), response.body
         self._acceptor.outbox.put(self._transport, pieces, self._written)
 
@@ -271,9 +277,9 @@ class ClientConnection:
 
     async def _send_stream(self, pending: Pending, response: Response) -> int:
         """Write pieces as they come; return the number of bytes, or -1 if the client is gone."""
-        if self._state is State.CLOSED or response.stream is None:
+        if self._state is CLOSED or response.stream is None:
             return -1
-        self._state = CHANGES[self._state][State.SENDING]
+        self._state = CHANGES[self._state][SENDING]
         self._acceptor.outbox.flush()
         self._transport.write(self._head(pending, response))
         sent = 0
@@ -304,15 +310,18 @@ class ClientConnection:
             self._acceptor.site.on_finished(request, response, sent)
         except Exception as error:  # noqa: BLE001 - the answer is sent: only its record is lost
             self._acceptor.report("the end of a request was not noted", error)
-        if self._state is State.CLOSED:
+        if self._state is CLOSED:
             return
         if sent < 0:
             self.abort()
             return
         self._since = time.monotonic()
-        if self._keep and (self._reader.pending or not self._ended):
-            self._state = CHANGES[self._state][State.READING]
-            if self._reader.pending or not self._reading:
+        waiting = self._reader.pending
+        if self._keep and (waiting or not self._ended):
+            self._state = CHANGES[self._state][READING]
+            if waiting:
+                _restart(waiting[0][0], self._since)
+            if waiting or not self._reading:
                 self._serve_next()
         else:
             self._end(failure)
@@ -324,12 +333,12 @@ class ClientConnection:
         reader.last = True
         reader.pending.clear()
         if quiet or self._ended:
-            self._state = CHANGES[self._state][State.CLOSED]
+            self._state = CHANGES[self._state][CLOSED]
             self._transport.close()
             return
         # Closing while the client still sends would reset the connection, and the reset may
         # overtake the answer (RFC 9112 section 9.6): keep reading, and discard it, for a moment.
-        self._state = CHANGES[self._state][State.LINGERING]
+        self._state = CHANGES[self._state][LINGERING]
         self._transport.write_eof()
         if not self._reading:
             self._reading = True
@@ -341,12 +350,12 @@ class ClientConnection:
     def idle(self) -> bool:
         """Whether no request is in progress or being read."""
         reader = self._reader
-        return self._state is State.READING and not (reader.in_request or reader.pending)
+        return self._state is READING and not (reader.in_request or reader.pending)
 
     @property
     def idle_since(self) -> float | None:
         """Monotonic time since which no request is being answered; None while one is."""
-        if self._state not in (State.READING, State.LINGERING) or self._reader.pending:
+        if self._state not in (READING, LINGERING) or self._reader.pending:
             return None
         return self._since
 
@@ -373,10 +382,10 @@ class ClientConnection:
         reader = self._reader
         if self._paused:
             self._abort_if_stalled(now)
-        elif self._state is State.LINGERING:
+        elif self._state is LINGERING:
             if now - self._since > LINGER_SECONDS:
                 self.abort()
-        elif self._state is not State.READING:
+        elif self._state is not READING:
             if self._ended and now - self._ended > HALF_CLOSED_SECONDS:
                 self.abort()
         elif reader.in_request:
@@ -396,10 +405,10 @@ class ClientConnection:
 
     def close_if_idle(self) -> None:
         """Close the connection unless a request is in progress."""
-        if self._state is State.LINGERING:
+        if self._state is LINGERING:
             self._transport.close()
         elif self.idle:
-            self._state = CHANGES[self._state][State.CLOSED]
+            self._state = CHANGES[self._state][CLOSED]
             self._transport.close()
 
     def abort(self) -> None:
@@ -416,3 +425,9 @@ class ClientConnection:
         if connected is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
+
+
+def _restart(request: Request, now: float) -> None:
+    """Let the deadline of a request that arrived during the previous answer count from `now`."""
+    request.wall += now - request.started
+    request.started = now

@@ -22,6 +22,14 @@ class State(enum.Enum):
     """Nothing is read or written any more."""
 
 
+# Looking a member up in its class runs Enum's `__getattr__` up to Python 3.11: 70 ns instead of 2.
+READING: Final = State.READING
+ANSWERING: Final = State.ANSWERING
+SENDING: Final = State.SENDING
+LINGERING: Final = State.LINGERING
+CLOSED: Final = State.CLOSED
+
+
 class StateError(Exception):
     """A transition that the table does not allow: a defect of the connection."""
 
@@ -40,11 +48,11 @@ class _Following(dict[State, State]):
 CHANGES: Final = {
     each[0]: _Following(*each)
     for each in (
-        (State.READING, State.ANSWERING, State.CLOSED),
-        (State.ANSWERING, State.SENDING, State.CLOSED),
-        (State.SENDING, State.READING, State.LINGERING, State.CLOSED),
-        (State.LINGERING, State.CLOSED),
-        (State.CLOSED,),
+        (READING, ANSWERING, CLOSED),
+        (ANSWERING, SENDING, CLOSED),
+        (SENDING, READING, LINGERING, CLOSED),
+        (LINGERING, CLOSED),
+        (CLOSED,),
     )
 }
 """The states that may follow each state; a transition is `CHANGES[before][after]`."""

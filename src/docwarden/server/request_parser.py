@@ -15,7 +15,7 @@ that equal those of the previous request, after a plain request line, are not pa
 
 import re
 from collections import deque
-from random import Random
+from collections.abc import Iterator
 from typing import Final
 
 import httptools
@@ -36,6 +36,7 @@ MAX_EMPTY_BYTES: Final = 64
 # Bytes of header fields that are remembered, for each connection.
 MAX_REPEATED: Final = 1024
 _PLAIN_LINE: Final = re.compile(rb"GET (/[A-Za-z0-9._~-]{0,64}) HTTP/1\.1")
+_LONGEST_PLAIN_LINE: Final = 4 + 65 + 9
 _METHOD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ")
 _PARTIAL_METHOD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 # What llhttp gets as sent; it parses the targets of CONNECT and TRACE differently.
@@ -66,7 +67,7 @@ class RequestReader:
 
     __slots__ = (
         "_body_bytes", "_body_left", "_client", "_complete", "_empty_bytes", "_fields", "_head",
-        "_header_bytes", "_keep", "_kept", "_knows_method", "_parser", "_random", "_repeated",
+        "_header_bytes", "_ids", "_keep", "_kept", "_knows_method", "_parser", "_repeated",
         "_with_body", "began", "last", "pending",
     )  # fmt: skip
 
@@ -74,12 +75,12 @@ class RequestReader:
         self,
         client: str,
         header_bytes: int,
-        random: Random,
+        ids: Iterator[str],
         kept_fields: frozenset[bytes] = READ_FIELDS,
     ) -> None:
         self._client = client
         self._header_bytes = header_bytes
-        self._random = random
+        self._ids = ids
         self._kept = kept_fields
         self._parser = httptools.HttpRequestParser(self)
         self._head = bytearray()
@@ -106,12 +107,14 @@ class RequestReader:
 
     def feed(self, data: bytes, now: float, wall: float) -> None:
         """Parse data received at `now` (monotonic seconds) and `wall` (epoch seconds)."""
-        if self._repeated and data.endswith(self._repeated) and not self._head:
-            line = _PLAIN_LINE.fullmatch(data, 0, len(data) - len(self._repeated))
-            if line is not None and len(data) <= self._header_bytes and not self.pending:
+        repeated = self._repeated
+        size = len(repeated)
+        if size and data[-size:] == repeated and not self._head:
+            line = _PLAIN_LINE.fullmatch(data[:-size])
+            if line is not None and not self.pending:
                 # By position: names would cost each request a dictionary.
                 path = line[1].decode("ascii")
-                request = Request("GET", path, self._fields, self._client, now, wall, self._random)
+                request = Request("GET", path, self._fields, self._client, now, wall, self._ids)
                 self.pending.append((request, None, b"", True))
                 self._empty_bytes = 0
                 return
@@ -138,7 +141,7 @@ class RequestReader:
         self.last = True
         self._head.clear()
         request = self._with_body or Request(
-            "GET", "*", {}, client=self._client, started=now, wall=wall, random=self._random
+            "GET", "*", {}, client=self._client, started=now, wall=wall, ids=self._ids
         )
         self.pending.append((request, failure, CLOSE, False))
 
@@ -229,7 +232,7 @@ class RequestReader:
         fields, hosts = _fields_of(lines[1:-2], self._kept)
         request = Request(
             method.decode("latin-1"), _path_of(target), fields,
-            client=self._client, started=now, wall=wall, random=self._random,
+            client=self._client, started=now, wall=wall, ids=self._ids,
         )  # fmt: skip
         old = version == b"HTTP/1.0"
         if not old and version != b"HTTP/1.1":
@@ -242,7 +245,8 @@ class RequestReader:
             connection = CLOSE if not self._keep else _KEEP if old else b""
             self.pending.append((request, None, connection, self._keep))
             repeatable = method == b"GET" and not old and self._keep
-            if repeatable and len(head) - len(lines[0]) <= MAX_REPEATED:
+            longest = min(MAX_REPEATED, self._header_bytes - _LONGEST_PLAIN_LINE)
+            if repeatable and len(head) - len(lines[0]) <= longest:
                 self._repeated, self._fields = head[len(lines[0]) :], fields
             return
         elif fields.get(b"expect", b"").lower() == b"100-continue":
