@@ -11,7 +11,7 @@ import pytest
 from docwarden.core.document import Lease, Memory
 from docwarden.core.errors import Cause, Detail, Failure
 from docwarden.upstream.origin import Origin
-from docwarden.upstream.pool import Pool
+from docwarden.upstream.pool import MAX_IDLE_SECONDS, Pool
 
 PATIENCE = 30.0
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
@@ -94,6 +94,19 @@ async def test_connecting_takes_no_longer_than_is_left_of_the_attempt(pool, monk
     with pytest.raises(Failure) as told:
         await pool.exchange(b"", Lease(Memory(1)), time.monotonic(), 5.0)
     assert told.value.cause is Cause.CONNECT
+
+
+async def test_longest_idle_connection_is_closed_although_it_is_never_taken(upstream, pool, until):
+    pool._max_connections = 2
+    upstream.gate.set()
+    await asyncio.gather(ask(pool), ask(pool))
+    pool._idle[0].idle_since -= MAX_IDLE_SECONDS
+    upstream.gate.clear()
+    third = asyncio.create_task(ask(pool))
+    await until(lambda: pool.open == 1, "the other one was closed")
+    upstream.gate.set()
+    assert await third == (200, b"abc")
+    assert (pool.open, pool.idle, upstream.connections) == (1, 1, 2)
 
 
 # --- time

@@ -160,7 +160,7 @@ class _PlainLines:
             client = _WITH_PEER % (client, request.peer)
         milliseconds = seconds * 1e3
         # In the order of the double marks in `FIELDS`.
-        return line % (
+        before = (
             at.encode(),
             document_id,
             milliseconds,
@@ -169,10 +169,9 @@ class _PlainLines:
             client.encode(),
             milliseconds,
             document_id,
-            *times,
-            fetched.upstream_seconds * 1e3,
-            fetched.verify_seconds * 1e3,
         )
+        after = (fetched.upstream_seconds * 1e3, fetched.verify_seconds * 1e3)
+        return line % (before + times + after)
 
     def _new_format(self, key: tuple[Any, ...], request: Request) -> bytes:
         """Return the format of lines that have the values of `key`, and cache it."""

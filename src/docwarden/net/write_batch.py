@@ -1,8 +1,8 @@
 """Batches the writes of one turn of the event loop, and makes them at its end.
 
 A write wakes the process at the other end if it sleeps, which costs the writer more than the write
-itself. If writes to it follow each other at once, only the first of them wakes it.
-docs/explanation/performance.md has what this saves.
+itself. If writes to it follow each other at once, only the first of them wakes it; so what a write
+calls back comes after the last of them. docs/explanation/performance.md has what this saves.
 """
 
 import asyncio
@@ -36,7 +36,8 @@ class Outbox:
     ) -> None:
         """Write `pieces` to `transport` at the end of this turn, in one system call.
 
-        `written` is called when the transport has taken them; never if it is closed.
+        `written` is called when the transport has taken them, after all writes of this turn; never
+        if it is closed.
         """
         if not self._writes:
             self._loop.call_soon(self.flush)
@@ -46,15 +47,23 @@ class Outbox:
         """Write now, for instance before a transport is closed."""
         writes, self._writes = self._writes, []
         self.batches += 1
+        taken: list[tuple[asyncio.Transport, Callable[[], object]]] = []
         for transport, pieces, written in writes:
             try:
                 # Aborted meanwhile: nobody would read it.
                 if transport.is_closing():
                     continue
                 transport.writelines(pieces)
-                if written is not None:
-                    written()
             except Exception as error:  # noqa: BLE001 - the others must still be written
+                self._give_up(transport, error)
+            else:
+                if written is not None:
+                    taken.append((transport, written))
+        # Not between the writes: the other side would fall asleep again.
+        for transport, written in taken:
+            try:
+                written()
+            except Exception as error:  # noqa: BLE001 - the others must still be told
                 self._give_up(transport, error)
 
     def _give_up(self, transport: asyncio.Transport, error: Exception) -> None:

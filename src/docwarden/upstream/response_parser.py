@@ -166,7 +166,6 @@ class AnswerReader:
         if declared is None or start + declared != count or not self._lease.grow(declared):
             return False
         self.keep = True
-        self._size = declared
         self.finished = (200, memory[start:count])
         return True
 

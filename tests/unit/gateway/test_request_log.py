@@ -48,7 +48,7 @@ def written(tmp_path):
     """Writes the event of a request and returns the line."""
     file = tmp_path / "log"
 
-    def write(request, **given):
+    def write(*requests, **given):
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         log = open_log(format_name="json", level="info", descriptor=descriptor, resource=SOURCE)
         own = RequestLog(
@@ -58,7 +58,10 @@ def written(tmp_path):
             random=random.Random(1),
             headers=("x-tenant",),
         )
-        own.on_finished(request, **({"status": 200, "sent": 47_647, "seconds": 0.0123456} | given))
+        for request in requests:
+            own.on_finished(
+                request, **({"status": 200, "sent": 47_647, "seconds": 0.0123456} | given)
+            )
         log.close()
         os.close(descriptor)
         return file.read_text("ascii")
@@ -150,6 +153,57 @@ def test_both_ways_come_to_the_same_for_every_combination(chosen, written, monke
     as_it_is = written(request)
     monkeypatch.setattr(request_log, "_is_plain", lambda _: False)
     assert list(json.loads(as_it_is).items()) == list(json.loads(written(request)).items())
+
+
+def test_lines_that_share_a_format_tell_their_own_requests(written, monkeypatch):
+    requests = [delivered() for _ in range(6)]
+    for number, request in enumerate(requests):
+        request.request_id = str(number)
+        request.result.fetch = Fetch(str(number), Deadline(15.0))
+        request.result.fetched = FetchResult()
+        request.result.fetched.add_attempt("intact", number / 1e3, number / 1e5)
+    _named(requests[3])
+    _by_head(requests[4])
+    _tried_twice(requests[5])
+    lines = written(*requests).splitlines()
+    assert [json.loads(line)["document_id"] for line in lines] == [*"012345"]
+    monkeypatch.setattr(request_log, "_is_plain", lambda _: False)
+    built = written(*requests).splitlines()
+    assert [json.loads(line) for line in lines] == [json.loads(line) for line in built]
+
+
+def test_clients_cannot_fill_the_memory_with_formats(tmp_path):
+    descriptor = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+    log = open_log(format_name="json", level="info", descriptor=descriptor, resource=SOURCE)
+    own = RequestLog(log, success_share=1.0, recent=RecentFailures(), random=random.Random(1))
+    known = own._plain_lines._formats
+    for number in range(2000):
+        own.on_finished(delivered(user_agent=b"agent %d" % number), 200, 1, 0.01)
+    assert 0 < len(known) <= 512
+    known.clear()
+    own.on_finished(delivered(user_agent=b"a" * 4000), 200, 1, 0.01)
+    assert not known, "and none is kept for a long one"
+    log.close()
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("share", "lines"), [(0.0, range(1)), (0.25, range(200, 300)), (1.0, range(1000, 1001))]
+)
+def test_share_of_the_successes_is_written_and_every_failure(share, lines, tmp_path):
+    file = tmp_path / "log"
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT)
+    log = open_log(format_name="json", level="info", descriptor=descriptor, resource=SOURCE)
+    recent = RecentFailures()
+    own = RequestLog(log, success_share=share, recent=recent, random=random.Random(1))
+    for _ in range(1000):
+        own.on_finished(delivered(), 200, 1, 0.01)
+    failed = delivered()
+    _failed(failed)
+    own.on_finished(failed, 499, 1, 0.01)
+    log.close()
+    os.close(descriptor)
+    assert len(file.read_text("ascii").splitlines()) - 1 in lines
 
 
 @pytest.mark.parametrize(

@@ -428,18 +428,6 @@ async def test_request_on_a_connection_that_was_closed_is_not_written():
         await exchange.answer
 
 
-async def test_writes_of_one_turn_keep_their_order_and_can_be_hurried():
-    outbox = Outbox(asyncio.get_running_loop())
-    first, second = Transport(), Transport()
-    outbox.put(first, (b"a", b"b"))
-    outbox.put(second, (b"c",))
-    outbox.put(first, (b"d",))
-    outbox.flush()
-    assert (first.written, second.written) == ([b"ab", b"d"], [b"c"])
-    await asyncio.sleep(0)
-    assert first.written == [b"ab", b"d"], "nothing is written twice"
-
-
 async def test_bytes_that_nobody_asked_for_close_the_connection(exchange):
     exchange.arrive(head(3) + b"abc")
     assert await exchange.answer == (200, b"abc")
