@@ -15,6 +15,17 @@ bench: $(BENCH_READY) bench-tools ## Compare with proxies side by side and regen
 bench-quick: $(BENCH_READY) bench-tools ## The same for the usual mix alone; prints, publishes nothing (2 minutes)
 	$(BENCH) --quick $(BENCH_OPTIONS)
 
+BENCH_BASE := build/bench/base
+
+.PHONY: bench-against
+bench-against: $(BENCH_GATEWAY)/.ready bench-tools ## Compare a request's CPU time with another revision's, BASE=REVISION (2 minutes)
+	@test -n "$(BASE)" || { echo "Say which revision: make bench-against BASE=v1.2.3" >&2; exit 2; }
+	@rm -rf $(BENCH_BASE) && mkdir -p $(BENCH_BASE)/tree
+	@git archive "$(BASE)" | tar -x -C $(BENCH_BASE)/tree
+	@$(BENCH_PYTHON) -m venv $(BENCH_BASE)/venv
+	@$(BENCH_BASE)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(BENCH_BASE)/tree/requirements/runtime.txt
+	PYTHONPATH=src:bench $(BENCH_GATEWAY)/bin/python -m sidebyside.revisions --base $(BENCH_BASE)/tree --base-python $(BENCH_BASE)/venv/bin/python $(BENCH_OPTIONS)
+
 .PHONY: bench-tools
 bench-tools:
 	@for tool in nginx haproxy wrk; do \

@@ -104,16 +104,27 @@ def _python_environ(**extra: str) -> Callable[[Start], dict[str, str]]:
 
 
 def docwarden(
-    name: str = "docwarden", title: str = "docwarden", settings: Mapping[str, str] | None = None
+    name: str = "docwarden",
+    title: str = "docwarden",
+    settings: Mapping[str, str] | None = None,
+    source: Path = SOURCE,
+    python: str = sys.executable,
 ) -> Peer:
     """Return docwarden with its defaults, which have everything on, but for `settings`.
 
     Its log goes to a file as JSON lines. Nothing is drained when it is stopped.
+
+    Args:
+        name: as in `Peer`.
+        title: as in `Peer`.
+        settings: values by name, without `DOCWARDEN_`.
+        source: the folder of its package.
+        python: an interpreter with the packages that it needs.
     """
 
     def environ(start: Start) -> dict[str, str]:
         return {
-            "PYTHONPATH": str(SOURCE),
+            "PYTHONPATH": str(source),
             "DOCWARDEN_LISTEN": f"127.0.0.1:{start.port}",
             "DOCWARDEN_ADMIN_LISTEN": f"127.0.0.1:{start.admin}",
             "DOCWARDEN_UPSTREAM_URL": f"{start.upstream_url}/{{id}}",
@@ -123,9 +134,7 @@ def docwarden(
             **{f"DOCWARDEN_{key}": value for key, value in (settings or {}).items()},
         }
 
-    return Peer(
-        name, title, lambda _: [sys.executable, "-m", "docwarden", "serve"], environ, verifies=True
-    )
+    return Peer(name, title, lambda _: [python, "-m", "docwarden", "serve"], environ, verifies=True)
 
 
 GO_ENVIRON: Final = {"GOMAXPROCS": "1"}  # one core, one of Go's processors
