@@ -25,7 +25,9 @@ def compose(tmp_path):
 
 
 def start(compose, *arguments, **variables):
-    variables = {"COMPOSE": str(compose[0]), "STACK_IMAGE": "released:1", **variables}
+    # By its name: what the script asks of podman's network depends on the host.
+    path = f"{compose[0].parent}:{os.environ['PATH']}"
+    variables = {"COMPOSE": compose[0].name, "PATH": path, "STACK_IMAGE": "released:1", **variables}
     return subprocess.Popen(
         [SCRIPT, *arguments],
         env={**os.environ, **variables},
