@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from docwarden_cloud import bootstrap, preflight, teardown
 from docwarden_cloud.environments import Environment
+from docwarden_cloud.preflight import Finding
 from docwarden_cloud.values import named
 from testkit.assembly import Assembly, read_assembly
+from testkit.moto_cloud import moto_cloud
+from testkit.programs import Programs
 
 INFRA = Path(__file__).resolve().parents[1]
 
@@ -83,3 +87,42 @@ def delivered(request, synthesis) -> Assembly:
 def environment(assembly) -> Environment:
     """The values of that environment."""
     return named(assembly.environment)
+
+
+@pytest.fixture(scope="module")
+def moto():
+    with moto_cloud("us-east-2") as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def aws(moto):
+    """An empty account."""
+    moto.forget()
+    return moto
+
+
+@pytest.fixture
+def account(aws, monkeypatch):
+    """The same with credentials in the environment, which may do it all."""
+    # moto's IAM simulates nothing.
+    allowed = [Finding("ok", "may do it all")]
+    monkeypatch.setattr(preflight, "rights", lambda *_given: allowed)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return aws
+
+
+@pytest.fixture
+def tools(tmp_path, monkeypatch):
+    """Stand-ins, first in the path, for the programs that set an environment up."""
+    programs = Programs.within(tmp_path)
+    for name in ("aws", "dig", "docker", "helm", "kubectl", "make", "node"):
+        programs.script(name)
+    monkeypatch.setenv("PATH", f"{programs.folder}:{os.environ['PATH']}")
+    cdk = Path(programs.script("cdk"))
+    monkeypatch.setattr(bootstrap, "CDK", cdk)
+    monkeypatch.setattr(teardown, "CDK", cdk)
+    return programs

@@ -4,13 +4,12 @@ import json
 import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from docwarden_cloud.rollout import main
-from testkit.moto_cloud import moto_cloud
+from testkit.programs import Programs
 from testkit.prometheus import running_prometheus
 
 DIGEST = f"sha256:{'ab' * 32}"
@@ -69,27 +68,11 @@ def service():
         served.shutdown()
 
 
-class Tools(NamedTuple):
-    folder: Path
-    log: Path
-
-    def noted(self) -> list[str]:
-        return self.log.read_text().splitlines()
-
-    def script(self, name: str, text: str) -> None:
-        tool = self.folder / name
-        tool.write_text(f'#!/bin/bash\necho "{name} $*" >>"{self.log}"\n{text}\n')
-        tool.chmod(0o755)
-
-
 @pytest.fixture
 def tools(tmp_path):
     """Stand-ins for the programs that talk to a cluster."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    made = Tools(folder, tmp_path / "calls")
-    made.log.touch()
-    made.script("aws", "")
+    made = Programs.within(tmp_path)
+    made.script("aws")
     # What smoke.sh asks for: the images of the pods.
     made.script(
         "kubectl", f'[[ $1 == apply ]] && cat >/dev/null\necho "registry/docwarden@{DIGEST}"'
@@ -106,18 +89,6 @@ def tools(tmp_path):
         f"[[ $1 == history ]] && echo '{history}'\n[[ $1 == upgrade ]] && cat >/dev/null\nexit 0",
     )
     return made
-
-
-@pytest.fixture(scope="module")
-def moto():
-    with moto_cloud("us-east-2") as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def aws(moto):
-    moto.forget()
-    return moto
 
 
 def outputs_of(cloud, service, *, registered: bool = True) -> None:
