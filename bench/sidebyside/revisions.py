@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import sys
 from collections.abc import Callable
@@ -49,6 +50,8 @@ def main() -> int:
     parser.add_argument("--in-turn", action="store_true", help="load one after the other")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
+    # SIGTERM ends the children too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         gateways = _run(arguments)
     except BenchError as error:

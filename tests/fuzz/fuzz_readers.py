@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from docwarden.core.document import Lease, Memory
-from docwarden.core.request import request_ids
 from docwarden.server.request_parser import RequestReader
 from docwarden.upstream.read_buffer import Arrivals
 from docwarden.upstream.response_head import PlainHeads
@@ -91,9 +90,7 @@ class Forgetful(PlainHeads):
 
 def compare_requests(pieces: Sequence[bytes], rng: random.Random) -> tuple[str | None, int]:
     """Return where two readers of requests differ, if so, and how often one remembered."""
-    knowing, forgetful = (
-        RequestReader("192.0.2.1", HEAD_BYTES, request_ids(random.Random(1))) for _ in "ab"
-    )
+    knowing, forgetful = (RequestReader("192.0.2.1", HEAD_BYTES, random.Random(1)) for _ in "ab")
     hits = 0
     for at, piece in enumerate(pieces):
         if forgetful.last:

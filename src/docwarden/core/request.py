@@ -1,8 +1,6 @@
 """One request of a client, from its head to the end of its answer, independent of the server."""
 
 import re
-from collections.abc import Iterator
-from itertools import chain
 from random import Random
 from typing import Final, Protocol
 
@@ -19,9 +17,6 @@ _TRACEPARENT: Final = re.compile(
 _SAMPLED: Final = 0x01
 _TRACESTATE: Final = re.compile(rb"[\x20-\x7e]{1,512}")
 _PRINTABLE_PATH: Final = re.compile(r"/[A-Za-z0-9._~/-]{0,127}")
-# Drawn together: one by one, each would take three times as long.
-_IDS_DRAWN: Final = 64
-_ID_DIGITS: Final = 32
 _METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT")
 )
@@ -122,7 +117,7 @@ class Request:
         client: str,
         started: float,
         wall: float,
-        ids: Iterator[str],
+        random: Random,
     ) -> None:
         self.method = method
         self.method_label = method if method in _METHODS else "_OTHER"
@@ -136,7 +131,7 @@ class Request:
         if given is not None and _REQUEST_ID.fullmatch(given):
             self.request_id = given.decode("ascii")
         else:
-            self.request_id = next(ids)
+            self.request_id = random.getrandbits(128).to_bytes(16).hex()
         self.trace_id = ""
         self.exemplar = ""
         self.parent: tuple[bytes, bytes, bytes, bytes] | None = None
@@ -174,16 +169,6 @@ class Request:
     def instance(self) -> str:
         """The path if it is short and plain, else `/`; safe to repeat in answers and logs."""
         return self.path if _PRINTABLE_PATH.fullmatch(self.path) else "/"
-
-
-def request_ids(random: Random) -> Iterator[str]:
-    """Return an endless iterator over request ids: 128 random bits as hexadecimal digits."""
-    return chain.from_iterable(iter(lambda: _draw_ids(random), None))
-
-
-def _draw_ids(random: Random) -> list[str]:
-    digits = random.randbytes(_IDS_DRAWN * _ID_DIGITS // 2).hex()
-    return [digits[start : start + _ID_DIGITS] for start in range(0, len(digits), _ID_DIGITS)]
 
 
 def address_of(peer: object) -> str:

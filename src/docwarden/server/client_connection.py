@@ -11,8 +11,8 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Iterator
 from http import HTTPStatus
+from random import Random
 from typing import Final, Protocol, cast
 
 from docwarden.core.errors import Cause, Failure
@@ -62,7 +62,7 @@ class Acceptor(Protocol):
         date: the Date header line.
         loop: the event loop.
         outbox: batches the writes of one turn of the loop.
-        request_ids: yields ids for requests that bring none.
+        random: draws request ids.
     """
 
     site: Handler
@@ -73,7 +73,7 @@ class Acceptor(Protocol):
     date: bytes
     loop: asyncio.AbstractEventLoop
     outbox: Outbox
-    request_ids: Iterator[str]
+    random: Random
 
     def admit(self, connection: "ClientConnection") -> bool:
         """Admit a connection, or return False."""
@@ -123,7 +123,7 @@ class ClientConnection:
         client = address_of(transport.get_extra_info("peername"))
         limits = acceptor.limits
         self._reader = RequestReader(
-            client, limits.header_bytes, acceptor.request_ids, limits.kept_fields
+            client, limits.header_bytes, acceptor.random, limits.kept_fields
         )
         # Pause on any byte that the kernel does not take: a request ends when it has them all.
         self._transport.set_write_buffer_limits(high=0)

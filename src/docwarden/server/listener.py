@@ -18,7 +18,7 @@ from random import Random
 from typing import cast
 
 from docwarden.core.document import Memory
-from docwarden.core.request import Handler, request_ids
+from docwarden.core.request import Handler
 from docwarden.net.write_batch import Outbox
 from docwarden.server.allowed_hosts import AllowedHosts
 from docwarden.server.client_connection import ClientConnection
@@ -61,7 +61,7 @@ class Listener:
         self.site = site
         self.hosts = hosts
         self.limits = limits
-        self.request_ids = request_ids(random)
+        self.random = random
         self.connections: set[ClientConnection] = set()
         self.closing = False
         self.shed = {"idle": 0, "refused": 0, "slow": 0}

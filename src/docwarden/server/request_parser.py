@@ -15,7 +15,7 @@ that equal those of the previous request, after a plain request line, are not pa
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from random import Random
 from typing import Final
 
 import httptools
@@ -67,7 +67,7 @@ class RequestReader:
 
     __slots__ = (
         "_body_bytes", "_body_left", "_client", "_complete", "_empty_bytes", "_fields", "_head",
-        "_header_bytes", "_ids", "_keep", "_kept", "_knows_method", "_parser", "_repeated",
+        "_header_bytes", "_keep", "_kept", "_knows_method", "_parser", "_random", "_repeated",
         "_with_body", "began", "last", "pending",
     )  # fmt: skip
 
@@ -75,12 +75,12 @@ class RequestReader:
         self,
         client: str,
         header_bytes: int,
-        ids: Iterator[str],
+        random: Random,
         kept_fields: frozenset[bytes] = READ_FIELDS,
     ) -> None:
         self._client = client
         self._header_bytes = header_bytes
-        self._ids = ids
+        self._random = random
         self._kept = kept_fields
         self._parser = httptools.HttpRequestParser(self)
         self._head = bytearray()
@@ -114,7 +114,7 @@ class RequestReader:
             if line is not None and not self.pending:
                 # By position: names would cost each request a dictionary.
                 path = line[1].decode("ascii")
-                request = Request("GET", path, self._fields, self._client, now, wall, self._ids)
+                request = Request("GET", path, self._fields, self._client, now, wall, self._random)
                 self.pending.append((request, None, b"", True))
                 self._empty_bytes = 0
                 return
@@ -141,7 +141,7 @@ class RequestReader:
         self.last = True
         self._head.clear()
         request = self._with_body or Request(
-            "GET", "*", {}, client=self._client, started=now, wall=wall, ids=self._ids
+            "GET", "*", {}, client=self._client, started=now, wall=wall, random=self._random
         )
         self.pending.append((request, failure, CLOSE, False))
 
@@ -232,7 +232,7 @@ class RequestReader:
         fields, hosts = _fields_of(lines[1:-2], self._kept)
         request = Request(
             method.decode("latin-1"), _path_of(target), fields,
-            client=self._client, started=now, wall=wall, ids=self._ids,
+            client=self._client, started=now, wall=wall, random=self._random,
         )  # fmt: skip
         old = version == b"HTTP/1.0"
         if not old and version != b"HTTP/1.1":

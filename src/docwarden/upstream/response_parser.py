@@ -156,7 +156,7 @@ class AnswerReader:
     def _read_whole(self, count: int) -> bool:
         """Take an answer that arrived whole, under a known head; return False for any other.
 
-        Most do, and most heads are as long as the one before: this spares them the search.
+        A head as long as the one before needs no search for its end.
         """
         if self._head_done or self._head or self._informational:
             return False

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from docwarden.core.client_address import FORWARDED, MAX_HOPS, X_FORWARDED_FOR, TrustedProxies
-from docwarden.core.request import Request, request_ids
+from docwarden.core.request import Request
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48")]
 PEER = "10.0.0.1"
@@ -16,7 +16,7 @@ def client(field, told, peer=PEER, **others):
     headers = {name.replace("_", "-").encode(): value.encode() for name, value in others.items()}
     headers |= {field.encode(): told.encode("latin-1")}
     request = Request(
-        "GET", "/7", headers, client=peer, started=0.0, wall=0.0, ids=request_ids(random.Random(1))
+        "GET", "/7", headers, client=peer, started=0.0, wall=0.0, random=random.Random(1)
     )
     return TrustedProxies(PROXIES, field=field).client_of(request)
 
@@ -97,9 +97,7 @@ def test_what_was_found_is_remembered_for_that_peer_only():
     def asked(peer):
         headers = {b"x-forwarded-for": b"192.0.2.7"}
         draw = random.Random(1)
-        request = Request(
-            "GET", "/", headers, client=peer, started=0.0, wall=0.0, ids=request_ids(draw)
-        )
+        request = Request("GET", "/", headers, client=peer, started=0.0, wall=0.0, random=draw)
         return proxies.client_of(request)
 
     assert [asked(PEER), asked("192.0.2.1"), asked(PEER)] == ["192.0.2.7", "192.0.2.1", "192.0.2.7"]

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from docwarden.core.request import Request, request_ids
+from docwarden.core.request import Request
 from docwarden.gateway.header_fields import MAX_HEADER, MAX_USER_AGENT, HeaderFields
 from docwarden.gateway.log_fields import MAX_PATH, shown_path
 
@@ -18,7 +18,7 @@ def told(names=(), **headers):
         client="192.0.2.1",
         started=0.0,
         wall=0.0,
-        ids=request_ids(random.Random(1)),
+        random=random.Random(1),
     )
     picker = HeaderFields(names)
     return picker.fields(request)

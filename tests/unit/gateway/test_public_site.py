@@ -9,7 +9,7 @@ import pytest
 
 from docwarden.core.document import Document, Lease, Memory
 from docwarden.core.errors import Cause, Failure, Outcome
-from docwarden.core.request import Request, request_ids
+from docwarden.core.request import Request
 from docwarden.gateway.public_site import PublicSite
 from docwarden.gateway.recent_failures import RecentFailures
 from docwarden.gateway.recent_successes import RecentSuccesses
@@ -69,7 +69,7 @@ class World:
             client="::1",
             started=5.0,
             wall=0.0,
-            ids=request_ids(random.Random(1)),
+            random=random.Random(1),
         )
 
     async def ask(self, *words, **headers):

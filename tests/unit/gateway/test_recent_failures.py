@@ -5,20 +5,14 @@ from random import Random
 from docwarden.core.deadline import Deadline
 from docwarden.core.errors import Cause, Failure
 from docwarden.core.fetch import Fetch, FetchResult
-from docwarden.core.request import Request, request_ids
+from docwarden.core.request import Request
 from docwarden.gateway.recent_failures import KEPT, KEPT_REFUSED, RecentFailures
 
 
 def note(ring: RecentFailures, cause: Cause, number: int, **headers: str) -> None:
     fields = {name.encode(): value.encode() for name, value in headers.items()}
     request = Request(
-        "GET",
-        f"/{number}",
-        fields,
-        client="127.0.0.1",
-        started=0.0,
-        wall=number,
-        ids=request_ids(Random(1)),
+        "GET", f"/{number}", fields, client="127.0.0.1", started=0.0, wall=number, random=Random(1)
     )
     request.result.fetch = Fetch(str(number), Deadline(1.0))
     request.result.fetched = FetchResult()

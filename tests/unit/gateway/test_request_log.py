@@ -10,7 +10,7 @@ import pytest
 from docwarden.core.deadline import Deadline
 from docwarden.core.errors import Cause, Failure, Outcome
 from docwarden.core.fetch import Fetch, FetchResult
-from docwarden.core.request import Request, address_of, request_ids
+from docwarden.core.request import Request, address_of
 from docwarden.gateway import request_log
 from docwarden.gateway.recent_failures import RecentFailures
 from docwarden.gateway.request_log import RequestLog
@@ -31,7 +31,7 @@ def delivered(**headers):
         client="2001:db8::1",
         started=5.0,
         wall=1.5e9,
-        ids=request_ids(random.Random(1)),
+        random=random.Random(1),
     )
     result = request.result
     result.route = "/{id}"

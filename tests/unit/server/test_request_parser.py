@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docwarden.core.errors import Cause
-from docwarden.core.request import request_ids
 from docwarden.server.request_parser import (
     MAX_BODY_BYTES,
     MAX_EMPTY_BYTES,
@@ -27,7 +26,7 @@ UPGRADE = b"GET /7 HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: h2c
 
 
 def reader(header_bytes=4096):
-    return RequestReader("192.0.2.1", header_bytes, request_ids(random.Random(1)))
+    return RequestReader("192.0.2.1", header_bytes, random.Random(1))
 
 
 def read(*pieces, header_bytes=4096):

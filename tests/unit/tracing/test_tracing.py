@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from docwarden.core.errors import Cause, Failure
-from docwarden.core.request import Request, request_ids
+from docwarden.core.request import Request
 from docwarden.integrity.formats.png_checks import PngReason
 from docwarden.tracing import open_tracing
 from docwarden.tracing.environment import TracingError, is_asked_for
@@ -197,13 +197,7 @@ def tracing_to(export, upstream_url):
 def request_with(**headers):
     given = {name.encode(): value for name, value in headers.items()}
     return Request(
-        "GET",
-        "/5",
-        given,
-        client="192.0.2.1",
-        started=100.0,
-        wall=1.5e9,
-        ids=request_ids(random.Random(2)),
+        "GET", "/5", given, client="192.0.2.1", started=100.0, wall=1.5e9, random=random.Random(2)
     )
 
 
