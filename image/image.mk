@@ -21,6 +21,10 @@ test-image: $(READY) $(LINT_READY) .cache/helm/helm ## Build the image and run i
 	PATH="$$PATH:/usr/sbin:$(CURDIR)/.cache/helm" IMAGE=$(IMAGE) SYFT=$(CURDIR)/$(LINT_BIN)/syft \
 		$(BIN)/pytest -c image/pytest.ini image/tests
 
+.PHONY: sweep
+sweep: ## Remove the containers of test runs that were broken off
+	@image/sweep.sh
+
 .PHONY: notice
 notice: ## Regenerate NOTICE, which lists the licences of what the image ships
 	$(MAKE) image ENGINE=podman

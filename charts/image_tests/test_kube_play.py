@@ -158,13 +158,14 @@ class Played:
 
 @pytest.fixture(scope="module")
 def release():
-    return f"chart-{uuid.uuid4().hex[:8]}"
+    # image/sweep.sh knows by it whose it is.
+    return f"docwarden-test-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture(scope="module")
 def simulator(release, tmp_path_factory):
     objects = rendered(release, tmp_path_factory.mktemp("values"), {"simulator": {"enabled": True}})
-    played = Played(objects["Deployment", f"{release}-docwarden-simulator"])
+    played = Played(objects["Deployment", f"{release}-simulator"])
     yield played
     played.remove()
 
@@ -174,14 +175,13 @@ def gateway(release, simulator, tmp_path_factory):
     # Podman has no Services: the simulator is named by its address instead of its Service.
     url = simulator.url_for_pods("http", "/{id}")
     objects = rendered(release, tmp_path_factory.mktemp("values"), {"upstream": {"url": url}})
-    name = f"{release}-docwarden"
-    played = Played(objects["Deployment", name], objects["ConfigMap", name])
+    played = Played(objects["Deployment", release], objects["ConfigMap", release])
     try:
         wait_for(played.url("admin", "/readyz"), played.container)
         yield played
     finally:
         played.remove()
-        podman("volume", "rm", "--force", name, check=False)
+        podman("volume", "rm", "--force", release, check=False)
 
 
 def test_every_probe_of_the_manifest_is_answered(gateway):
@@ -214,7 +214,7 @@ def test_the_container_is_as_closed_as_the_manifest_says(gateway):
 
 def test_the_script_of_helm_test_passes_inside_the_image(gateway, release, tmp_path):
     objects = rendered(release, tmp_path, {"simulator": {"enabled": True}})
-    (delivery,) = objects["Pod", f"{release}-docwarden-test"]["spec"]["containers"]
+    (delivery,) = objects["Pod", f"{release}-test"]["spec"]["containers"]
     # Exec does not share the image's entry point: this is the pod's own command.
     command = [*delivery["command"], gateway.url_for_pods("http", ""), *delivery["args"][1:]]
     assert "5 of 5 documents arrived intact" in podman("exec", gateway.container, *command)

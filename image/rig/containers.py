@@ -40,6 +40,11 @@ def run(*arguments, limit=60, given=None):
     )
 
 
+def own_name():
+    """Return a name for what a test starts, from which image/sweep.sh knows whose it is."""
+    return f"docwarden-test-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
 def until(condition, *, limit, what):
     """Return the first true answer of `condition`; fail after `limit` seconds."""
     deadline = time.monotonic() + limit
@@ -117,7 +122,7 @@ class Host:
     """Starts containers in a network of their own and removes them all in the end."""
 
     def __init__(self):
-        self._run = f"docwarden-test-{uuid.uuid4().hex[:8]}"
+        self._run = own_name()
         self._names = []
         podman("network", "create", "--disable-dns", self._run)
 

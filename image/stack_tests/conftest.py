@@ -11,13 +11,12 @@ import os
 import shutil
 import subprocess
 import urllib.request
-import uuid
 from pathlib import Path
 
 import pytest
 import yaml
 
-from containers import until
+from containers import own_name, until
 from load import status_of
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +97,7 @@ class Stack:
     """The running stack."""
 
     def __init__(self, folder):
-        self.project = f"stack-{uuid.uuid4().hex[:8]}"
+        self.project = own_name()
         self._file = folder / "compose.yaml"
         described = yaml.safe_load((ROOT / "compose.yaml").read_text())
         described["name"] = self.project

@@ -7,13 +7,12 @@ would do, since what it does has made the image under test.
 import re
 import shlex
 import subprocess
-import uuid
 from pathlib import Path
 
 import pytest
 from docwarden.simulator.documents import make
 
-from containers import IMAGE, Container, podman, until
+from containers import IMAGE, Container, own_name, podman, until
 from load import status_of
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +38,7 @@ class Reader:
     def __init__(self, folder: Path, upstream: str) -> None:
         self._folder = folder
         self._upstream = upstream
-        self._run = f"docwarden-page-{uuid.uuid4().hex[:8]}"
+        self._run = own_name()
         self._names: list[str] = []
         self._simulator = ""
         (folder / "incoming").mkdir()
