@@ -47,22 +47,18 @@ class Outbox:
         """Write now, for instance before a transport is closed."""
         writes, self._writes = self._writes, []
         self.batches += 1
-        taken: list[tuple[asyncio.Transport, Callable[[], object]]] = []
-        for transport, pieces, written in writes:
+        for transport, pieces, _ in writes:
             try:
                 # Aborted meanwhile: nobody would read it.
-                if transport.is_closing():
-                    continue
-                transport.writelines(pieces)
+                if not transport.is_closing():
+                    transport.writelines(pieces)
             except Exception as error:  # noqa: BLE001 - the others must still be written
                 self._give_up(transport, error)
-            else:
-                if written is not None:
-                    taken.append((transport, written))
         # Not between the writes: the other side would fall asleep again.
-        for transport, written in taken:
+        for transport, _, written in writes:
             try:
-                written()
+                if written is not None and not transport.is_closing():
+                    written()
             except Exception as error:  # noqa: BLE001 - the others must still be told
                 self._give_up(transport, error)
 

@@ -30,24 +30,9 @@ LINGERING: Final = State.LINGERING
 CLOSED: Final = State.CLOSED
 
 
-class StateError(Exception):
-    """A transition that the table does not allow: a defect of the connection."""
-
-
-class _Following(dict[State, State]):
-    """The states that may follow one; looking up any other raises `StateError`."""
-
-    def __init__(self, state: State, *following: State) -> None:
-        super().__init__((each, each) for each in following)
-        self._state = state
-
-    def __missing__(self, state: State) -> State:
-        raise StateError(f"{self._state.value} -> {state.value}")
-
-
 CHANGES: Final = {
-    each[0]: _Following(*each)
-    for each in (
+    state: {each: each for each in following}
+    for state, *following in (
         (READING, ANSWERING, CLOSED),
         (ANSWERING, SENDING, CLOSED),
         (SENDING, READING, LINGERING, CLOSED),
@@ -55,4 +40,8 @@ CHANGES: Final = {
         (CLOSED,),
     )
 }
-"""The states that may follow each state; a transition is `CHANGES[before][after]`."""
+"""The states that may follow each state.
+
+A transition is `CHANGES[before][after]`, which raises KeyError for one that is not allowed: a
+defect of the connection.
+"""

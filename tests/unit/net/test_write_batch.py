@@ -84,6 +84,19 @@ async def test_transport_that_closes_meanwhile_gets_nothing_and_is_not_called_ba
     assert seen == [("open", b"y")]
 
 
+async def test_answer_whose_write_finds_the_peer_gone_was_not_taken():
+    class Gone(Transport):
+        def writelines(self, pieces):
+            super().writelines(pieces)
+            self.abort()
+
+    outbox = Outbox(asyncio.get_running_loop())
+    seen: list[object] = []
+    outbox.put(Gone("gone", seen), (b"x",), lambda: seen.append("written"))
+    outbox.flush()
+    assert seen == [("gone", b"x")]
+
+
 async def test_write_that_fails_costs_its_own_connection_only(told):
     outbox = Outbox(asyncio.get_running_loop())
     seen: list[object] = []

@@ -12,7 +12,7 @@ import pytest
 from docwarden.core import responses
 from docwarden.core.document import Lease, Memory
 from docwarden.server.client_connection import HALF_CLOSED_SECONDS, ClientConnection
-from docwarden.server.connection_state import CHANGES, State, StateError
+from docwarden.server.connection_state import CHANGES, State
 from docwarden.server.limits import ClientLimits
 from docwarden.server.listener import Listener
 from docwarden.server.request_parser import RequestReader
@@ -371,7 +371,7 @@ async def test_defect_in_reading_is_refused(defects, monkeypatch):
 
 def test_change_that_the_table_does_not_have_is_a_defect():
     assert CHANGES[State.READING][State.CLOSED] is State.CLOSED
-    with pytest.raises(StateError, match="reading -> lingering"):
+    with pytest.raises(KeyError, match="LINGERING"):
         CHANGES[State.READING][State.LINGERING]
 
 
