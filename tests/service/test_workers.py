@@ -74,6 +74,9 @@ async def test_metrics_and_health_are_those_of_all_workers(team, ask):
         answer = await ask(team.admin_port, page)
         assert (answer.status, json.loads(answer.body)["workers"]) == (200, 3)
     assert (await ask(team.admin_port, "/nothing")).slug == "no-such-page"
+    assert (await ask(team.admin_port, "/nothing", "POST")).slug == "no-such-page"
+    assert (await ask(team.admin_port, "/livez", "POST")).slug == "method-not-allowed"
+    assert (await ask(team.admin_port, "/livez", "HEAD")).body == b""
 
 
 async def test_console_shows_all_workers_as_one(team, ask):

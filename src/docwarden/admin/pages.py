@@ -5,12 +5,14 @@ import platform
 from typing import Any, Final
 
 import orjson
+from prometheus_client.registry import CollectorRegistry
 
 from docwarden import __version__
 from docwarden.core import responses
 from docwarden.core.errors import Cause, Failure
 from docwarden.core.request import Request
 from docwarden.core.responses import Response
+from docwarden.telemetry.metrics import exposition
 
 JSON: Final = b"application/json"
 
@@ -30,6 +32,11 @@ def refusal(request: Request, failure: Failure, *, allow: bytes = b"GET, HEAD") 
 def health(body: dict[str, Any], *, ok: bool) -> Response:
     """Return a health page: 200 when `ok`, else 503."""
     return responses.page(orjson.dumps(body), JSON, status=200 if ok else 503)
+
+
+def metrics(request: Request, registry: CollectorRegistry) -> Response:
+    """Return the metrics of `registry` in the format that the client accepts."""
+    return responses.page(*exposition(registry, request.headers.get(b"accept", b"")))
 
 
 def version(revision: str) -> Response:

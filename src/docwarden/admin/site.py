@@ -1,4 +1,4 @@
-"""The operator's pages: health, metrics, version, and the console.
+"""The operator's pages of one process: health, metrics, version, and the console.
 
 They are never shed, and except for `explain` they never call the upstream.
 """
@@ -11,12 +11,11 @@ from prometheus_client.registry import CollectorRegistry
 from docwarden.admin import pages
 from docwarden.admin.console.site import Console
 from docwarden.admin.explain_page import ExplainPage
+from docwarden.admin.operator_site import OperatorSite, Page
 from docwarden.core import responses
-from docwarden.core.errors import Cause, Failure
 from docwarden.core.request import Request
 from docwarden.core.responses import Response
 from docwarden.telemetry.health import Health, Phase
-from docwarden.telemetry.metrics import exposition
 
 READING: Final = "/console/reading"
 TAIL: Final = "/console/reading/tail"
@@ -24,8 +23,8 @@ TAIL: Final = "/console/reading/tail"
 `console.reading`."""
 
 
-class AdminSite:
-    """Answers operators and their machines; implements `core.request.Handler`."""
+class AdminSite(OperatorSite):
+    """The pages of one process."""
 
     def __init__(  # noqa: PLR0913 - each serves some of the pages
         self,
@@ -37,51 +36,17 @@ class AdminSite:
         explain: ExplainPage,
         revision: str,
     ) -> None:
-        self._health = health
-        self._console = console
-        self._explain = explain
-        self._registry = registry
-        self._pages: dict[str, Callable[[Request], Response]] = {
+        by_path: dict[str, Page] = {
             "/livez": self._livez,
             "/readyz": self._readyz,
             "/startupz": self._startupz,
             "/metrics": self._metrics,
-            "/version": lambda _: pages.version(revision),
             READING: lambda _: responses.page(reading(False), pages.JSON),
             TAIL: lambda _: responses.page(reading(True), pages.JSON),
-            **console.pages,
         }
-
-    async def handle(self, request: Request) -> Response:
-        """Answer one request."""
-        if self._explain.answers(request.path):
-            return await self._explain.handle(request)
-        try:
-            response = self._page(request)
-        except Failure as failure:
-            response = self.refuse(request, failure)
-        return response if request.method != "HEAD" else responses.without_body(response)
-
-    def _page(self, request: Request) -> Response:
-        page = self._pages.get(request.path)
-        if page is None:
-            raise Failure(Cause.NO_SUCH_PAGE)
-        if request.method not in ("GET", "HEAD"):
-            raise Failure(Cause.METHOD)
-        return page(request)
-
-    def refuse(self, request: Request, failure: Failure) -> Response:
-        """Return the problem for `failure`."""
-        return pages.refusal(request, failure)
-
-    def on_finished(
-        self,
-        request: Request,  # noqa: ARG002 - the protocol's; nothing is counted here
-        response: Response | None,
-        sent: int,  # noqa: ARG002 - as above
-    ) -> None:
-        """Close event streams; nothing is counted, as probes would drown out clients."""
-        self._console.on_finished(response)
+        super().__init__(by_path, console=console, explain=explain, revision=revision)
+        self._health = health
+        self._registry = registry
 
     def _livez(self, _: Request) -> Response:
         stuck = self._health.stuck_seconds()
@@ -101,4 +66,4 @@ class AdminSite:
         return pages.health({"status": "ok" if ok else phase.value}, ok=ok)
 
     def _metrics(self, request: Request) -> Response:
-        return responses.page(*exposition(self._registry, request.headers.get(b"accept", b"")))
+        return pages.metrics(request, self._registry)

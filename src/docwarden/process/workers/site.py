@@ -1,7 +1,7 @@
 """The operator's pages for all workers together."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from prometheus_client.core import CounterMetricFamily
@@ -13,14 +13,12 @@ from docwarden.admin.console.counts import read
 from docwarden.admin.console.reading import Reading
 from docwarden.admin.console.site import Console
 from docwarden.admin.explain_page import ExplainPage
+from docwarden.admin.operator_site import OperatorSite, Page
 from docwarden.admin.site import READING, TAIL
-from docwarden.core import responses
-from docwarden.core.errors import Cause, Failure
 from docwarden.core.request import Request
 from docwarden.core.responses import Response
 from docwarden.process.workers.tally import Tally
 from docwarden.process.workers.worker import Worker
-from docwarden.telemetry.metrics import exposition
 
 _OK: Final = 200
 _RESTARTS: Final = "docwarden_worker_restarts"
@@ -75,8 +73,8 @@ class AllWorkers:
         return Reading.merged(read(await self.registry()), readings)
 
 
-class WorkersSite:
-    """Answers operators for all workers; implements `core.request.Handler`."""
+class WorkersSite(OperatorSite):
+    """The pages of all workers together."""
 
     def __init__(
         self,
@@ -87,74 +85,38 @@ class WorkersSite:
         *,
         revision: str,
     ) -> None:
-        self._pool = pool
-        self._workers = workers
-        self._console = console
-        self._explain = explain
-        self._revision = revision
-
-    async def handle(self, request: Request) -> Response:
-        """Answer one request."""
-        if self._explain.answers(request.path):
-            return await self._explain.handle(request)
-        try:
-            response = await self._page(request)
-        except Failure as failure:
-            response = self.refuse(request, failure)
-        return response if request.method != "HEAD" else responses.without_body(response)
-
-    async def _page(self, request: Request) -> Response:
-        health: dict[str, Callable[[], Awaitable[Response]]] = {
+        by_path: dict[str, Page] = {
             "/livez": self._livez,
             "/readyz": self._readyz,
             "/startupz": self._startupz,
+            "/metrics": self._metrics,
         }
-        path = request.path
-        if request.method not in ("GET", "HEAD"):
-            raise Failure(Cause.METHOD)
-        if path in health:
-            return await health[path]()
-        if path == "/metrics":
-            registry = await self._workers.registry()
-            return responses.page(*exposition(registry, request.headers.get(b"accept", b"")))
-        if path == "/version":
-            return pages.version(self._revision)
-        if path in self._console.pages:
-            return self._console.pages[path](request)
-        raise Failure(Cause.NO_SUCH_PAGE)
-
-    def refuse(self, request: Request, failure: Failure) -> Response:
-        """Return the problem for `failure`."""
-        return pages.refusal(request, failure)
-
-    def on_finished(
-        self,
-        request: Request,  # noqa: ARG002 - the protocol's; nothing is counted here
-        response: Response | None,
-        sent: int,  # noqa: ARG002 - as above
-    ) -> None:
-        """Close event streams; nothing is counted, as on the pages of a single process."""
-        self._console.on_finished(response)
+        super().__init__(by_path, console=console, explain=explain, revision=revision)
+        self._pool = pool
+        self._workers = workers
 
     async def _count_ok(self, path: str) -> int:
         """Return the number of workers that answer a health page with 200."""
         answers = await asyncio.gather(*(worker.ask(path) for worker in self._pool.workers))
         return sum(answer is not None and answer[0] == 200 for answer in answers)
 
-    async def _livez(self) -> Response:
+    async def _livez(self, _: Request) -> Response:
         """Alive unless a running worker is stuck; one that died is being replaced."""
         running = len(self._pool.workers)
         alive = await self._count_ok("/livez")
         return _health(alive, running, ok=alive >= running)
 
-    async def _readyz(self) -> Response:
+    async def _readyz(self, _: Request) -> Response:
         """Ready while any worker takes requests: the kernel sends none to the others."""
         ready = 0 if self._pool.draining else await self._count_ok("/readyz")
         return _health(ready, self._pool.size, ok=ready > 0)
 
-    async def _startupz(self) -> Response:
+    async def _startupz(self, _: Request) -> Response:
         started = await self._count_ok("/startupz")
         return _health(started, self._pool.size, ok=started >= self._pool.size)
+
+    async def _metrics(self, request: Request) -> Response:
+        return pages.metrics(request, await self._workers.registry())
 
 
 class _Merged(Collector):
