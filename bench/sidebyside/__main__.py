@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 from dataclasses import asdict, fields, is_dataclass
@@ -15,7 +14,7 @@ from typing import Any, Final
 from sidebyside import cases, page, plot, tools, upstream
 from sidebyside.fresh import FOLDERS
 from sidebyside.load import Load
-from sidebyside.measuring import Bench, progress
+from sidebyside.measuring import Bench, ends_with_its_children, progress
 from sidebyside.peers import DOCWARDEN, NGINX
 from sidebyside.processes import BenchError, Children
 from sidebyside.results import Outcome, Record, Results
@@ -26,8 +25,8 @@ PAGE: Final = ROOT / "docs" / "reference" / "performance-tables.md"
 IMAGES: Final = ROOT / "docs" / "images"
 
 
-def main() -> int:
-    """Run it; return 0, or 1 when it could not go on."""
+def main() -> None:
+    """Run it."""
     parser = argparse.ArgumentParser(prog="sidebyside", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the usual mix, in 2 minutes")
     parser.add_argument(
@@ -43,23 +42,14 @@ def main() -> int:
         "--peers-python", default=sys.executable, help="interpreter with the Python peers' packages"
     )
     arguments = parser.parse_args()
-    # SIGTERM ends the children too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
+    with ends_with_its_children():
         results = _run(arguments)
-    except BenchError as error:
-        progress(f"bench: {error}")
-        return 1
-    except KeyboardInterrupt:
-        progress("bench: interrupted; nothing is left running")
-        return 130
     _write(results)
     print(page.summary(results))
     if arguments.publish and arguments.only:
         progress("not published: the page shows whole runs")
     elif arguments.publish:
         _publish(results)
-    return 0
 
 
 def _run(arguments: argparse.Namespace) -> Results:
@@ -202,4 +192,4 @@ def _lines(results: Results, prefix: str) -> dict[str, list[tuple[float, float]]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,6 +5,7 @@ Everybody once, then everybody again, so that a change of the machine's mood mee
 
 import contextlib
 import http.client
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from sidebyside import procfs
 from sidebyside.cases import Case
 from sidebyside.load import Load, check_bodies, empty
 from sidebyside.peers import Peer, Start
-from sidebyside.processes import Children
+from sidebyside.processes import BenchError, Children
 from sidebyside.results import Outcome, Record, Round
 from sidebyside.tools import Tools
 from sidebyside.upstream import Upstream
@@ -30,6 +31,24 @@ _TAIL_SECONDS: Final = 0.1
 def progress(text: str) -> None:
     """Tell the terminal how far it is."""
     print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def ends_with_its_children() -> Iterator[None]:
+    """Leave nothing running when a benchmark is ended or cannot go on.
+
+    Raises:
+        SystemExit: 1 after a `BenchError`, 130 after Ctrl-C, 143 after SIGTERM; says why.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    except BenchError as error:
+        progress(f"bench: {error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        progress("bench: interrupted; nothing is left running")
+        sys.exit(130)
 
 
 @dataclass(slots=True)

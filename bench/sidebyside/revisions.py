@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import statistics
 import sys
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from pathlib import Path
 
 from sidebyside import procfs, tools, upstream
 from sidebyside.load import Load
-from sidebyside.measuring import progress
+from sidebyside.measuring import ends_with_its_children, progress
 from sidebyside.peers import Peer, Start, docwarden
 from sidebyside.processes import BenchError, Children
 
@@ -39,8 +38,8 @@ class _Gateway:
     costs: list[float] = field(default_factory=list)
 
 
-def main() -> int:
-    """Run it; return 0, or 1 when it could not go on."""
+def main() -> None:
+    """Run it."""
     parser = argparse.ArgumentParser(prog="sidebyside.revisions", description=__doc__)
     parser.add_argument("--base", required=True, help="root of the other tree")
     parser.add_argument("--base-python", required=True, help="interpreter with its packages")
@@ -50,18 +49,9 @@ def main() -> int:
     parser.add_argument("--in-turn", action="store_true", help="load one after the other")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
-    # SIGTERM ends the children too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
+    with ends_with_its_children():
         gateways = _run(arguments)
-    except BenchError as error:
-        progress(f"bench: {error}")
-        return 1
-    except KeyboardInterrupt:
-        progress("bench: interrupted; nothing is left running")
-        return 130
     _report(gateways, as_json=arguments.json)
-    return 0
 
 
 def _run(arguments: argparse.Namespace) -> list[_Gateway]:
@@ -146,4 +136,4 @@ def _report(gateways: list[_Gateway], *, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
