@@ -61,6 +61,8 @@ class Parts:
         self.memory = Memory(settings.max_buffered_bytes)
         self.health = Health(clock=clock, longest_request=settings.request_timeout)
         self.watch = LoopWatch(asyncio.get_running_loop())
+        self.deep = self._build_deep(settings)
+        self.verifier = Verifier(policy=settings.policy(), deep=self.deep)
         self.pool = Pool(
             Origin.parse(settings.upstream_url, agent=f"docwarden/{__version__}"),
             max_connections=settings.upstream_connections,
@@ -68,9 +70,8 @@ class Parts:
             connect_timeout=settings.connect_timeout,
             max_age=settings.upstream_max_connection_age,
             random=self.random.random,
+            digest=self.verifier.digest,
         )
-        self.deep = self._build_deep(settings)
-        self.verifier = Verifier(policy=settings.policy(), deep=self.deep)
         self._build_policies(settings)
         self.copies = self._build_copies(settings)
         self.fetching = self._build_fetching(settings, clock)

@@ -39,7 +39,7 @@ class Upstream:
 
 def make_pool(origin, **changes):
     given = {"max_connections": 10, "max_body": 1000, "connect_timeout": 0.2, "max_age": 60.0}
-    return Pool(origin, random=lambda: 0.0, **given | changes)
+    return Pool(origin, random=lambda: 0.0, digest=len, **given | changes)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_who_finds_every_connection_taken_is_told_so_and_not_that_the_upst
         await ask(pool)
     assert told.value.cause is Cause.OVERLOADED
     upstream.gate.set()
-    assert await first == (200, b"abc")
+    assert await first == (200, b"abc", 3)
 
 
 async def test_connection_that_comes_back_goes_to_the_one_that_waits(upstream, pool, until):
@@ -82,7 +82,7 @@ async def test_connection_that_comes_back_goes_to_the_one_that_waits(upstream, p
     await asyncio.sleep(0)  # finds nothing idle, and waits
     upstream.gate.set()
     await first
-    assert await asyncio.wait_for(second, 10) == (200, b"abc")
+    assert await asyncio.wait_for(second, 10) == (200, b"abc", 3)
     assert pool.open == 1
 
 
@@ -105,7 +105,7 @@ async def test_longest_idle_connection_is_closed_although_it_is_never_taken(upst
     third = asyncio.create_task(ask(pool))
     await until(lambda: pool.open == 1, "the other one was closed")
     upstream.gate.set()
-    assert await third == (200, b"abc")
+    assert await third == (200, b"abc", 3)
     assert (pool.open, pool.idle, upstream.connections) == (1, 1, 2)
 
 
@@ -160,7 +160,7 @@ async def test_answer_that_lies_ready_after_a_pause_of_the_process_is_read(
     await until(lambda: scripted.accepted, "the connection")
     await asyncio.sleep(0.05)
     time.sleep(0.8)  # noqa: ASYNC251 - the pause
-    assert await asking == (200, b"abc")
+    assert await asking == (200, b"abc", 3)
     await answering
 
 
@@ -240,12 +240,12 @@ async def test_connection_is_not_used_beyond_its_age(upstream):
 async def test_bytes_behind_an_answer_are_not_the_next_one(scripted, scripted_pool):
     loop = asyncio.get_running_loop()
     answering = loop.run_in_executor(None, scripted.answer_late, 0)
-    assert await ask(scripted_pool) == (200, b"abc")
+    assert await ask(scripted_pool) == (200, b"abc", 3)
     await answering
     answering = loop.run_in_executor(None, scripted.answer_late, 0)
     # In the socket, and the loop has had no turn to read it.
     scripted.accepted[0].sendall(ANSWER.replace(b"abc", b"xyz"))
-    assert await ask(scripted_pool) == (200, b"abc")
+    assert await ask(scripted_pool) == (200, b"abc", 3)
     await answering
 
 
@@ -289,19 +289,19 @@ async def test_second_address_is_tried_while_the_first_keeps_silent(named_pool, 
     pool, well = named_pool
     resolve(pool, silent_address, well)
     started = time.monotonic()
-    assert await ask(pool) == (200, b"abc")
+    assert await ask(pool) == (200, b"abc", 3)
     assert 0.25 <= time.monotonic() - started < 2
     request = pool.origin.request("1", b"", None)
     started = time.monotonic()
     lease = Lease(Memory(1000))
-    assert await pool.exchange(request, lease, started, 5.0, fresh=True) == (200, b"abc")
+    assert await pool.exchange(request, lease, started, 5.0, fresh=True) == (200, b"abc", 3)
     assert time.monotonic() - started < 0.25, "the silent one comes last now"
 
 
 async def test_next_address_is_tried_at_once_where_one_refuses(named_pool, unused_port):
     pool, well = named_pool
     resolve(pool, ("127.0.0.1", unused_port), well)
-    assert await ask(pool) == (200, b"abc")
+    assert await ask(pool) == (200, b"abc", 3)
 
 
 async def test_where_all_addresses_refuse_that_is_the_failure(named_pool, unused_port):
@@ -319,7 +319,7 @@ async def test_name_that_moves_is_followed(named_pool, unused_port):
     with pytest.raises(Failure):
         await ask(pool)
     resolve(pool, well)
-    assert await ask(pool) == (200, b"abc")
+    assert await ask(pool) == (200, b"abc", 3)
 
 
 async def test_addresses_known_before_are_used_while_the_resolver_hangs(named_pool):
@@ -330,7 +330,7 @@ async def test_addresses_known_before_are_used_while_the_resolver_hangs(named_po
     request = pool.origin.request("1", b"", None)
     lease = Lease(Memory(1000))
     answer = await pool.exchange(request, lease, time.monotonic(), 5.0, fresh=True)
-    assert answer == (200, b"abc")
+    assert answer == (200, b"abc", 3)
 
 
 async def test_look_up_has_a_time_limit(named_pool):

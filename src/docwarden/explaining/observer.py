@@ -21,9 +21,9 @@ from docwarden.integrity.verdict import Data, Finding, Verdict
 from docwarden.integrity.verifier import Verifier
 from docwarden.settings.settings import Settings
 from docwarden.telemetry.metrics import Metrics
+from docwarden.upstream.connection import Received
 from docwarden.upstream.origin import Origin
 from docwarden.upstream.pool import Pool
-from docwarden.upstream.response_parser import Answer
 
 _REASONS: Final = {str(reason): reason for reason in REASONS}
 
@@ -31,7 +31,7 @@ _REASONS: Final = {str(reason): reason for reason in REASONS}
 class _WatchedPool(Pool):
     """Remembers the last exchange's answer."""
 
-    answer: Answer | None = None
+    answer: Received | None = None
 
     async def exchange(
         self,
@@ -40,7 +40,7 @@ class _WatchedPool(Pool):
         started: float,
         timeout: float,
         fresh: bool = False,  # noqa: FBT001, FBT002 - as the pool has it
-    ) -> Answer:
+    ) -> Received:
         self.answer = await super().exchange(request, lease, started, timeout, fresh)
         return self.answer
 
@@ -53,10 +53,10 @@ class _WatchedVerifier(Verifier):
     verdict: Verdict | None
     recalled: bool
 
-    def recall(self, data: Data) -> tuple[int, Verdict | None]:
-        key, self.verdict = super().recall(data)
+    def recall(self, key: int) -> Verdict | None:
+        self.verdict = super().recall(key)
         self.recalled = self.verdict is not None
-        return key, self.verdict
+        return self.verdict
 
     def begin(
         self, key: int, data: Data, deadline: float = float("inf")
@@ -87,6 +87,7 @@ class Observer:
         self._policy: Policy = settings.policy()
         self._explanation = explanation
         self._on_attempt = on_attempt
+        self._verifier = _WatchedVerifier(policy=self._policy, deep=deep)
         self.pool = _WatchedPool(
             Origin.parse(settings.upstream_url, agent=f"docwarden/{__version__}"),
             max_connections=settings.upstream_connections,
@@ -94,8 +95,8 @@ class Observer:
             connect_timeout=settings.connect_timeout,
             max_age=settings.upstream_max_connection_age,
             random=random.random,
+            digest=self._verifier.digest,
         )
-        self._verifier = _WatchedVerifier(policy=self._policy, deep=deep)
         self.limiter = AdaptiveLimiter(longest_wait=settings.queue_timeout)
         self.metrics = Metrics(version=__version__, revision=settings.revision)
         self._attempts = Attempts(
@@ -136,7 +137,7 @@ class Observer:
     def _note(
         self, failure: Failure | None, fetched: FetchResult, before: tuple[float, float]
     ) -> None:
-        status, body = self.pool.answer or (None, None)
+        status, body, _ = self.pool.answer or (None, None, None)
         verdict = self._verifier.verdict
         if body:
             self._explanation.body = body

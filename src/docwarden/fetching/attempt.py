@@ -78,13 +78,13 @@ class Attempts:
             fields = fetch.forward if span is None else fetch.forward + span.header
             told = timeout if self._forward_deadline else None
             request = self._pool.origin.request(fetch.document_id, fields, told)
-            status, body = await self._pool.exchange(request, lease, started, timeout, fresh)
+            status, body, key = await self._pool.exchange(request, lease, started, timeout, fresh)
             received = self._clock()
             if span is not None:
                 span.status = status
             if status not in DOCUMENT_STATUSES or not body:
                 raise _unusable(status)
-            key, known = self._verifier.recall(body)
+            known = self._verifier.recall(key)
             recalled = known is not None
             self._metrics.verdicts_recalled += recalled
             verdict = known or self._verifier.begin(key, body, fetch.deadline)

@@ -91,18 +91,24 @@ class Verifier:
         self._verdicts: OrderedDict[int, Verdict] = OrderedDict()
         self._pending: dict[int, _Check] = {}
 
-    def recall(self, data: Data) -> tuple[int, Verdict | None]:
-        """Return the cache key of `data`, and the cached verdict if there is one."""
+    def digest(self, data: Data) -> int:
+        """Return the key of `data` in the cache: its XXH3 digest, 128 bits."""
         key: int = xxhash.xxh3_128_intdigest(data, self._seed)
+        return key
+
+    def recall(self, key: int) -> Verdict | None:
+        """Return the cached verdict on the document with the digest `key`, if there is one."""
         verdict = self._verdicts.get(key)
         if verdict is not None:
             self._verdicts.move_to_end(key)
-        return key, verdict
+        return verdict
 
     def begin(
         self, key: int, data: Data, deadline: float = math.inf
     ) -> Verdict | Coroutine[Any, Any, Verdict]:
         """Return the verdict on `data` if it can be found in place, else a coroutine for it.
+
+        `key` is the digest of `data`.
 
         In place it takes microseconds, and needs no timeout. The coroutine raises
         `DeepChecksFullError` if no verdict can be expected before `deadline`, in seconds of the
@@ -120,8 +126,8 @@ class Verifier:
 
     async def verify(self, data: Data) -> Verdict:
         """Return the verdict on `data`, cached or new. Raises nothing but cancellation."""
-        key, verdict = self.recall(data)
-        found = verdict or self.begin(key, data)
+        key = self.digest(data)
+        found = self.recall(key) or self.begin(key, data)
         return found if isinstance(found, Verdict) else await found
 
     async def _wait(

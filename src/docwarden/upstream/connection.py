@@ -8,12 +8,16 @@ from docwarden.core.document import Lease
 from docwarden.core.errors import Cause, Detail, Failure
 from docwarden.core.reasons import FailureReason
 from docwarden.net.write_batch import Outbox
-from docwarden.upstream.response_parser import Answer, AnswerReader
+from docwarden.upstream.response_parser import Answer, AnswerReader, Body
 
 # A read of this size means that more is waiting.
 _FLOOD: Final = 128 * 1024
 # Share of an exchange's time that the process may stall before the stall is to blame.
 _STALLED_SHARE: Final = 0.25
+
+
+Received = tuple[int, Body, int]
+"""Status, body and the body's digest."""
 
 
 class StaleConnectionError(Exception):
@@ -24,6 +28,14 @@ class Connection:
     """A connection to the upstream that carries one exchange at a time.
 
     It has the methods of an `asyncio.BufferedProtocol`.
+
+    Args:
+        reader: of its answers.
+        loop: the event loop.
+        outbox: batches its writes.
+        on_finished: called at the end of each exchange.
+        digest: of a body. Called as soon as it is complete, while the processor's cache has it: a
+            turn of the loop later, under load, that costs twice as much.
 
     Attributes:
         began: monotonic time at which the current exchange began.
@@ -36,9 +48,9 @@ class Connection:
     """
 
     __slots__ = (
-        "_answer", "_batch", "_lease", "_loop", "_on_finished", "_outbox", "_reader", "_stalled",
-        "_transport", "began", "closed", "expires", "get_buffer", "idle_since", "retires",
-        "reusable", "used",
+        "_answer", "_batch", "_digest", "_lease", "_loop", "_on_finished", "_outbox", "_reader",
+        "_stalled", "_transport", "began", "closed", "expires", "get_buffer", "idle_since",
+        "retires", "reusable", "used",
     )  # fmt: skip
 
     def __init__(
@@ -47,7 +59,9 @@ class Connection:
         loop: asyncio.AbstractEventLoop,
         outbox: Outbox,
         on_finished: Callable[["Connection"], None],
+        digest: Callable[[Body], int],
     ) -> None:
+        self._digest = digest
         self._on_finished = on_finished
         self._loop = loop
         self._outbox = outbox
@@ -55,7 +69,7 @@ class Connection:
         # What the event loop calls before each read.
         self.get_buffer = reader.place
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[Answer] | None = None
+        self._answer: asyncio.Future[Received] | None = None
         self._stalled = 0.0
         self._batch = -1
         self.used = False
@@ -70,7 +84,7 @@ class Connection:
 
     def send(
         self, request: bytes, lease: Lease, began: float, expires: float
-    ) -> asyncio.Future[Answer]:
+    ) -> asyncio.Future[Received]:
         """Send `request` and return the future of its answer; `lease` grows with the body.
 
         A caller that stops waiting must call `abandon`.
@@ -95,7 +109,7 @@ class Connection:
             self._outbox.put(self._transport, (request,))
         return answer
 
-    def abandon(self, answer: asyncio.Future[Answer]) -> None:
+    def abandon(self, answer: asyncio.Future[Received]) -> None:
         """Close the connection, if the exchange of `answer` is still in progress."""
         if self._answer is answer:
             self._fail(Failure(Cause.CLIENT_CLOSED))
@@ -236,7 +250,11 @@ class Connection:
             self.used = True
             self.reusable = self._reader.keep
             if answer is not None:
-                answer.set_result(end)
+                try:
+                    status, body = end
+                    answer.set_result((status, body, self._digest(body)))
+                except Exception as error:  # noqa: BLE001 - a defect costs its own request
+                    answer.set_exception(error)
         elif answer is not None:
             answer.set_exception(end)
         try:

@@ -22,12 +22,12 @@ from docwarden.core.document import Lease
 from docwarden.core.errors import Cause, Detail, Failure
 from docwarden.core.reasons import FailureReason
 from docwarden.net.write_batch import Outbox
-from docwarden.upstream.connection import Connection, StaleConnectionError
+from docwarden.upstream.connection import Connection, Received, StaleConnectionError
 from docwarden.upstream.dialing import Dialer, failure_of
 from docwarden.upstream.origin import Origin
 from docwarden.upstream.read_buffer import Arrivals
 from docwarden.upstream.response_head import PlainHeads
-from docwarden.upstream.response_parser import Answer, AnswerReader
+from docwarden.upstream.response_parser import AnswerReader, Body
 
 # Longer idle connections are more often closed by the other side than useful; nginx keeps 60 s,
 # Node's http server 5 s, uvicorn's 5 s, gunicorn's 2 s.
@@ -52,6 +52,7 @@ class Pool:
         connect_timeout: seconds to open a connection, or to wait for a free one.
         max_age: seconds from which on a connection is not reused, less up to a tenth.
         random: draws uniformly from [0, 1).
+        digest: of a body, by which its verdict is known.
 
     Attributes:
         open: connections that are open or being opened.
@@ -67,6 +68,7 @@ class Pool:
         connect_timeout: float,
         max_age: float,
         random: Callable[[], float],
+        digest: Callable[[Body], int],
     ) -> None:
         self.origin = origin
         self._max_connections = max_connections
@@ -74,6 +76,7 @@ class Pool:
         self._connect_timeout = connect_timeout
         self._max_age = max_age
         self._random = random
+        self._digest = digest
         self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(origin, self._loop, lookup_timeout=connect_timeout / 2)
         self._outbox = Outbox(self._loop)
@@ -103,7 +106,7 @@ class Pool:
         started: float,
         timeout: float,
         fresh: bool = False,  # noqa: FBT001, FBT002 - a name would slow down each call
-    ) -> Answer:
+    ) -> Received:
         """Send `request` and return its answer within `timeout` seconds of `started`.
 
         Args:
@@ -290,5 +293,5 @@ class Pool:
 
     def _protocol(self) -> asyncio.BaseProtocol:
         reader = AnswerReader(self._max_body, self._arrivals, self._plain)
-        connection = Connection(reader, self._loop, self._outbox, self._take_back)
+        connection = Connection(reader, self._loop, self._outbox, self._take_back, self._digest)
         return cast("asyncio.BaseProtocol", connection)

@@ -34,7 +34,10 @@ _ONE_BUFFER: Final = 256 * 1024
 DOCUMENT_STATUSES: Final = frozenset((200, 203))
 """Those whose body is the document; 203 says that a proxy has changed it (RFC 9110 15.3.4)."""
 
-Answer = tuple[int, bytes | bytearray]
+Body = bytes | bytearray
+"""A body, whole."""
+
+Answer = tuple[int, Body]
 """Status and body, in full where the status is one of a document."""
 
 

@@ -21,7 +21,8 @@ from docwarden.upstream.origin import Origin
 class Pool:
     """Leases what a body holds, then answers, fails or hangs as it is told."""
 
-    def __init__(self, end):
+    def __init__(self, end, digest):
+        self.digest = digest
         self.origin = Origin.parse("http://upstream/{id}", agent="test")
         self.end = end
         self.requests = []
@@ -37,7 +38,8 @@ class Pool:
             await asyncio.Event().wait()
         if isinstance(self.end, BaseException):
             raise self.end
-        return self.end
+        status, body = self.end
+        return status, body, self.digest(body)
 
 
 class Span:
@@ -64,13 +66,13 @@ class Trace:
 
 class World:
     def __init__(self, end, **attempts):
-        self.pool: Any = Pool(end)
         self.memory = Memory(10_000)
         self.metrics = Metrics(version="0", revision="0")
         self.fetched = FetchResult()
         self.trace: Any = Trace()
         self.now = 100.0
         self.verifier = Verifier(policy=Policy.parse("", tier=2), seed=1)
+        self.pool: Any = Pool(end, self.verifier.digest)
         given = {"forward_deadline": True} | attempts
         self.attempts = Attempts(
             pool=cast("Any", self.pool),
@@ -218,7 +220,7 @@ async def test_verification_ends_with_the_request_and_not_with_the_attempt(pdf):
         await asyncio.Event().wait()
 
     world.attempts._verifier = type(
-        "Slow", (), {"recall": lambda _, __: (1, None), "begin": lambda *_: never()}
+        "Slow", (), {"recall": lambda *_: None, "begin": lambda *_: never()}
     )()
     fetch = Fetch("7", Deadline(100.55))
     with pytest.raises(Failure, match="verification-timeout"):
@@ -239,7 +241,7 @@ async def test_place_under_the_limit_is_released_before_a_deep_check_is_waited_f
         await goes_on.wait()
         return verdict
 
-    monkeypatch.setattr(Verifier, "recall", lambda *_: (1, None))
+    monkeypatch.setattr(Verifier, "recall", lambda *_: None)
     monkeypatch.setattr(Verifier, "begin", lambda *_: wait())
     assert limiter.try_acquire()
     world.fetched.within_limit = True

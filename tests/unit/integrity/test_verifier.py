@@ -63,10 +63,10 @@ async def test_verdict_of_an_intact_document_says_type_and_etag(documents):
 async def test_equal_bytes_are_checked_once(documents):
     deep = Deep()
     verifier = Verifier(policy=Policy(), deep=deep)
-    assert verifier.recall(documents["jpeg"])[1] is None
+    assert verifier.recall(verifier.digest(documents["jpeg"])) is None
     first = await verifier.verify(documents["jpeg"])
     assert await verifier.verify(bytes(bytearray(documents["jpeg"]))) is first
-    assert verifier.recall(documents["jpeg"])[1] is first
+    assert verifier.recall(verifier.digest(documents["jpeg"])) is first
     assert deep.calls == 1
 
 
@@ -104,7 +104,7 @@ async def test_newcomer_that_does_not_wait_yet_is_not_cut_off_by_who_leaves(docu
     verifier = Verifier(policy=Policy(), deep=deep)
     first = asyncio.create_task(verifier.verify(documents["jpeg"]))
     await _until(lambda: deep.calls)
-    key, _ = verifier.recall(documents["jpeg"])
+    key = verifier.digest(documents["jpeg"])
     newcomer: Any = verifier.begin(key, documents["jpeg"])
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
@@ -114,7 +114,7 @@ async def test_newcomer_that_does_not_wait_yet_is_not_cut_off_by_who_leaves(docu
 
 async def test_who_leaves_before_waiting_leaves_nothing_behind(documents):
     verifier = Verifier(policy=Policy(), deep=Deep())
-    key, _ = verifier.recall(documents["jpeg"])
+    key = verifier.digest(documents["jpeg"])
     found: Any = verifier.begin(key, documents["jpeg"])
     found.close()
     assert verifier._pending == {}
@@ -151,7 +151,7 @@ async def test_verdict_that_rests_on_a_failed_deep_check_is_not_remembered(docum
     verdict = await verifier.verify(documents["jpeg"])
     assert verdict.rejected is not None
     assert verdict.rejected.reason == reason
-    assert verifier.recall(documents["jpeg"])[1] is None
+    assert verifier.recall(verifier.digest(documents["jpeg"])) is None
     deep.findings = ()
     assert (await verifier.verify(documents["jpeg"])).intact
 
@@ -161,7 +161,7 @@ async def test_broken_document_is_remembered_and_never_reaches_the_deep_check(do
     verifier = Verifier(policy=Policy(), deep=deep)
     broken = documents["tiff-raw"][:-20]
     assert not (await verifier.verify(broken)).intact
-    assert verifier.recall(broken)[1] is not None
+    assert verifier.recall(verifier.digest(broken)) is not None
     assert deep.calls == 0
 
 
@@ -174,7 +174,7 @@ async def test_full_deep_checks_are_told_to_all_who_wait_and_nothing_is_remember
         asked = [asyncio.create_task(verifier.verify(document)) for _ in range(2)]
         for outcome in await asyncio.gather(*asked, return_exceptions=True):
             assert isinstance(outcome, DeepChecksFullError)
-        assert verifier.recall(document)[1] is None
+        assert verifier.recall(verifier.digest(document)) is None
     assert not verifier._pending
     deep.full = False
     assert (await verifier.verify(documents["gif"])).intact
@@ -189,10 +189,10 @@ async def test_small_png_is_decoded_in_place(png_of, documents):
         (whole, True),
         (png_of(head, (b"IDAT", zlib.compress(b"\0")), (b"IEND", b"")), False),
     ):
-        verdict = verifier.begin(verifier.recall(document)[0], document)
+        verdict = verifier.begin(verifier.digest(document), document)
         assert isinstance(verdict, Verdict)
         assert verdict.intact is intact
-        assert verifier.recall(document)[1] is verdict
+        assert verifier.recall(verifier.digest(document)) is verdict
     assert deep.calls == 0
     assert (await verifier.verify(documents["jpeg"])).intact
     assert deep.calls == 1
@@ -223,11 +223,11 @@ async def test_least_recently_used_verdict_is_forgotten_first(documents):
     one, two, three = (documents[name] for name in ("png", "gif", "jpeg"))
     await verifier.verify(one)
     await verifier.verify(two)
-    verifier.recall(one)
+    verifier.recall(verifier.digest(one))
     await verifier.verify(three)
-    assert verifier.recall(two)[1] is None
-    assert verifier.recall(one)[1] is not None
-    assert verifier.recall(three)[1] is not None
+    assert verifier.recall(verifier.digest(two)) is None
+    assert verifier.recall(verifier.digest(one)) is not None
+    assert verifier.recall(verifier.digest(three)) is not None
 
 
 async def test_large_document_is_looked_at_outside_the_event_loop(saved, picture, monkeypatch):

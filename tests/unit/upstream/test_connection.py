@@ -54,7 +54,7 @@ class Exchange:
         loop = asyncio.get_running_loop()
         reader = AnswerReader(64 << 20, Arrivals(), plain or PlainHeads())
         self.outbox = Outbox(loop)
-        self.connection = Connection(reader, loop, self.outbox, self.ended)
+        self.connection = Connection(reader, loop, self.outbox, self.ended, len)
         self.connection.connection_made(self.transport)
         self.largest_read = 0
         self.ask()
@@ -104,7 +104,7 @@ async def test_body_of_any_length_in_any_pieces_is_whole(length, piece, exchange
     data = head(length) + body
     for start in range(0, len(data), piece):
         exchange.arrive(data[start : start + piece])
-    assert await exchange.answer == (200, body)
+    assert await exchange.answer == (200, body, len(body))
     assert exchange.lease.size == length
     assert exchange.connection.reusable
 
@@ -137,7 +137,7 @@ async def test_answer_is_the_same_in_whatever_pieces_it_comes(name, known):
         exchange = Exchange(Memory(1 << 20), plain if known else None)
         for piece in pieces:
             exchange.arrive(piece)
-        assert await exchange.answer == (200, body)
+        assert await exchange.answer == (200, body, len(body))
         assert exchange.connection.reusable
         assert exchange.ends == 1
         assert exchange.lease.size == len(body)
@@ -147,7 +147,7 @@ async def test_connection_takes_one_answer_after_the_other():
     exchange = Exchange(Memory(1 << 20))
     for data, body in (odd for pair in itertools.product(ODD.values(), repeat=2) for odd in pair):
         exchange.arrive(data)
-        assert await exchange.answer == (200, body)
+        assert await exchange.answer == (200, body, len(body))
         exchange.ask()
 
 
@@ -156,12 +156,20 @@ async def test_head_that_was_judged_is_not_judged_again(monkeypatch):
     for _ in range(2):
         exchange = Exchange(Memory(1 << 20), plain)
         exchange.arrive(head(3) + b"abc")
-        assert await exchange.answer == (200, b"abc")
+        assert await exchange.answer == (200, b"abc", 3)
         assert exchange.connection.reusable
     exchange = Exchange(Memory(1 << 20), plain)
     monkeypatch.setattr(exchange.connection._reader, "_parser", None)
     exchange.arrive(head(3) + b"def")
-    assert await exchange.answer == (200, b"def")
+    assert await exchange.answer == (200, b"def", 3)
+
+
+async def test_defect_of_the_digest_costs_its_own_request(exchange):
+    exchange.connection._digest = lambda _: 1 // 0
+    exchange.arrive(head(3) + b"abc")
+    with pytest.raises(ZeroDivisionError):
+        await exchange.answer
+    assert exchange.ends == 1
 
 
 async def test_end_of_a_head_is_none_the_more_a_head_for_looking_like_one(exchange):
@@ -169,7 +177,7 @@ async def test_end_of_a_head_is_none_the_more_a_head_for_looking_like_one(exchan
     exchange.ask()
     exchange.arrive(b"HTTP/1.1 404 No\r\nX: ")
     exchange.arrive(head(3) + b"abc")
-    assert await exchange.answer == (404, b"abc")
+    assert await exchange.answer == (404, b"abc", 3)
 
 
 async def test_known_head_hides_nothing_of_what_follows_it(exchange):
@@ -190,7 +198,7 @@ async def test_body_behind_a_known_head_waits_for_memory_too():
     exchange.arrive(head(3) + b"abc")
     assert not exchange.answer.done()
     other.release()
-    assert await exchange.answer == (200, b"abc")
+    assert await exchange.answer == (200, b"abc", 3)
 
 
 ANSWERS = st.sampled_from(
@@ -289,7 +297,7 @@ async def test_documents_are_taken_as_they_are_or_not_at_all(line, reason):
     exchange = Exchange(Memory(1 << 20))
     exchange.arrive(CODED % (200, line))
     if reason is None:
-        assert await exchange.answer == (200, b"abc")
+        assert await exchange.answer == (200, b"abc", 3)
     else:
         with pytest.raises(Failure, match=reason):
             await exchange.answer
@@ -298,7 +306,7 @@ async def test_documents_are_taken_as_they_are_or_not_at_all(line, reason):
 async def test_empty_lines_do_not_hide_a_head():
     exchange = Exchange(Memory(1 << 20))
     exchange.arrive(ODD["chunks"][0])
-    assert await exchange.answer == (200, b"abc")
+    assert await exchange.answer == (200, b"abc", 3)
     exchange.ask()
     exchange.arrive(b"\r\n\r\n" + CODED % (200, b"Content-Encoding: gzip\r\n"))
     with pytest.raises(Failure, match="content-coded"):
@@ -308,7 +316,7 @@ async def test_empty_lines_do_not_hide_a_head():
 async def test_how_an_error_page_is_coded_does_not_matter():
     exchange = Exchange(Memory(1 << 20))
     exchange.arrive(CODED % (503, b"Content-Encoding: gzip\r\n"))
-    assert await exchange.answer == (503, b"abc")
+    assert await exchange.answer == (503, b"abc", 3)
     assert exchange.connection.reusable
 
 
@@ -317,7 +325,7 @@ async def test_error_page_that_is_not_worth_reading_costs_its_connection(status)
     for framing in (b"Content-Length: 99999999", b"Transfer-Encoding: chunked"):
         exchange = Exchange(Memory(1 << 20))
         exchange.arrive(b"HTTP/1.1 %d X\r\n%b\r\n\r\nabc" % (status, framing))
-        assert await exchange.answer == (status, b"")
+        assert await exchange.answer == (status, b"", 0)
         assert not exchange.connection.reusable
 
 
@@ -352,7 +360,7 @@ async def test_large_body_is_read_to_its_place_but_for_its_end(exchange):
     exchange.arrive(head(length))
     exchange.arrive(bytes(length))
     assert exchange.largest_read > SIZE
-    _, body = await exchange.answer
+    _, body, _ = await exchange.answer
     assert len(body) == length
 
 
@@ -378,7 +386,7 @@ async def test_body_that_waits_for_memory_takes_none(exchange):
     assert exchange.transport.reading
     assert exchange.lease.size == length
     exchange.arrive(body[early:length])
-    assert await exchange.answer == (200, body[:length])
+    assert await exchange.answer == (200, body[:length], length)
 
 
 async def test_whole_body_that_waits_for_memory_is_handed_over_with_it(exchange):
@@ -388,7 +396,7 @@ async def test_whole_body_that_waits_for_memory_is_handed_over_with_it(exchange)
     assert not exchange.answer.done()
     assert not exchange.transport.reading
     other.release()
-    assert await exchange.answer == (200, b"abc")
+    assert await exchange.answer == (200, b"abc", 3)
     assert exchange.lease.size == 3
     assert exchange.connection.reusable
     exchange.ask()
@@ -430,7 +438,7 @@ async def test_request_on_a_connection_that_was_closed_is_not_written():
 
 async def test_bytes_that_nobody_asked_for_close_the_connection(exchange):
     exchange.arrive(head(3) + b"abc")
-    assert await exchange.answer == (200, b"abc")
+    assert await exchange.answer == (200, b"abc", 3)
     assert not exchange.transport.aborted
     exchange.arrive(b"HTTP/1.1 200 OK\r\n")
     assert exchange.transport.aborted
