@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from docwarden.process.lifecycle import App
 from docwarden.settings.loading import load
@@ -22,6 +23,12 @@ from docwarden.simulator.server import Configuration, Simulator
 from docwarden.telemetry.logs import open_log
 
 PATIENCE = 30.0
+
+# A busy host does not fail a property. Under CI, Hypothesis' own profile fixes the examples too.
+settings.register_profile(
+    "patient", settings(), deadline=None, suppress_health_check=(HealthCheck.too_slow,)
+)
+settings.load_profile("patient")
 
 
 def pytest_configure() -> None:
