@@ -198,9 +198,13 @@ async def gateway(start_gateway: StartGateway, simulator: Simulator) -> Gateway:
 
 
 class RecordingUpstream:
-    """A plain upstream that keeps the requests it was sent and answers with one PDF."""
+    """A plain upstream that keeps the requests it was sent.
+
+    It answers with `bodies` in turn, and goes on with the last; by default with one PDF.
+    """
 
     def __init__(self) -> None:
+        self.bodies = [make("pdf").body]
         self.requests: list[bytes] = []
         self.server: asyncio.Server | None = None
 
@@ -208,7 +212,7 @@ class RecordingUpstream:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 self.requests.append(await reader.readuntil(b"\r\n\r\n"))
-                body = make("pdf").body
+                body = self.bodies[min(len(self.requests), len(self.bodies)) - 1]
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         writer.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from containers import IMAGE, own_name, podman, until
+from containers import IMAGE, own_name, podman, run, until
 
 SCRIPT = Path(__file__).parents[1] / "sweep.sh"
 
@@ -79,6 +79,17 @@ def test_port_of_a_killed_run_can_be_used_again(start, ended):
     assert f"removing {name}" in done.stderr
     assert name not in left()
     listen_and_connect(port)
+
+
+@pytest.mark.parametrize("kind", ["pod", "container", "network", "volume"])
+def test_each_kind_of_thing_is_removed(kind, ended):
+    name = f"docwarden-test-{ended}-0b"
+    podman(kind, "create", *(("--name", name, IMAGE) if kind == "container" else (name,)))
+    try:
+        subprocess.run([SCRIPT], check=True, timeout=60)
+        assert run(kind, "inspect", name).returncode != 0
+    finally:
+        run(kind, "rm", "--force", name)
 
 
 def test_run_that_goes_on_is_left_alone(start):

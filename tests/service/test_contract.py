@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from docwarden.simulator.documents import make
+
 PDF = "/document/pdf/{id}"
 
 
@@ -260,6 +262,19 @@ async def test_public_pages(gateway):
     assert set(description["paths"]) == {"/{id}", "/healthz", "/openapi.json", "/"}
     index = await gateway.get("/")
     assert index.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize("first", ["intact", "broken"])
+async def test_verdict_is_not_that_of_another_document_of_the_same_length(
+    first, start_gateway, record_upstream
+):
+    upstream = await record_upstream()
+    intact = make("png").body
+    broken = intact[:1000] + bytes([intact[1000] ^ 1]) + intact[1001:]
+    upstream.bodies = [intact, broken] if first == "intact" else [broken, intact]
+    gateway = await start_gateway(upstream.url, corrupt_attempts="1")
+    statuses = [(await gateway.get("/7")).status for _ in range(2)]
+    assert statuses == ([200, 502] if first == "intact" else [502, 200])
 
 
 async def test_operator_pages(gateway):

@@ -67,6 +67,17 @@ async def test_report_is_delivered_and_nothing_of_the_document(start_gateway, si
     assert gateway.app.parts.memory.held == 0
 
 
+async def test_attempt_is_not_judged_by_another_document_of_the_same_length(
+    start_gateway, record_upstream
+):
+    upstream = await record_upstream()
+    intact = make("png").body
+    upstream.bodies = [intact[:1000] + bytes([intact[1000] ^ 1]) + intact[1001:], intact]
+    gateway = await start_gateway(upstream.url, corrupt_attempts="2")
+    told = json.loads((await explain(gateway)).body)
+    assert [each["result"] for each in told["attempts"]] == ["corrupt", "intact"]
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
 async def test_other_methods_are_405_and_ask_nobody(method, gateway, simulator):
     answer = await explain(gateway, method=method)

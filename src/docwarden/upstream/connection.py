@@ -34,8 +34,7 @@ class Connection:
         loop: the event loop.
         outbox: batches its writes.
         on_finished: called at the end of each exchange.
-        digest: of a body. Called as soon as it is complete, while the processor's cache has it: a
-            turn of the loop later, under load, that costs twice as much.
+        digest: of a body. Called as soon as it is complete, while the processor's cache has it.
 
     Attributes:
         began: monotonic time at which the current exchange began.
